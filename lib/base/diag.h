@@ -1,0 +1,57 @@
+/*
+ * diag: findings are located records; they are collected and printed together.
+ *
+ * A library adds findings and goes on; only a program decides what they mean.
+ * Printed form, one finding:
+ *
+ *     sendmail.mc:12:9: error: text [id]
+ *       FEATURE(`acces_db')
+ *               ^~~~~~~~~
+ *       hint: did you mean access_db?
+ *       included from sendmail.mc:3
+ *
+ * A finding without a file prints "mcf: error: text [id]".  The caret stands
+ * under the column's character: tabs are copied, a UTF-8 sequence counts as one
+ * cell, any other byte above 127 is printed as it is and counts as one.
+ * The set's arena owns all texts; the caller's strings are copied.
+ */
+#ifndef MCF_BASE_DIAG_H
+#define MCF_BASE_DIAG_H
+
+#include <stdbool.h>
+#include <stdio.h>
+
+#include "lib/base/source.h"
+
+enum diag_severity { DIAG_NOTE, DIAG_WARNING, DIAG_ERROR };
+
+struct finding {
+    enum diag_severity severity;
+    const char *id;   /* short, stable: "feature-after-mailer" */
+    const char *text; /* one line, no full stop */
+    const char *hint; /* NULL or one line: what to do */
+    const char *in_expansion_of; /* NULL or the macro that made the call */
+    struct origin at;
+    size_t seq; /* order of adding */
+};
+
+struct diag;
+
+struct diag *diag_new(struct arena *a, struct source_set *sources);
+/* Returns the finding, for hint and in_expansion_of; never NULL. */
+struct finding *diag_add(struct diag *d, enum diag_severity sev, const char *id, struct origin at,
+                         const char *fmt, ...) __attribute__((format(printf, 5, 6)));
+void diag_hint(struct diag *d, struct finding *f, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+size_t diag_count(const struct diag *d, enum diag_severity at_least);
+/* Findings sorted by file id, line, column, then order of adding (findings without a file last). */
+const struct finding *const *diag_sorted(struct diag *d, size_t *n);
+/* Raises every warning to an error (--werror). */
+void diag_werror(struct diag *d);
+void diag_print(struct diag *d, FILE *out, bool colour);
+
+/* The name in names[0..n) nearest to word (edit distance with transpositions, at most a third of
+ * its length and at least 1), case ignored; NULL if none is near enough. */
+const char *diag_nearest(const char *word, const char *const *names, size_t n);
+
+#endif

@@ -1,0 +1,31 @@
+/*
+ * fs: files appear whole or not at all.
+ *
+ * fs_write_whole writes a temporary file beside the target, fsyncs it, keeps the target's mode and
+ * owner where there is one (else mode), renames it over the target and fsyncs the directory.  On any
+ * failure the old file stays, the temporary file is gone, and the errno is returned.
+ * A symbolic link is followed: what it points to is replaced, the link stays.
+ */
+#ifndef MCF_BASE_FS_H
+#define MCF_BASE_FS_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <sys/types.h>
+
+struct arena;
+
+/* 0 or errno.  max = largest size in bytes accepted (EFBIG beyond), 0 = no limit.  Reads pipes too. */
+int fs_read(struct arena *a, const char *path, size_t max, char **bytes, size_t *len);
+/* 0 or errno. */
+int fs_write_whole(const char *path, const void *bytes, size_t len, mode_t mode);
+/* 0 or errno: copies path to path+suffix, whole or not at all. */
+int fs_backup(const char *path, const char *suffix);
+bool fs_exists(const char *path);
+/* Directory part ("." where there is none) and last component, in the arena. */
+char *fs_dirname(struct arena *a, const char *path);
+const char *fs_basename(const char *path);
+/* dir/name, or name alone when it is absolute or dir is "." or empty. */
+char *fs_join(struct arena *a, const char *dir, const char *name);
+
+#endif
