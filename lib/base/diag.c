@@ -1,0 +1,295 @@
+#include "lib/base/diag.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/arena.h"
+
+struct diag {
+    struct arena *arena;
+    struct source_set *sources;
+    struct finding **all;
+    size_t count;
+    size_t cap;
+    bool werror;
+};
+
+struct diag *diag_new(struct arena *a, struct source_set *sources)
+{
+    struct diag *d = arena_alloc(a, sizeof *d);
+    d->arena = a;
+    d->sources = sources;
+    return d;
+}
+
+/* Texts hold pieces of the input: what would break the line or steer a terminal is replaced. */
+static const char *one_line(char *s)
+{
+    for (char *p = s; *p; p++) {
+        if (*p == '\n' || *p == '\t')
+            *p = ' ';
+        else if ((unsigned char)*p < ' ' || *p == 0x7f)
+            *p = '?';
+    }
+    return s;
+}
+
+struct finding *diag_add(struct diag *d, enum diag_severity sev, const char *id, struct origin at,
+                         const char *fmt, ...)
+{
+    if (d->count == d->cap) {
+        size_t cap = d->cap ? d->cap * 2 : 16;
+        struct finding **all = arena_calloc(d->arena, cap, sizeof *all);
+        if (d->count)
+            memcpy(all, d->all, d->count * sizeof *all);
+        d->all = all;
+        d->cap = cap;
+    }
+    struct finding *f = arena_alloc(d->arena, sizeof *f);
+    f->severity = d->werror && sev == DIAG_WARNING ? DIAG_ERROR : sev;
+    f->id = arena_strdup(d->arena, id);
+    va_list ap;
+    va_start(ap, fmt);
+    f->text = one_line(arena_vprintf(d->arena, fmt, ap));
+    va_end(ap);
+    f->at = at;
+    f->seq = d->count;
+    d->all[d->count++] = f;
+    return f;
+}
+
+void diag_hint(struct diag *d, struct finding *f, const char *fmt, ...)
+{
+    va_list ap;
+    va_start(ap, fmt);
+    f->hint = one_line(arena_vprintf(d->arena, fmt, ap));
+    va_end(ap);
+}
+
+size_t diag_count(const struct diag *d, enum diag_severity at_least)
+{
+    size_t n = 0;
+    for (size_t i = 0; i < d->count; i++)
+        n += d->all[i]->severity >= at_least;
+    return n;
+}
+
+static int order(const void *pa, const void *pb)
+{
+    const struct finding *a = *(const struct finding *const *)pa;
+    const struct finding *b = *(const struct finding *const *)pb;
+    if (a->at.file != b->at.file) {
+        if (a->at.file == 0 || b->at.file == 0)
+            return a->at.file == 0 ? 1 : -1;
+        return a->at.file < b->at.file ? -1 : 1;
+    }
+    if (a->at.line != b->at.line)
+        return a->at.line < b->at.line ? -1 : 1;
+    if (a->at.col != b->at.col)
+        return a->at.col < b->at.col ? -1 : 1;
+    return a->seq < b->seq ? -1 : a->seq > b->seq;
+}
+
+const struct finding *const *diag_sorted(struct diag *d, size_t *n)
+{
+    const struct finding **sorted = arena_calloc(d->arena, d->count, sizeof *sorted);
+    for (size_t i = 0; i < d->count; i++)
+        sorted[i] = d->all[i];
+    if (d->count)
+        qsort(sorted, d->count, sizeof *sorted, order);
+    *n = d->count;
+    return sorted;
+}
+
+void diag_werror(struct diag *d)
+{
+    d->werror = true;
+    for (size_t i = 0; i < d->count; i++) {
+        if (d->all[i]->severity == DIAG_WARNING)
+            d->all[i]->severity = DIAG_ERROR;
+    }
+}
+
+/* The bytes of the character at s: a well-formed UTF-8 sequence, else one byte. */
+static size_t char_len(const char *s, size_t left)
+{
+    unsigned char c = (unsigned char)s[0];
+    size_t n = c < 0xc2 || c > 0xf4 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
+    if (n > left)
+        return 1;
+    for (size_t i = 1; i < n; i++) {
+        if (((unsigned char)s[i] & 0xc0) != 0x80)
+            return 1;
+    }
+    return n;
+}
+
+static void put_visible(FILE *out, const char *s, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        bool control = (unsigned char)s[i] < ' ' || s[i] == 0x7f;
+        fputc(control && s[i] != '\t' ? '?' : s[i], out);
+    }
+}
+
+struct colours {
+    const char *strong, *severity[3], *caret, *off;
+};
+
+static void put_path(FILE *out, const char *path)
+{
+    put_visible(out, path, strlen(path));
+}
+
+static void put_excerpt(FILE *out, const struct source *src, struct origin at,
+                        const struct colours *c)
+{
+    size_t len;
+    const char *line = source_line(src, at.line, &len);
+    if (!line)
+        return;
+    fputs("  ", out);
+    put_visible(out, line, len);
+    fputc('\n', out);
+    if (at.col == 0)
+        return;
+    size_t from = at.col - 1 < len ? at.col - 1 : len;
+    size_t to = at.len < len - from ? from + at.len : len;
+    fputs("  ", out);
+    size_t pos = 0;
+    while (pos < from) {
+        size_t n = char_len(line + pos, len - pos);
+        if (pos + n > from)
+            break; /* the column is inside this character */
+        fputc(line[pos] == '\t' ? '\t' : ' ', out);
+        pos += n;
+    }
+    fputs(c->caret, out);
+    fputc('^', out);
+    if (pos < len)
+        pos += char_len(line + pos, len - pos);
+    for (; pos < to; pos += char_len(line + pos, len - pos))
+        fputc('~', out);
+    fprintf(out, "%s\n", c->off);
+}
+
+/* One step of the include trail a line; a file that includes itself ends it. */
+static void put_trail(FILE *out, const struct diag *d, const struct source *src)
+{
+    size_t left = source_count(d->sources);
+    struct origin from = src->included_from;
+    while (from.file != 0 && left-- > 0) {
+        src = source_by_id(d->sources, from.file);
+        if (!src)
+            return;
+        fputs("  included from ", out);
+        put_path(out, src->path);
+        if (from.line)
+            fprintf(out, ":%u", from.line);
+        fputc('\n', out);
+        from = src->included_from;
+    }
+}
+
+static void put_finding(FILE *out, const struct diag *d, const struct finding *f,
+                        const struct colours *c)
+{
+    static const char *const names[] = {"note", "warning", "error"};
+    const struct source *src = source_by_id(d->sources, f->at.file);
+    fputs(c->strong, out);
+    if (src) {
+        put_path(out, src->path);
+        if (f->at.line) {
+            fprintf(out, ":%u", f->at.line);
+            if (f->at.col)
+                fprintf(out, ":%u", f->at.col);
+        }
+    } else {
+        fputs("mcf", out);
+    }
+    fprintf(out, ":%s %s%s:%s %s [%s]\n", c->off, c->severity[f->severity], names[f->severity],
+            c->off, f->text, f->id);
+    if (src)
+        put_excerpt(out, src, f->at, c);
+    if (f->in_expansion_of) {
+        fputs("  in the expansion of ", out);
+        put_path(out, f->in_expansion_of);
+        fputc('\n', out);
+    }
+    if (f->hint)
+        fprintf(out, "  hint: %s\n", f->hint);
+    if (src)
+        put_trail(out, d, src);
+}
+
+void diag_print(struct diag *d, FILE *out, bool colour)
+{
+    static const struct colours none = {"", {"", "", ""}, "", ""};
+    static const struct colours ansi = {
+        "\033[1m", {"\033[1;36m", "\033[1;35m", "\033[1;31m"}, "\033[1;32m", "\033[0m"};
+    size_t n;
+    const struct finding *const *sorted = diag_sorted(d, &n);
+    for (size_t i = 0; i < n; i++)
+        put_finding(out, d, sorted[i], colour ? &ansi : &none);
+}
+
+enum { NEAREST_MAX = 64 }; /* longer words are not typing errors */
+
+static char lower(char c)
+{
+    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+}
+
+static size_t min2(size_t a, size_t b)
+{
+    return a < b ? a : b;
+}
+
+/* Insertions, deletions, replacements and swaps of neighbours from a to b; both lengths are at most
+ * NEAREST_MAX. */
+static size_t distance(const char *a, size_t alen, const char *b, size_t blen)
+{
+    size_t rows[3][NEAREST_MAX + 1];
+    size_t *before = rows[0], *above = rows[1], *row = rows[2];
+    for (size_t j = 0; j <= blen; j++)
+        above[j] = j;
+    for (size_t i = 1; i <= alen; i++) {
+        row[0] = i;
+        for (size_t j = 1; j <= blen; j++) {
+            size_t cost = lower(a[i - 1]) != lower(b[j - 1]);
+            row[j] = min2(above[j - 1] + cost, min2(above[j], row[j - 1]) + 1);
+            if (i > 1 && j > 1 && lower(a[i - 1]) == lower(b[j - 2]) &&
+                lower(a[i - 2]) == lower(b[j - 1]))
+                row[j] = min2(row[j], before[j - 2] + 1);
+        }
+        size_t *oldest = before;
+        before = above;
+        above = row;
+        row = oldest;
+    }
+    return above[blen];
+}
+
+const char *diag_nearest(const char *word, const char *const *names, size_t n)
+{
+    size_t len = strlen(word);
+    if (len > NEAREST_MAX)
+        return NULL;
+    size_t limit = len / 3 > 1 ? len / 3 : 1;
+    const char *nearest = NULL;
+    for (size_t i = 0; i < n; i++) {
+        size_t nlen = strlen(names[i]);
+        if (nlen > NEAREST_MAX || nlen > len + limit || len > nlen + limit)
+            continue;
+        size_t dist = distance(word, len, names[i], nlen);
+        /* A word of which nothing is left is not near: "a" is no "b". */
+        if (dist > limit || dist >= len)
+            continue;
+        nearest = names[i];
+        if (dist == 0)
+            break;
+        limit = dist - 1; /* only a nearer one replaces it */
+    }
+    return nearest;
+}
