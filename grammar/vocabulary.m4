@@ -1,0 +1,215 @@
+divert(-1)
+# The vocabulary of .mc files: what each directive says to the compiler.
+#
+# Frozen at build time (m4 -F) together with build/tables.m4 and build/library.m4, which are made from
+# lib/model/*.def and rulesets/; handed to m4 through a memory file at run time.  The compiler reads
+# two streams:
+#
+#   standard error: records, one a directive, in order of execution:
+#       KEY R <id> <kind> <line> <length>:<file><n> <length>:<arg>...  (bytes; the newline ends it)
+#     KEY stands for the twenty characters below, which the compiler replaces in the frozen state by
+#     random ones of the same length for each run: a file's own text cannot know them.
+#   standard output: the .mc's own text, and frames placed among it in the diversion where the
+#     directive's effect belongs:
+#       KEY @ <id>      the frame's text, expanded by m4, follows up to
+#       KEY .
+#     After the last file the epilogue writes, section by section, what the diversions hold, and the
+#     value of every macro that rulesets/ or the table of options reads:
+#       KEY # <n>       section n begins
+#       KEY = <name>    the value follows up to KEY .
+#       KEY !           everything is there
+#
+# Names that begin with _mcf_ are ours; all others are the .mc language or are tested by site files.
+# Text here is expanded with default quotes, so an .mc that changes them puts them back before it
+# calls a directive.  Only include and sinclude, being built in elsewhere, work under any quotes.
+
+# --- what a file may not do --------------------------------------------------------------------
+# No name is left for the builtins that start programs, write files or change what m4 reports;
+# builtin() knows only copies of the others, and indir() reaches nothing that has no name.
+define(`_mcf_copy', `define(`_mcf_builtin_$1', defn(`$1'))')
+_mcf_copy(`changecom') _mcf_copy(`changequote') _mcf_copy(`decr') _mcf_copy(`define')
+_mcf_copy(`defn') _mcf_copy(`divert') _mcf_copy(`divnum') _mcf_copy(`dnl') _mcf_copy(`eval')
+_mcf_copy(`format') _mcf_copy(`ifdef') _mcf_copy(`ifelse') _mcf_copy(`incr') _mcf_copy(`index')
+_mcf_copy(`indir') _mcf_copy(`len') _mcf_copy(`m4exit') _mcf_copy(`m4wrap') _mcf_copy(`patsubst')
+_mcf_copy(`popdef') _mcf_copy(`pushdef') _mcf_copy(`regexp') _mcf_copy(`shift') _mcf_copy(`substr')
+_mcf_copy(`translit') _mcf_copy(`undefine') _mcf_copy(`undivert') _mcf_copy(`__file__')
+_mcf_copy(`__line__')
+# Ours under names that are not traced, so that a trace tells only what the .mc itself defines.
+define(`_mcf_define', defn(`define'))
+define(`_mcf_undefine', defn(`undefine'))
+define(`_mcf_pushdef', defn(`pushdef'))
+define(`_mcf_popdef', defn(`popdef'))
+define(`_mcf_errprint', defn(`errprint'))
+define(`_mcf_include', defn(`include'))
+define(`_mcf_sinclude', defn(`sinclude'))
+
+# --- records -------------------------------------------------------------------------------------
+define(`_mcf_id', 0)
+define(`_mcf_sized', `len(`$1'):`$1'')
+define(`_mcf_args', `ifelse(`$#', 0, , `$#', 1, ` _mcf_sized(`$1')', ` _mcf_sized(`$1')`'_mcf_args(shift($@))')')
+# _mcf_rec(kind, args...): writes a record; its id is _mcf_id afterwards.
+define(`_mcf_rec', `_mcf_define(`_mcf_id', incr(_mcf_id))_mcf_errprint(`@KEY@mcf-key-000000@KEY@ R '_mcf_id` $1 '__line__` '_mcf_sized(__file__)` 'eval($# - 1)_mcf_args(shift($@))`
+')')
+# _mcf_frame(diversion, id, text): places the frame of record id; text is expanded there.
+define(`_mcf_frame', `_mcf_pushdef(`_mcf_back', divnum)divert($1)`@KEY@mcf-key-000000@KEY@ @ $2'
+$3
+`@KEY@mcf-key-000000@KEY@ .'
+divert(_mcf_back)_mcf_popdef(`_mcf_back')')
+# _mcf_value(name): inside a frame, the value of a macro, if it is defined.
+define(`_mcf_snap', `ifdef(`$1', ``@KEY@mcf-key-000000@KEY@ = $1'
+indir(`$1')
+`@KEY@mcf-key-000000@KEY@ .'
+')')
+define(`_mcf_dump', defn(`_mcf_snap'))
+
+define(`errprint', `ifelse(`$#', 0, ``errprint'', `_mcf_rec(`errprint', `$*')')')
+# Where commands are allowed the compiler passes _mcf_allow_commands and the text of this file in
+# place of the frozen state, so that there is a builtin to keep; the frozen state has none.
+ifdef(`_mcf_allow_commands', `_mcf_copy(`syscmd') _mcf_copy(`esyscmd')',
+`define(`syscmd', `ifelse(`$#', 0, ``syscmd'', `_mcf_rec(`command', `syscmd', `$1')')')
+define(`esyscmd', `ifelse(`$#', 0, ``esyscmd'', `_mcf_rec(`command', `esyscmd', `$1')')')
+_mcf_copy(`syscmd') _mcf_copy(`esyscmd')')
+define(`_mcf_refuse', `define(`$1', `ifelse(`$'`#', 0, ``$1'', `_mcf_rec(`refused', `$1')')')define(`_mcf_builtin_$1', defn(`$1'))')
+_mcf_refuse(`debugfile') _mcf_refuse(`debugmode') _mcf_refuse(`traceon') _mcf_refuse(`traceoff')
+_mcf_refuse(`maketemp') _mcf_refuse(`mkstemp') _mcf_refuse(`dumpdef')
+_mcf_copy(`errprint')
+define(`builtin', `ifelse(`$#', 0, ``builtin'', `ifdef(`_mcf_builtin_$1', `indir(`_mcf_builtin_$1'ifelse($#, 1, , `, shift($@)'))', `_mcf_rec(`refused', `builtin(`$1')')')')')
+# Names that the reference removes, since .mc text uses the words.
+undefine(`format') undefine(`hpux') undefine(`__gnu__') undefine(`__unix__') undefine(`unix')
+
+# include: a path that ends in m4/cf.m4 (or is cf.m4) means this vocabulary.  As in m4 the bare words
+# are text.
+define(`include', `ifelse(`$#', 0, ``include'', _mcf_is_cf(`$1'), 1, `_mcf_cf(`$1')', `_mcf_include(`$1')')')
+define(`sinclude', `ifelse(`$#', 0, ``sinclude'', _mcf_is_cf(`$1'), 1, `_mcf_cf(`$1')', `_mcf_sinclude(`$1')')')
+define(`_mcf_is_cf', `eval(regexp(`$1', `^\(.*/\)?\(m4/\)?cf\.m4$') >= 0)')
+define(`_mcf_cf', `_mcf_rec(`cf', `$1')_mcf_define(`_CF_DIR_', patsubst(`$1', `\(m4/\)?cf\.m4$'))ifdef(`_mcf_loaded', `', `_mcf_define(`_mcf_loaded')_mcf_presets`'')')
+_mcf_copy(`include') _mcf_copy(`sinclude')
+
+# --- helpers that site files call ----------------------------------------------------------------
+define(`PUSHDIVERT', `_mcf_pushdef(`__D__', divnum)divert($1)')
+define(`POPDIVERT', `divert(__D__)_mcf_popdef(`__D__')')
+define(`_DEFIFNOT', `ifdef(`$1', `', `_mcf_define(`$1', `$2')')')
+define(`CONCAT', `$1$2$3$4$5$6$7')
+define(`DOL', ``$'$1')
+define(`_OPTINS', `ifdef(`$1', `$2$1$3')')
+define(`_TAG_DELIM_', `:')
+# _mcf_with(flags, letters): flags and those letters that it lacks; _mcf_without: flags less letters.
+define(`_mcf_with', `ifelse(`$2', , `$1', `_mcf_with(ifelse(eval(index(`$1', substr(`$2', 0, 1)) < 0), 1, ``$1'substr(`$2', 0, 1)', ``$1''), substr(`$2', 1))')')
+define(`_mcf_without', `ifelse(`$2', , `$1', `_mcf_without(_mcf_cut(`$1', index(`$1', substr(`$2', 0, 1))), substr(`$2', 1))')')
+define(`_mcf_cut', `ifelse(`$2', -1, ``$1'', `substr(`$1', 0, `$2')`'substr(`$1', incr(`$2'))')')
+define(`_MODMF_', `ifdef(`_mcf_all_flags_$2', `indir(`_mcf_all_flags_$2')', `_mcf_with(_mcf_without($1, _mcf_text(`_mcf_less_flags_$2')), _mcf_text(`_mcf_more_flags_$2'))')')
+define(`_mcf_text', `ifdef(`$1', `indir(`$1')')')
+
+# --- directives ----------------------------------------------------------------------------------
+define(`VERSIONID', `_mcf_rec(`VERSIONID', $@)_mcf_frame(divnum, _mcf_id, `$1')')
+
+define(`_mcf_set_args', `_mcf_define(`_ARG_', `$1')_mcf_define(`_ARGS_', `$@')_mcf_set_each(1, $@)')
+define(`_mcf_set_each', `ifelse(`$1', 10, `', `_mcf_define(`_ARG$1_', `$2')_mcf_set_each(incr($1), shift(shift($@)))')')
+define(`_mcf_site', `_mcf_rec(`site', `$1', `$2', indir(`_mcf_site_$1_$2'))_mcf_include(indir(`_mcf_site_$1_$2'))')
+# The library's folder was named by the file and is not there, or a name is unknown: the compiler says so.
+define(`_mcf_unknown', `_mcf_rec(`unknown', $@)')
+
+define(`OSTYPE', `_mcf_rec(`OSTYPE', $@)_mcf_define(`__OSTYPE__', `$1')PUSHDIVERT(-1)_mcf_define(`_ARG_', `$2')ifdef(`_mcf_site_ostype_$1', `_mcf_site(`ostype', `$1')', `ifdef(`_mcf_ostype_$1', `indir(`_mcf_ostype_$1')', `_mcf_unknown(`ostype', `$1')')')POPDIVERT`'')
+define(`DOMAIN', `_mcf_rec(`DOMAIN', $@)PUSHDIVERT(-1)_mcf_define(`_ARG_', `$2')ifdef(`_mcf_site_domain_$1', `_mcf_site(`domain', `$1')', `ifdef(`_mcf_domain_$1', `indir(`_mcf_domain_$1')', `_mcf_unknown(`domain', `$1')')')POPDIVERT`'')
+define(`HACK', `_mcf_rec(`HACK', $@)PUSHDIVERT(-1)_mcf_set_args(shift($@))ifdef(`_mcf_site_hack_$1', `_mcf_site(`hack', `$1')', `ifdef(`_mcf_hack_$1', `indir(`_mcf_hack_$1')', `_mcf_unknown(`hack', `$1')')')POPDIVERT`'')
+define(`FEATURE', `_mcf_rec(`FEATURE', $@)PUSHDIVERT(-1)_mcf_set_args(shift($@))ifdef(`_mcf_feature_$1', `_mcf_feature(`$1', _mcf_id)', `ifdef(`_mcf_site_feature_$1', `_mcf_site(`feature', `$1')', `_mcf_unknown(`feature', `$1')')')POPDIVERT`'')
+define(`_mcf_feature', `indir(`_mcf_feature_$1')_mcf_frame(6, `$2', `ifdef(`_mcf_snap_config_$1', `indir(`_mcf_snap_config_$1')')')')
+define(`MAILER', `_mcf_rec(`MAILER', $@)_mcf_define(`_MAILER_DEFINED_', 1)_mcf_mailer(`$1', ifelse(`$2', , ``$1'', ``$2''), _mcf_id, shift($@))')
+define(`_mcf_mailer', `ifdef(`_MAILER_$2_', `_mcf_rec(`again', `mailer', `$2')', `_mcf_define(`_MAILER_$2_')_mcf_set_args(shift(shift(shift($@))))ifdef(`_mcf_mailer_$1', `PUSHDIVERT(-1)indir(`_mcf_mailer_$1')_mcf_frame(7, `$3', `ifdef(`_mcf_snap_mailer_$1', `indir(`_mcf_snap_mailer_$1')')')POPDIVERT`'', `ifdef(`_mcf_site_mailer_$1', `PUSHDIVERT(7)_mcf_site(`mailer', `$1')POPDIVERT`'', `_mcf_unknown(`mailer', `$1')')')')')
+define(`MAILER_DEFINITIONS', `divert(7)')
+
+define(`LOCAL_CONFIG', `divert(6)')
+define(`LOCAL_RULE_0', `divert(3)')
+define(`LOCAL_RULE_1', `divert(9)
+Ssender=1
+')
+define(`LOCAL_RULE_2', `divert(9)
+Srecipient=2
+')
+define(`LOCAL_RULE_3', `divert(2)')
+define(`LOCAL_RULESETS', `divert(9)
+')
+define(`LOCAL_NET_CONFIG', `_mcf_define(`_LOCAL_RULES_', 1)divert(1)')
+define(`LOCAL_UUCP', `divert(4)')
+define(`LOCAL_DNSBL', `divert(8)')
+define(`_mcf_hooked', `define(`LOCAL_$1', `ifdef(`_MAILER_DEFINED_', `', `_mcf_rec(`before-mailer', `LOCAL_$1')')_mcf_define(`_LOCAL_$1_')divert(9)
+SLocal_$2
+')')
+_mcf_hooked(`SRV_FEATURES', `srv_features') _mcf_hooked(`CLT_FEATURES', `clt_features')
+_mcf_hooked(`TRY_TLS', `try_tls') _mcf_hooked(`TLS_RCPT', `tls_rcpt')
+_mcf_hooked(`TLS_CLIENT', `tls_client') _mcf_hooked(`TLS_SERVER', `tls_server')
+
+# Classes: CLASS(...) and CLASS_FILE(...) put a line into the local section.  As in the reference
+# the rest of the line that they stand on is dropped.
+define(`_mcf_class', `_mcf_rec(`$1', shift(shift($@)))_mcf_frame(5, _mcf_id, `$2$3')')
+define(`EXPOSED_USER', `_mcf_class(`EXPOSED_USER', `C{E}', $@)dnl`'')
+define(`EXPOSED_USER_FILE', `_mcf_class(`EXPOSED_USER_FILE', `F{E}', $@)dnl`'')
+define(`LOCAL_USER', `_mcf_class(`LOCAL_USER', `C{L}', $@)dnl`'')
+define(`LOCAL_USER_FILE', `_mcf_class(`LOCAL_USER_FILE', `F{L}', $@)dnl`'')
+define(`LOCAL_DOMAIN', `_mcf_class(`LOCAL_DOMAIN', `C{w}', $@)dnl`'')
+define(`MASQUERADE_DOMAIN', `_mcf_class(`MASQUERADE_DOMAIN', `C{M}', $@)dnl`'')
+define(`MASQUERADE_DOMAIN_FILE', `_mcf_class(`MASQUERADE_DOMAIN_FILE', `F{M}', $@)dnl`'')
+define(`MASQUERADE_EXCEPTION', `_mcf_class(`MASQUERADE_EXCEPTION', `C{N}', $@)dnl`'')
+define(`MASQUERADE_EXCEPTION_FILE', `_mcf_class(`MASQUERADE_EXCEPTION_FILE', `F{N}', $@)dnl`'')
+define(`CANONIFY_DOMAIN', `_mcf_class(`CANONIFY_DOMAIN', `C{Canonify}', $@)dnl`'')
+define(`CANONIFY_DOMAIN_FILE', `_mcf_class(`CANONIFY_DOMAIN_FILE', `F{Canonify}', $@)dnl`'')
+define(`GENERICS_DOMAIN', `_mcf_class(`GENERICS_DOMAIN', `C{G}', $@)dnl`'')
+define(`GENERICS_DOMAIN_FILE', `_mcf_class(`GENERICS_DOMAIN_FILE', `F{G}', $@)dnl`'')
+define(`VIRTUSER_DOMAIN', `_mcf_define(`_VIRTHOSTS_')_mcf_class(`VIRTUSER_DOMAIN', `C{VirtHost}', $@)dnl`'')
+define(`VIRTUSER_DOMAIN_FILE', `_mcf_define(`_VIRTHOSTS_')_mcf_class(`VIRTUSER_DOMAIN_FILE', `F{VirtHost}', $@)dnl`'')
+define(`RELAY_DOMAIN', `_mcf_class(`RELAY_DOMAIN', `C{R}', $@)dnl`'')
+define(`RELAY_DOMAIN_FILE', `_mcf_class(`RELAY_DOMAIN_FILE', `F{R}', $@)dnl`'')
+define(`LDAPROUTE_DOMAIN', `_mcf_class(`LDAPROUTE_DOMAIN', `C{LDAPRoute}', $@)dnl`'')
+define(`LDAPROUTE_DOMAIN_FILE', `_mcf_class(`LDAPROUTE_DOMAIN_FILE', `F{LDAPRoute}', $@)dnl`'')
+define(`LDAPROUTE_EQUIVALENT', `_mcf_class(`LDAPROUTE_EQUIVALENT', `C{LDAPRouteEquiv}', $@)dnl`'')
+define(`LDAPROUTE_EQUIVALENT_FILE', `_mcf_class(`LDAPROUTE_EQUIVALENT_FILE', `F{LDAPRouteEquiv}', $@)dnl`'')
+define(`TRUST_AUTH_MECH', `_DEFIFNOT(`_USE_AUTH_', 1)_mcf_class(`TRUST_AUTH_MECH', `C{TrustAuthMech}', $@)dnl`'')
+define(`MASQUERADE_AS', `_mcf_rec(`MASQUERADE_AS', $@)_mcf_define(`MASQUERADE_NAME', $1)')
+
+# Lists that are expanded when the options are written, so that a later define still counts.
+define(`_mcf_append', `_mcf_define(`$1', ifdef(`$1', `defn(`$1')')`$2')')
+define(`_mcf_entry', ``@KEY@mcf-key-000000@KEY@ @ $1'
+$2
+`@KEY@mcf-key-000000@KEY@ .'
+')
+define(`DAEMON_OPTIONS', `_mcf_rec(`DAEMON_OPTIONS', $@)_mcf_append(`_DPO_', `_mcf_entry('_mcf_id`, `$1')')')
+define(`CLIENT_OPTIONS', `_mcf_rec(`CLIENT_OPTIONS', $@)_mcf_append(`_CPO_', `_mcf_entry('_mcf_id`, `$1')')')
+define(`QUEUE_GROUP', `_mcf_rec(`QUEUE_GROUP', $@)_mcf_append(`_QUEUE_GROUP_', `_mcf_entry('_mcf_id`, `$1, $2')')')
+define(`MAIL_FILTER', `_mcf_rec(`MAIL_FILTER', $@)_mcf_filter($@)')
+define(`_mcf_filter', `_mcf_append(`_MAIL_FILTERS_', `_mcf_entry('_mcf_id`, `$1, $2')')_mcf_append(`_MAIL_FILTERS_DEF', `X')')
+define(`INPUT_MAIL_FILTER', `_mcf_rec(`INPUT_MAIL_FILTER', $@)_mcf_filter($@)ifelse(defn(`confINPUT_MAIL_FILTERS'), `', `_mcf_define(`confINPUT_MAIL_FILTERS', `$1')', `_mcf_define(`confINPUT_MAIL_FILTERS', defn(`confINPUT_MAIL_FILTERS')`, $1')')')
+define(`_DPO_', `') define(`_CPO_', `') define(`_QUEUE_GROUP_', `') define(`_MAIL_FILTERS_', `')
+define(`_MAIL_FILTERS_DEF', `')
+
+define(`MODIFY_MAILER_FLAGS', `_mcf_rec(`MODIFY_MAILER_FLAGS', $@)_mcf_modify(`$1', `$2', substr(`$2', 0, 1), substr(`$2', 1))')
+define(`_mcf_modify', `ifelse(`$3', `+', `_mcf_define(`_mcf_more_flags_$1', _mcf_text(`_mcf_more_flags_$1')`$4')', `$3', `-', `_mcf_define(`_mcf_less_flags_$1', _mcf_text(`_mcf_less_flags_$1')`$4')', `_mcf_define(`_mcf_all_flags_$1', `$2')_mcf_undefine(`_mcf_more_flags_$1', `_mcf_less_flags_$1')')')
+
+# UUCP
+define(`UUCPSMTP', `R DOL(*) < @ $1 .UUCP > DOL(*)	DOL(1) < @ $2 > DOL(2)')
+define(`SITECONFIG', `_mcf_rec(`SITECONFIG', $@)D$3$2
+_mcf_define(`_CLASS_$3_')ifelse(`$3', U, `C{w}$2 $2.UUCP
+')_mcf_define(`SITE', `ifelse($'`2$3, SU, `CY$'`1', `C$3$'`1')')ifdef(`_mcf_site_siteconfig_$1', `_mcf_site(`siteconfig', `$1')')')
+
+# Parts of the Received: header that confRECEIVED_HEADER may be put together from.
+define(`_REC_HDR_', `$?sfrom $s $.$?_($?s$|from $.$_)')
+define(`_REC_AUTH_', `$.$?{auth_type}(authenticated')
+define(`_REC_FULL_AUTH_', `$.$?{auth_type}(user=${auth_authen} $?{auth_author}author=${auth_author} $.mech=${auth_type}')
+define(`_REC_BY_', `$.by $j ($v/$Z)$?r with $r$. id $i$?{tls_version}')
+define(`_REC_TLS_', `(version=${tls_version} cipher=${cipher} bits=${cipher_bits} verify=${verify})$.$?u')
+define(`_REC_END_', `for $u; $|;')
+
+# --- the end of the input --------------------------------------------------------------------------
+# What the epilogue calls.
+define(`_mcf_finish', `changequote`'changecom`'divert(0)ifdef(`_MAILER_local_', `', `MAILER(`local')')_mcf_late_presets`'_mcf_sections`'_mcf_list(10, `_DPO_')_mcf_list(11, `_CPO_')_mcf_list(12, `_QUEUE_GROUP_')_mcf_list(13, `_MAIL_FILTERS_')
+_mcf_dump_options`'_mcf_dump_all`'`@KEY@mcf-key-000000@KEY@ !'
+')
+define(`_mcf_list', ``@KEY@mcf-key-000000@KEY@ # $1'
+indir(`$2')
+')
+define(`_mcf_sections', `_mcf_section(0)_mcf_section(1)_mcf_section(2)_mcf_section(3)_mcf_section(4)_mcf_section(5)_mcf_section(6)_mcf_section(7)_mcf_section(8)_mcf_section(9)')
+define(`_mcf_section', ``@KEY@mcf-key-000000@KEY@ # $1'
+undivert($1)
+')
+
+# From here on a # means nothing to m4: as in the reference, macros are live in # lines.
+changecom
