@@ -1,0 +1,507 @@
+/*
+ * embed: rulesets/ becomes C and m4, at build time.
+ *
+ *     embed OUT.c OUT.m4 ROOT FILE...      checks the files and writes both
+ *     embed --check ROOT FILE...           checks only
+ *
+ * ROOT is the folder that the files' names are relative to (rulesets).  OUT.c defines
+ * template_rulesets (compiler/template.h); OUT.m4 has the part of a feature that must run as m4:
+ * its flags, its %m4 text, and which values are wanted when (grammar/README.md lists its macros).
+ * A file that does not parse or check ends the build: exit 1, findings on standard error.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "grammar/rule.h"
+#include "lib/base/arena.h"
+#include "lib/base/buf.h"
+#include "lib/base/diag.h"
+#include "lib/base/table.h"
+
+static void out_of_memory(void *ctx)
+{
+    (void)ctx;
+    fputs("embed: out of memory\n", stderr);
+    exit(71);
+}
+
+/* --- C ---
+ * Every list is written from its end, so that what an object points to stands before it. */
+
+struct writer {
+    struct arena *arena;
+    struct buf out;
+    const struct rule_library *lib;
+    unsigned names, exprs, pieces, nodes;
+};
+
+static void c_string(struct buf *b, const char *s)
+{
+    if (!s) {
+        buf_adds(b, "NULL");
+        return;
+    }
+    buf_addc(b, '"');
+    for (; *s; s++) {
+        unsigned char ch = (unsigned char)*s;
+        if (ch == '\\' || ch == '"' || ch == '?')
+            buf_printf(b, "\\%c", ch);
+        else if (ch == '\n')
+            buf_adds(b, s[1] ? "\\n\"\n    \"" : "\\n");
+        else if (ch < ' ' || ch > '~')
+            buf_printf(b, "\\%03o", ch);
+        else
+            buf_addc(b, (char)ch);
+    }
+    buf_addc(b, '"');
+}
+
+/* "&n12" or NULL for 0. */
+static void c_link(struct buf *b, char letter, unsigned id)
+{
+    if (id)
+        buf_printf(b, "&%c%u", letter, id);
+    else
+        buf_adds(b, "NULL");
+}
+
+static unsigned write_name(struct writer *w, const struct rule_name *n)
+{
+    static const char *const refs[] = {
+        [RULE_REF_UNKNOWN] = "UNKNOWN", [RULE_REF_MACRO] = "MACRO", [RULE_REF_FLAG] = "FLAG",
+        [RULE_REF_ARG] = "ARG",         [RULE_REF_COUNT] = "COUNT", [RULE_REF_AGAIN] = "AGAIN",
+    };
+    if (!n)
+        return 0;
+    unsigned id = ++w->names;
+    buf_printf(&w->out, "static const struct rule_name s%u = {", id);
+    c_string(&w->out, n->text);
+    buf_printf(&w->out, ", RULE_REF_%s, ", refs[n->ref]);
+    c_string(&w->out, n->macro);
+    buf_printf(&w->out, ", %u, %u, %u, %u};\n", n->owner, n->arg, n->line, n->col);
+    return id;
+}
+
+static unsigned write_expr(struct writer *w, const struct rule_expr *e)
+{
+    static const char *const ops[] = {
+        [RULE_OP_NAME] = "NAME", [RULE_OP_NOT] = "NOT", [RULE_OP_AND] = "AND",
+        [RULE_OP_OR] = "OR",     [RULE_OP_EQ] = "EQ",   [RULE_OP_NE] = "NE",
+    };
+    if (!e)
+        return 0;
+    unsigned left = write_expr(w, e->left);
+    unsigned right = write_expr(w, e->right);
+    unsigned name = write_name(w, e->name);
+    unsigned id = ++w->exprs;
+    buf_printf(&w->out, "static const struct rule_expr e%u = {RULE_OP_%s, ", id, ops[e->op]);
+    c_link(&w->out, 's', name);
+    buf_adds(&w->out, ", ");
+    c_string(&w->out, e->text);
+    buf_adds(&w->out, ", ");
+    c_link(&w->out, 'e', left);
+    buf_adds(&w->out, ", ");
+    c_link(&w->out, 'e', right);
+    buf_adds(&w->out, "};\n");
+    return id;
+}
+
+static unsigned write_pieces(struct writer *w, const struct rule_piece *p)
+{
+    static const char *const kinds[] = {
+        [RULE_PIECE_TEXT] = "TEXT",
+        [RULE_PIECE_VALUE] = "VALUE",
+        [RULE_PIECE_ELSE] = "ELSE",
+        [RULE_PIECE_WHEN] = "WHEN",
+    };
+    if (!p)
+        return 0;
+    unsigned next = write_pieces(w, p->next);
+    unsigned body = write_pieces(w, p->body);
+    unsigned name = write_name(w, p->name);
+    unsigned id = ++w->pieces;
+    buf_printf(&w->out, "static const struct rule_piece p%u = {RULE_PIECE_%s, ", id,
+               kinds[p->kind]);
+    c_string(&w->out, p->text);
+    buf_adds(&w->out, ", ");
+    c_link(&w->out, 's', name);
+    buf_adds(&w->out, ", ");
+    c_link(&w->out, 'p', body);
+    buf_adds(&w->out, ", ");
+    c_link(&w->out, 'p', next);
+    buf_adds(&w->out, "};\n");
+    return id;
+}
+
+static unsigned write_nodes(struct writer *w, const struct rule_node *list);
+
+static unsigned write_node(struct writer *w, const struct rule_node *n, unsigned next)
+{
+    static const char *const kinds[] = {
+        [RULE_TEXT] = "TEXT",       [RULE_IF] = "IF",           [RULE_BRANCH] = "BRANCH",
+        [RULE_FOR] = "FOR",         [RULE_HOOK] = "HOOK",       [RULE_AT] = "AT",
+        [RULE_CONFIG] = "CONFIG",   [RULE_M4] = "M4",           [RULE_SECTION] = "SECTION",
+        [RULE_OPTIONS] = "OPTIONS", [RULE_INCLUDE] = "INCLUDE",
+    };
+    unsigned guard = write_expr(w, n->guard);
+    unsigned text = write_pieces(w, n->text);
+    unsigned body = write_nodes(w, n->body);
+    unsigned id = ++w->nodes;
+    buf_printf(&w->out, "static const struct rule_node n%u = {RULE_%s, %u, %u, %u, %u, ", id,
+               kinds[n->kind], n->line, n->block, n->number, n->target);
+    c_string(&w->out, n->name);
+    buf_adds(&w->out, ", ");
+    c_link(&w->out, 'e', guard);
+    buf_adds(&w->out, ", ");
+    c_link(&w->out, 'p', text);
+    buf_adds(&w->out, ", ");
+    c_link(&w->out, 'n', body);
+    buf_adds(&w->out, ", ");
+    c_link(&w->out, 'n', next);
+    buf_adds(&w->out, "};\n");
+    return id;
+}
+
+static unsigned write_nodes(struct writer *w, const struct rule_node *list)
+{
+    size_t count = 0;
+    for (const struct rule_node *n = list; n; n = n->next)
+        count++;
+    const struct rule_node **all = arena_calloc(w->arena, count, sizeof *all);
+    count = 0;
+    for (const struct rule_node *n = list; n; n = n->next) {
+        if (n->kind != RULE_M4) /* goes into the m4 file */
+            all[count++] = n;
+    }
+    unsigned next = 0;
+    while (count)
+        next = write_node(w, all[--count], next);
+    return next;
+}
+
+static void write_words(struct writer *w, const char *field, size_t file, const char *const *words)
+{
+    buf_printf(&w->out, "static const char *const %s%zu[] = {", field, file);
+    for (; *words; words++) {
+        c_string(&w->out, *words);
+        buf_adds(&w->out, ", ");
+    }
+    buf_adds(&w->out, "NULL};\n");
+}
+
+static void write_file(struct writer *w, const struct rule_file *f, size_t i)
+{
+    static const char *const kinds[] = {
+        [RULE_FILE_BASE] = "BASE", [RULE_FILE_FEATURE] = "FEATURE", [RULE_FILE_MAILER] = "MAILER"};
+    struct buf *b = &w->out;
+    buf_printf(b, "\n/* %s */\n", f->path);
+    unsigned body = write_nodes(w, f->body);
+    write_words(w, "needs", i, f->needs);
+    write_words(w, "before", i, f->before);
+    write_words(w, "reads", i, f->reads);
+    if (f->nflags) {
+        buf_printf(b, "static const struct rule_flag flags%zu[] = {\n", i);
+        for (size_t k = 0; k < f->nflags; k++) {
+            buf_adds(b, "    {");
+            c_string(b, f->flags[k].name);
+            buf_adds(b, ", ");
+            c_string(b, f->flags[k].value);
+            buf_adds(b, "},\n");
+        }
+        buf_adds(b, "};\n");
+    }
+    if (f->nargs) {
+        buf_printf(b, "static const struct rule_arg args%zu[] = {\n", i);
+        for (size_t k = 0; k < f->nargs; k++) {
+            buf_printf(b, "    {%u, ", f->args[k].number);
+            c_string(b, f->args[k].name);
+            buf_adds(b, ", ");
+            c_string(b, f->args[k].text);
+            buf_adds(b, "},\n");
+        }
+        buf_adds(b, "};\n");
+    }
+    buf_printf(b, "static const struct rule_file f%zu = {\n    .kind = RULE_FILE_%s,\n", i,
+               kinds[f->kind]);
+    const struct {
+        const char *field, *text;
+    } strings[] = {
+        {"path", f->path}, {"name", f->name}, {"summary", f->summary}, {"flag", f->flag}};
+    for (size_t k = 0; k < sizeof strings / sizeof strings[0]; k++) {
+        buf_printf(b, "    .%s = ", strings[k].field);
+        c_string(b, strings[k].text);
+        buf_adds(b, ",\n");
+    }
+    if (f->nflags)
+        buf_printf(b, "    .flags = flags%zu,\n    .nflags = %zu,\n", i, f->nflags);
+    if (f->nargs)
+        buf_printf(b, "    .args = args%zu,\n    .nargs = %zu,\n", i, f->nargs);
+    buf_printf(b, "    .needs = needs%zu,\n    .before = before%zu,\n    .reads = reads%zu,\n", i,
+               i, i);
+    buf_printf(b, "    .required = %u,\n    .repeat = %s,\n    .body = ", f->required,
+               f->repeat ? "true" : "false");
+    c_link(b, 'n', body);
+    buf_printf(b, ",\n    .first_block = %u,\n};\n", f->first_block);
+}
+
+/* The pointers to those files that are of a kind; kind < 0: all. */
+static void write_list(struct writer *w, const char *name, int kind)
+{
+    buf_printf(&w->out, "static const struct rule_file *const %s[] = {", name);
+    for (size_t i = 0; i < w->lib->nfiles; i++) {
+        if (kind < 0 || (int)w->lib->files[i]->kind == kind)
+            buf_printf(&w->out, "&f%zu, ", i);
+    }
+    buf_adds(&w->out, "NULL};\n");
+}
+
+static void write_c(struct writer *w)
+{
+    const struct rule_library *lib = w->lib;
+    size_t main_file = 0;
+    buf_adds(&w->out, "/* Made by embed from rulesets/. */\n#include \"compiler/template.h\"\n");
+    for (size_t i = 0; i < lib->nfiles; i++) {
+        write_file(w, lib->files[i], i);
+        if (lib->files[i] == lib->main)
+            main_file = i;
+    }
+    buf_addc(&w->out, '\n');
+    write_list(w, "files", -1);
+    write_list(w, "features", RULE_FILE_FEATURE);
+    write_list(w, "mailers", RULE_FILE_MAILER);
+    buf_printf(&w->out,
+               "\nconst struct rule_library template_rulesets = {\n"
+               "    files, %zu, features, %zu, mailers, %zu, &f%zu, %u,\n};\n",
+               lib->nfiles, lib->nfeatures, lib->nmailers, main_file, lib->blocks);
+}
+
+/* --- m4 --- */
+
+/* Puts text into a definition's body.  A '$' in front of what m4 takes for a parameter would be
+ * replaced when the macro is called, so it is cut off from it by closing and opening as many quotes
+ * as are open: `a $1 b' becomes `a $'`1 b', which is the same text. */
+static void m4_text(struct buf *b, const char *text)
+{
+    size_t depth = 0;
+    for (const char *s = text; *s; s++) {
+        buf_addc(b, *s);
+        if (*s == '`')
+            depth++;
+        else if (*s == '\'' && depth)
+            depth--;
+        if (*s != '$' || !s[1] || !strchr("0123456789#*@{", s[1]))
+            continue;
+        if (depth == 0)
+            buf_adds(b, "`'");
+        for (size_t i = 0; i < depth; i++)
+            buf_addc(b, '\'');
+        for (size_t i = 0; i < depth; i++)
+            buf_addc(b, '`');
+    }
+}
+
+static void m4_blocks(struct buf *b, const struct rule_node *list)
+{
+    for (; list; list = list->next) {
+        if (list->kind == RULE_M4)
+            m4_text(b, list->name);
+    }
+}
+
+/* The macro that runs at the call. */
+static void m4_call(struct buf *b, const char *kind, const struct rule_file *f)
+{
+    buf_printf(b, "define(`_mcf_%s_%s', `", kind, f->name);
+    if (f->kind == RULE_FILE_FEATURE && !f->nflags)
+        buf_printf(b, "define(`%s', `1')", f->flag);
+    for (size_t i = 0; i < f->nflags; i++) {
+        buf_printf(b, "define(`%s', `", f->flags[i].name);
+        m4_text(b, f->flags[i].value);
+        buf_adds(b, "')");
+    }
+    m4_blocks(b, f->body);
+    buf_adds(b, "')\n");
+}
+
+static void want(struct table *t, const struct rule_name *n)
+{
+    if (n && n->macro)
+        table_set(t, n->macro, (void *)n->macro);
+}
+
+static void want_expr(struct table *t, const struct rule_expr *e)
+{
+    if (!e)
+        return;
+    want(t, e->name);
+    want_expr(t, e->left);
+    want_expr(t, e->right);
+}
+
+static void want_pieces(struct table *t, const struct rule_piece *p)
+{
+    for (; p; p = p->next) {
+        want(t, p->name);
+        want_pieces(t, p->body);
+    }
+}
+
+/* The names that a list of nodes, with the files that it includes, asks for. */
+static void want_nodes(const struct rule_library *lib, struct table *t, const struct rule_node *n)
+{
+    for (; n; n = n->next) {
+        want_expr(t, n->guard);
+        want_pieces(t, n->text);
+        want_nodes(lib, t, n->body);
+        if (n->kind == RULE_INCLUDE)
+            want_nodes(lib, t, lib->files[n->target]->body);
+    }
+}
+
+static bool holds(const struct rule_node *n, enum rule_kind kind)
+{
+    for (; n; n = n->next) {
+        if (n->kind == kind || holds(n->body, kind))
+            return true;
+    }
+    return false;
+}
+
+/* The names in a feature's blocks of one kind, and in the guards around them. */
+static void want_blocks(const struct rule_library *lib, struct table *t, const struct rule_node *n,
+                        enum rule_kind kind)
+{
+    for (; n; n = n->next) {
+        if (n->kind == kind)
+            want_nodes(lib, t, n->body);
+        if (n->kind != RULE_IF || !holds(n->body, kind))
+            continue;
+        for (const struct rule_node *b = n->body; b; b = b->next) {
+            want_expr(t, b->guard);
+            want_blocks(lib, t, b->body, kind);
+        }
+    }
+}
+
+static void m4_wanted(struct buf *b, const char *definition, const char *name, const char *each,
+                      const struct table *t)
+{
+    buf_printf(b, "define(`%s%s', `", definition, name);
+    for (size_t i = 0; i < table_count(t); i++)
+        buf_printf(b, "%s(`%s')%s", each, table_at(t, i)->key, i % 4 == 3 ? "dnl\n" : "");
+    buf_adds(b, "')\n");
+}
+
+static void want_list(struct table *t, const char *const *words)
+{
+    for (; *words; words++)
+        table_set(t, *words, (void *)*words);
+}
+
+static void m4_names(struct buf *b, const char *name, const struct rule_file *const *files,
+                     size_t n)
+{
+    buf_printf(b, "define(`%s', `", name);
+    for (size_t i = 0; i < n; i++)
+        buf_printf(b, "%s%s", i ? "," : "", files[i]->name);
+    buf_adds(b, "')\n");
+}
+
+static void write_m4(struct writer *w, struct buf *b)
+{
+    const struct rule_library *lib = w->lib;
+    struct table *all = table_new(w->arena);
+    buf_adds(b, "dnl Made by embed from rulesets/.\n");
+    for (size_t i = 0; i < lib->nfeatures; i++) {
+        const struct rule_file *f = lib->features[i];
+        struct table *config = table_new(w->arena);
+        m4_call(b, "feature", f);
+        buf_printf(b, "define(`_mcf_known_feature_%s', `')\n", f->name);
+        want_blocks(lib, config, f->body, RULE_CONFIG);
+        want_list(config, f->reads);
+        m4_wanted(b, "_mcf_snap_config_", f->name, "_mcf_snap", config);
+        want_blocks(lib, all, f->body, RULE_AT);
+        if (holds(f->body, RULE_AT))
+            table_set(all, f->flag, (void *)f->flag);
+    }
+    for (size_t i = 0; i < lib->nmailers; i++) {
+        const struct rule_file *f = lib->mailers[i];
+        struct table *body = table_new(w->arena);
+        m4_call(b, "mailer", f);
+        buf_printf(b, "define(`_mcf_known_mailer_%s', `')\n", f->name);
+        want_nodes(lib, body, f->body);
+        want_list(body, f->reads);
+        m4_wanted(b, "_mcf_snap_mailer_", f->name, "_mcf_snap", body);
+    }
+    for (size_t i = 0; i < lib->nfiles; i++) {
+        if (lib->files[i]->kind == RULE_FILE_BASE)
+            want_nodes(lib, all, lib->files[i]->body);
+    }
+    m4_wanted(b, "_mcf_dump_all", "", "_mcf_dump", all);
+    m4_names(b, "_mcf_features", lib->features, lib->nfeatures);
+    m4_names(b, "_mcf_mailers", lib->mailers, lib->nmailers);
+}
+
+/* --- */
+
+static int put(const char *path, const struct buf *b)
+{
+    FILE *f = fopen(path, "w");
+    bool good = f && fwrite(b->data, 1, b->len, f) == b->len;
+    if (f && fclose(f) != 0)
+        good = false;
+    if (good)
+        return 0;
+    fprintf(stderr, "embed: %s: %s\n", path, strerror(errno));
+    remove(path);
+    return 73;
+}
+
+int main(int argc, char **argv)
+{
+    bool check_only = argc > 1 && strcmp(argv[1], "--check") == 0;
+    int root_arg = check_only ? 2 : 3;
+    if (argc <= root_arg + 1) {
+        fputs("usage: embed OUT.c OUT.m4 ROOT FILE...\n       embed --check ROOT FILE...\n",
+              stderr);
+        return 2;
+    }
+    struct arena *a = arena_new(out_of_memory, NULL);
+    struct source_set *sources = source_set_new(a);
+    struct diag *d = diag_new(a, sources);
+    struct rule_set *set = rule_set_new(a, d);
+    size_t root = strlen(argv[root_arg]);
+    while (root && argv[root_arg][root - 1] == '/')
+        root--;
+    for (int i = root_arg + 1; i < argc; i++) {
+        int err;
+        const struct source *src = source_open(sources, argv[i], &err);
+        if (strncmp(argv[i], argv[root_arg], root) != 0 || argv[i][root] != '/') {
+            fprintf(stderr, "embed: %s is not below %s\n", argv[i], argv[root_arg]);
+            return 2;
+        }
+        if (err) {
+            fprintf(stderr, "embed: %s: %s\n", argv[i], strerror(err));
+            return 66;
+        }
+        rule_set_add(set, src, argv[i] + root + 1);
+    }
+    const struct rule_library *lib = rule_set_finish(set);
+    diag_print(d, stderr, false);
+    int status = lib ? 0 : 1;
+    if (lib && !check_only) {
+        struct writer w = {.arena = a, .lib = lib};
+        struct buf m4;
+        buf_init(&w.out, a);
+        buf_init(&m4, a);
+        write_c(&w);
+        write_m4(&w, &m4);
+        status = put(argv[1], &w.out);
+        if (!status)
+            status = put(argv[2], &m4);
+    }
+    arena_free(a);
+    return status;
+}
