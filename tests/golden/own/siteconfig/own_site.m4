@@ -1,0 +1,2 @@
+SITE(neighbour farther)
+SITE(one)
