@@ -7,7 +7,7 @@ divert(-1)
 #
 #   standard error: records, one a directive, in order of execution:
 #       KEY R <id> <kind> <line> <length>:<file><n> <length>:<arg>...  (bytes; the newline ends it)
-#     KEY stands for the twenty characters below, which the compiler replaces in the frozen state by
+#     KEY stands for the twenty-four characters below, which the compiler replaces in the frozen state by
 #     random ones of the same length for each run: a file's own text cannot know them.
 #   standard output: the .mc's own text, and frames placed among it in the diversion where the
 #     directive's effect belongs:
@@ -196,11 +196,16 @@ define(`_REC_AUTH_', `$.$?{auth_type}(authenticated')
 define(`_REC_FULL_AUTH_', `$.$?{auth_type}(user=${auth_authen} $?{auth_author}author=${auth_author} $.mech=${auth_type}')
 define(`_REC_BY_', `$.by $j ($v/$Z)$?r with $r$. id $i$?{tls_version}')
 define(`_REC_TLS_', `(version=${tls_version} cipher=${cipher} bits=${cipher_bits} verify=${verify})$.$?u')
-define(`_REC_END_', `for $u; $|;')
+define(`_REC_END_', `for $u; $|;
+	$.$b')
 
 # --- the end of the input --------------------------------------------------------------------------
+# Names of old releases, turned into what replaced them.
+define(`_mcf_old_names', `ifdef(`confMESSAGE_TIMEOUT', `_mcf_timeout(index(confMESSAGE_TIMEOUT, `/'))')ifelse(defn(`confDAEMON_OPTIONS'), `', `', `_mcf_rec(`old', `confDAEMON_OPTIONS')DAEMON_OPTIONS(confDAEMON_OPTIONS)')ifelse(defn(`confCLIENT_OPTIONS'), `', `', `_mcf_rec(`old', `confCLIENT_OPTIONS')CLIENT_OPTIONS(confCLIENT_OPTIONS)')')
+define(`_mcf_timeout', `ifelse(`$1', -1, `_mcf_define(`confTO_QUEUERETURN', confMESSAGE_TIMEOUT)', `_mcf_define(`confTO_QUEUERETURN', substr(confMESSAGE_TIMEOUT, 0, `$1'))_mcf_define(`confTO_QUEUEWARN', substr(confMESSAGE_TIMEOUT, incr(`$1')))')')
+
 # What the epilogue calls.
-define(`_mcf_finish', `changequote`'changecom`'divert(0)ifdef(`_MAILER_local_', `', `MAILER(`local')')_mcf_late_presets`'_mcf_sections`'_mcf_list(10, `_DPO_')_mcf_list(11, `_CPO_')_mcf_list(12, `_QUEUE_GROUP_')_mcf_list(13, `_MAIL_FILTERS_')
+define(`_mcf_finish', `changequote`'changecom`'divert(0)ifdef(`_MAILER_local_', `', `MAILER(`local')')_mcf_old_names`'_mcf_late_presets`'_mcf_sections`'_mcf_list(10, `_DPO_')_mcf_list(11, `_CPO_')_mcf_list(12, `_QUEUE_GROUP_')_mcf_list(13, `_MAIL_FILTERS_')
 _mcf_dump_options`'_mcf_dump_all`'`@KEY@mcf-key-000000@KEY@ !'
 ')
 define(`_mcf_list', ``@KEY@mcf-key-000000@KEY@ # $1'

@@ -1,0 +1,85 @@
+/*
+ * init: `mcf init DIR`: puts our Makefile into a mail configuration folder.
+ *
+ * An existing Makefile is never touched: what ours would change is shown instead.
+ */
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "compiler/verbs.h"
+#include "compiler/vocabulary.h"
+#include "lib/base/arena.h"
+#include "lib/base/fs.h"
+
+/* diff(1) says it; its exit code is passed on: 0 the same, 1 different. */
+static int show_difference(const char *path)
+{
+    int fd = memfd_create("Makefile", 0);
+    if (fd < 0 || write(fd, mail_makefile, mail_makefile_len) != (ssize_t)mail_makefile_len) {
+        fprintf(stderr, "mcf init: no memory file: %s\n", strerror(errno));
+        if (fd >= 0)
+            close(fd);
+        return EXIT_SYSTEM;
+    }
+    char ours[64];
+    snprintf(ours, sizeof ours, "/proc/self/fd/%d", fd);
+    fflush(stdout);
+    pid_t pid = fork();
+    if (pid == 0) {
+        execlp("diff", "diff", "-u", "--label", path, "--label", "mcf's Makefile", path, ours,
+               (char *)NULL);
+        fprintf(stderr, "mcf init: cannot run diff: %s\n", strerror(errno));
+        _exit(EXIT_SYSTEM);
+    }
+    int status = 0;
+    if (pid < 0 || waitpid(pid, &status, 0) < 0)
+        status = -1;
+    close(fd);
+    return status >= 0 && WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_SYSTEM;
+}
+
+int verb_init(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        puts("usage: mcf init DIR\n\n"
+             "  puts a Makefile into DIR (targets sendmail.cf, submit.cf, access.db and the other\n"
+             "  maps, all); where there is one it is left alone and the difference is shown");
+        return 0;
+    }
+    if (argc != 2 || argv[1][0] == '-') {
+        fputs("usage: mcf init DIR\n", stderr);
+        return EXIT_USAGE;
+    }
+    struct stat st;
+    if (stat(argv[1], &st) < 0 || !S_ISDIR(st.st_mode)) {
+        fprintf(stderr, "mcf init: %s: %s\n", argv[1], errno ? strerror(errno) : "no directory");
+        return EXIT_NO_INPUT;
+    }
+    struct arena *a = arena_new(verb_out_of_memory, NULL);
+    char *path = fs_join(a, argv[1], "Makefile");
+    int rc = 0;
+    if (fs_exists(path)) {
+        rc = show_difference(path);
+        if (rc == 0)
+            printf("%s is mcf's Makefile already\n", path);
+        else if (rc == 1)
+            fprintf(stderr, "mcf init: %s is there and stays as it is; above is what ours changes\n",
+                    path);
+    } else {
+        int err = fs_write_whole(path, mail_makefile, mail_makefile_len, 0644);
+        if (err) {
+            fprintf(stderr, "mcf init: cannot write %s: %s\n", path, strerror(err));
+            rc = EXIT_CANNOT_WRITE;
+        } else {
+            printf("%s: written; now: make -C %s sendmail.cf\n", path, argv[1]);
+        }
+    }
+    arena_free(a);
+    return rc;
+}

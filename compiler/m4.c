@@ -1,0 +1,739 @@
+#include "compiler/m4.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/random.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "compiler/vocabulary.h"
+#include "lib/base/arena.h"
+#include "lib/base/buf.h"
+
+#define KEY_LENGTH (sizeof(VOCABULARY_KEY) - 1)
+#define DEFAULT_CPU 10
+#define DEFAULT_OUTPUT ((size_t)64 << 20)
+#define MEMORY_LIMIT ((rlim_t)1 << 30)
+#define TAIL_KEPT 65536
+
+enum end { END_EXIT, END_SIGNAL, END_CPU, END_OUTPUT, END_START };
+
+struct run {
+    struct arena *arena;
+    struct buf out, err;
+    enum end end;
+    int status; /* exit code, signal or errno */
+};
+
+const char *m4_program(void)
+{
+    const char *m4 = getenv("MCF_M4");
+    return m4 && *m4 ? m4 : "m4";
+}
+
+/* --- running ------------------------------------------------------------------------------- */
+
+static bool write_all(int fd, const char *p, size_t n)
+{
+    while (n > 0) {
+        ssize_t w = write(fd, p, n);
+        if (w < 0) {
+            if (errno == EINTR)
+                continue;
+            return false;
+        }
+        p += w;
+        n -= (size_t)w;
+    }
+    return true;
+}
+
+/* A memory file with the bytes; -1 on failure. */
+static int memory_file(const char *name, const char *bytes, size_t len)
+{
+    int fd = memfd_create(name, 0);
+    if (fd >= 0 && (!write_all(fd, bytes, len) || lseek(fd, 0, SEEK_SET) < 0)) {
+        close(fd);
+        fd = -1;
+    }
+    return fd;
+}
+
+/* The random key of a run: letters only, so that no macro name or digit runs into it. */
+static void make_key(char key[KEY_LENGTH + 1])
+{
+    unsigned char r[KEY_LENGTH];
+    if (getrandom(r, sizeof r, 0) != (ssize_t)sizeof r)
+        for (size_t i = 0; i < sizeof r; i++)
+            r[i] = (unsigned char)((size_t)getpid() * 31u + i * 7u + (size_t)time(NULL));
+    for (size_t i = 0; i < KEY_LENGTH; i++)
+        key[i] = (char)('A' + r[i] % 26);
+    key[0] = '\001'; /* no text that a person writes begins so */
+    key[KEY_LENGTH] = '\0';
+}
+
+static char *with_key(struct arena *a, const char *bytes, size_t len, const char *key)
+{
+    char *copy = arena_strndup(a, bytes, len);
+    char *p = copy, *end = copy + len;
+    while ((p = memmem(p, (size_t)(end - p), VOCABULARY_KEY, KEY_LENGTH)) != NULL) {
+        memcpy(p, key, KEY_LENGTH);
+        p += KEY_LENGTH;
+    }
+    return copy;
+}
+
+static void limit(int what, rlim_t value)
+{
+    struct rlimit r = {value, value};
+    setrlimit(what, &r);
+}
+
+static void child(const char *const *argv, int out, int err, unsigned cpu)
+{
+    int null = open("/dev/null", O_RDONLY);
+    if (null >= 0)
+        dup2(null, 0);
+    dup2(out, 1);
+    dup2(err, 2);
+    limit(RLIMIT_CPU, cpu);
+    limit(RLIMIT_AS, MEMORY_LIMIT);
+    limit(RLIMIT_FSIZE, (rlim_t)DEFAULT_OUTPUT * 2); /* m4 spills large diversions to disk */
+    limit(RLIMIT_CORE, 0);
+    /* What m4 reads from the environment would change what an .mc means. */
+    unsetenv("M4PATH");
+    unsetenv("POSIXLY_CORRECT");
+    setenv("LC_ALL", "C", 1);
+    execvp(argv[0], (char *const *)argv);
+    _exit(errno == ENOENT ? 127 : 126);
+}
+
+static void keep(struct buf *b, const char *p, size_t n, bool tail_only)
+{
+    buf_add(b, p, n);
+    if (tail_only && b->len > 2 * TAIL_KEPT) {
+        memmove(b->data, b->data + b->len - TAIL_KEPT, TAIL_KEPT);
+        buf_truncate(b, TAIL_KEPT);
+    }
+}
+
+/* Starts argv and reads both streams to their ends, or until a limit. */
+static void run(struct run *r, const char *const *argv, unsigned cpu, size_t output, bool tail_only)
+{
+    int out[2], err[2];
+    buf_init(&r->out, r->arena);
+    buf_init(&r->err, r->arena);
+    r->end = END_START;
+    if (pipe2(out, O_CLOEXEC) < 0) {
+        r->status = errno;
+        return;
+    }
+    if (pipe2(err, O_CLOEXEC) < 0) {
+        r->status = errno;
+        close(out[0]);
+        close(out[1]);
+        return;
+    }
+    pid_t pid = fork();
+    if (pid == 0)
+        child(argv, out[1], err[1], cpu);
+    close(out[1]);
+    close(err[1]);
+    if (pid < 0) {
+        r->status = errno;
+        close(out[0]);
+        close(err[0]);
+        return;
+    }
+    struct pollfd fds[2] = {{out[0], POLLIN, 0}, {err[0], POLLIN, 0}};
+    struct buf *bufs[2] = {&r->out, &r->err};
+    size_t total = 0;
+    int open_fds = 2;
+    bool killed = false;
+    struct timespec t0, now;
+    clock_gettime(CLOCK_MONOTONIC, &t0);
+    while (open_fds > 0) {
+        int n = poll(fds, 2, 1000);
+        /* A run that waits without using the processor (a pipe as include) must end too. */
+        clock_gettime(CLOCK_MONOTONIC, &now);
+        if (now.tv_sec - t0.tv_sec > (time_t)cpu * 3 && !killed) {
+            r->end = END_CPU;
+            killed = true;
+            kill(pid, SIGKILL);
+        }
+        if (n < 0 && errno != EINTR)
+            break;
+        for (int i = 0; n > 0 && i < 2; i++) {
+            char chunk[65536];
+            if (!(fds[i].revents & (POLLIN | POLLHUP | POLLERR)))
+                continue;
+            ssize_t got = read(fds[i].fd, chunk, sizeof chunk);
+            if (got <= 0) {
+                fds[i].fd = -1;
+                open_fds--;
+                continue;
+            }
+            total += (size_t)got;
+            if (total <= output)
+                keep(bufs[i], chunk, (size_t)got, tail_only);
+            else if (!killed) {
+                r->end = END_OUTPUT;
+                killed = true;
+                kill(pid, SIGKILL);
+            }
+        }
+    }
+    close(out[0]);
+    close(err[0]);
+    int status;
+    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+        ;
+    if (killed)
+        return;
+    if (WIFEXITED(status)) {
+        r->end = END_EXIT;
+        r->status = WEXITSTATUS(status);
+    } else {
+        r->status = WTERMSIG(status);
+        r->end = r->status == SIGXCPU || r->status == SIGKILL ? END_CPU : END_SIGNAL;
+    }
+}
+
+struct args {
+    const char **v;
+    size_t n, room;
+    struct arena *arena;
+};
+
+static void arg(struct args *a, const char *s)
+{
+    if (a->n + 2 > a->room) {
+        size_t room = a->room ? a->room * 2 : 32;
+        const char **v = arena_calloc(a->arena, room, sizeof *v);
+        if (a->n)
+            memcpy(v, a->v, a->n * sizeof *v);
+        a->v = v;
+        a->room = room;
+    }
+    a->v[a->n++] = s;
+}
+
+/* --- reading the records --------------------------------------------------------------------- */
+
+struct reader {
+    struct arena *arena;
+    struct source_set *sources;
+    struct diag *diag;
+    struct m4_result *result;
+    struct m4_record **record_tail;
+    const char *key;
+    const char *path;
+    bool reported; /* a finding says why the run failed */
+};
+
+static struct origin place(struct reader *r, const char *file, unsigned long line)
+{
+    struct origin o = {0, 0, 0, 0};
+    if (strncmp(file, "/proc/self/fd/", 14) == 0)
+        return o; /* our own prologue or epilogue: no place of the user's */
+    struct source *s = source_open(r->sources, file, NULL);
+    o.file = s->id;
+    o.line = (uint32_t)line;
+    return o;
+}
+
+static bool number(const char **p, const char *end, unsigned long *n)
+{
+    const char *s = *p;
+    unsigned long v = 0;
+    while (s < end && *s >= '0' && *s <= '9') {
+        if (v > 100000000UL)
+            return false;
+        v = v * 10 + (unsigned long)(*s++ - '0');
+    }
+    if (s == *p)
+        return false;
+    *p = s;
+    *n = v;
+    return true;
+}
+
+static bool sized(struct reader *r, const char **p, const char *end, const char **text)
+{
+    unsigned long n;
+    if (*p < end && **p == ' ')
+        (*p)++;
+    if (!number(p, end, &n) || *p >= end || **p != ':' || (size_t)(end - *p - 1) < n)
+        return false;
+    *text = arena_strndup(r->arena, *p + 1, n);
+    *p += 1 + n;
+    return true;
+}
+
+static void add_record(struct reader *r, struct m4_record *rec)
+{
+    *r->record_tail = rec;
+    r->record_tail = &rec->next;
+}
+
+/* " R id kind line len:file argc len:arg..." after the key; returns where it ends, NULL if broken. */
+static const char *read_record(struct reader *r, const char *p, const char *end)
+{
+    struct m4_record *rec = arena_alloc(r->arena, sizeof *rec);
+    unsigned long line, argc;
+    const char *file;
+    if (end - p < 3 || memcmp(p, " R ", 3) != 0)
+        return NULL;
+    p += 3;
+    if (!number(&p, end, &rec->id) || p >= end || *p++ != ' ')
+        return NULL;
+    const char *kind = p;
+    while (p < end && *p != ' ' && *p != '\n')
+        p++;
+    rec->kind = arena_strndup(r->arena, kind, (size_t)(p - kind));
+    if (p >= end || *p++ != ' ' || !number(&p, end, &line) || !sized(r, &p, end, &file) ||
+        p >= end || *p++ != ' ' || !number(&p, end, &argc) || argc > (unsigned long)(end - p))
+        return NULL;
+    rec->at = place(r, file, line);
+    rec->argc = argc;
+    rec->argv = arena_calloc(r->arena, argc + 1, sizeof *rec->argv);
+    for (unsigned long i = 0; i < argc; i++)
+        if (!sized(r, &p, end, &rec->argv[i]))
+            return NULL;
+    if (p < end && *p == '\n')
+        p++;
+    add_record(r, rec);
+    return p;
+}
+
+/* "file:line: rest" -> the place and rest; false if it has not that form. */
+static bool located(struct reader *r, const char *line, const char *end, struct origin *at,
+                    const char **rest)
+{
+    for (const char *p = line; p + 2 < end; p++) {
+        unsigned long n;
+        const char *q = p + 1;
+        if (*p != ':' || !number(&q, end, &n) || q + 1 >= end || q[0] != ':' || q[1] != ' ')
+            continue;
+        *at = place(r, arena_strndup(r->arena, line, (size_t)(p - line)), n);
+        *rest = q + 2;
+        return true;
+    }
+    return false;
+}
+
+/* "m4trace:file:line: -1- define(`name', `text')": what an .mc defines, with its place. */
+static const char *read_trace(struct reader *r, const char *p, const char *end)
+{
+    struct m4_record *rec = arena_alloc(r->arena, sizeof *rec);
+    const char *eol = memchr(p, '\n', (size_t)(end - p)), *rest;
+    if (!eol)
+        eol = end;
+    if (!located(r, p, eol, &rec->at, &rest))
+        return eol;
+    p = rest;
+    while (p < eol && (*p == '-' || (*p >= '0' && *p <= '9')))
+        p++;
+    while (p < eol && *p == ' ')
+        p++;
+    const char *name = p;
+    while (p < eol && *p != '(')
+        p++;
+    rec->kind = arena_strndup(r->arena, name, (size_t)(p - name));
+    const char *argv[4];
+    size_t argc = 0;
+    if (p < eol) {
+        p++;
+        while (p < end && argc < 4) {
+            int depth = 0;
+            const char *from = p + 1;
+            if (*p != '`')
+                break;
+            for (; p < end; p++) {
+                if (*p == '`')
+                    depth++;
+                else if (*p == '\'' && --depth == 0)
+                    break;
+            }
+            if (p >= end)
+                break;
+            argv[argc++] = arena_strndup(r->arena, from, (size_t)(p - from));
+            p++;
+            if (end - p >= 2 && p[0] == ',' && p[1] == ' ')
+                p += 2;
+            else
+                break;
+        }
+    }
+    rec->argc = argc;
+    rec->argv = arena_calloc(r->arena, argc + 1, sizeof *rec->argv);
+    memcpy(rec->argv, argv, argc * sizeof *argv);
+    add_record(r, rec);
+    const char *nl = p < end ? memchr(p, '\n', (size_t)(end - p)) : NULL;
+    return nl ? nl + 1 : end;
+}
+
+/* m4's own words, made ours: what a person can act on. */
+static void read_message(struct reader *r, const char *p, const char *eol)
+{
+    struct origin at = {0, 0, 0, 0};
+    const char *rest = p;
+    bool has_place = located(r, p, eol, &at, &rest);
+    char *text = arena_strndup(r->arena, rest, (size_t)(eol - rest));
+    if (strncmp(text, "Warning: ", 9) == 0 || strncmp(text, "warning: ", 9) == 0)
+        text += 9;
+    if (!has_place)
+        at.file = source_open(r->sources, r->path, NULL)->id;
+    if (strncmp(text, "ERROR: ", 7) == 0)
+        text += 7;
+    char *name;
+    if (strstr(text, "end of file in string")) {
+        r->reported = true;
+        diag_add(r->diag, DIAG_ERROR, "unclosed-quote", at,
+                 "the file ends inside a quoted text that began on this line or before");
+    } else if (strstr(text, "end of file in argument list")) {
+        r->reported = true;
+        diag_add(r->diag, DIAG_ERROR, "unclosed-parenthesis", at,
+                 "the file ends inside a call's arguments: a closing parenthesis is missing");
+    } else if (strncmp(text, "cannot open `", 13) == 0) {
+        name = text + 13;
+        char *quote = strstr(name, "': ");
+        const char *why = "cannot be read";
+        if (quote) {
+            *quote = '\0';
+            why = quote + 3;
+        }
+        diag_add(r->diag, DIAG_ERROR, "cannot-include", at, "cannot include %s: %s", name, why);
+    } else if (strstr(text, "memory exhausted") || strstr(text, "stack overflow") ||
+               strstr(text, "recursion limit")) {
+        r->reported = true;
+        diag_add(r->diag, DIAG_ERROR, "runaway", at,
+                 "m4 stopped: %s; a macro calls itself without end here", text);
+    } else {
+        diag_add(r->diag, DIAG_WARNING, "m4", at, "m4: %s", text);
+    }
+}
+
+static void read_stderr(struct reader *r, const struct buf *b)
+{
+    const char *p = b->data, *end = b->data + b->len;
+    while (p < end) {
+        const char *next = NULL;
+        if ((size_t)(end - p) > KEY_LENGTH && memcmp(p, r->key, KEY_LENGTH) == 0) {
+            next = read_record(r, p + KEY_LENGTH, end);
+            if (next) {
+                p = next;
+                continue;
+            }
+        }
+        if (end - p > 8 && memcmp(p, "m4trace:", 8) == 0) {
+            p = read_trace(r, p + 8, end);
+            if (p < end && *p == '\n')
+                p++;
+            continue;
+        }
+        const char *eol = memchr(p, '\n', (size_t)(end - p));
+        if (!eol)
+            eol = end;
+        if (eol - p > 3 && memcmp(p, "m4:", 3) == 0)
+            read_message(r, p + 3 + (p[3] == ' '), eol);
+        p = eol < end ? eol + 1 : end;
+    }
+}
+
+/* --- reading the text ------------------------------------------------------------------------ */
+
+static struct m4_piece *new_piece(struct arena *a, struct m4_piece ***tail,
+                                  const struct m4_record *rec)
+{
+    struct m4_piece *p = arena_alloc(a, sizeof *p);
+    p->record = rec;
+    **tail = p;
+    *tail = &p->next;
+    return p;
+}
+
+static void add_line(struct arena *a, struct m4_piece *p, const char *text, size_t len,
+                     struct origin at)
+{
+    if (p->count == p->room) {
+        size_t room = p->room ? p->room * 2 : 8;
+        struct m4_line *lines = arena_calloc(a, room, sizeof *lines);
+        if (p->count)
+            memcpy(lines, p->lines, p->count * sizeof *lines);
+        p->lines = lines;
+        p->room = room;
+    }
+    if (len > 0 && text[len - 1] == '\r')
+        len--; /* a file with CRLF line ends means the same */
+    p->lines[p->count].text = arena_strndup(a, text, len);
+    p->lines[p->count].at = at;
+    p->count++;
+}
+
+static const struct m4_record *record_by_id(const struct m4_result *res, unsigned long id)
+{
+    for (const struct m4_record *r = res->records; r; r = r->next)
+        if (r->id == id && id != 0)
+            return r;
+    return NULL;
+}
+
+/* "#line 12" or "#line 12 "file"": m4's own note of where the next line comes from. */
+static bool sync_line(struct reader *r, const char *p, const char *eol, struct origin *at)
+{
+    unsigned long n;
+    const char *q = p + 6;
+    if (eol - p < 7 || memcmp(p, "#line ", 6) != 0 || !number(&q, eol, &n))
+        return false;
+    if (q < eol) {
+        if (eol - q < 3 || q[0] != ' ' || q[1] != '"' || eol[-1] != '"')
+            return false;
+        *at = place(r, arena_strndup(r->arena, q + 2, (size_t)(eol - 1 - (q + 2))), n);
+    }
+    at->line = at->file ? (uint32_t)n : 0;
+    return true;
+}
+
+static void read_stdout(struct reader *r, const struct buf *b)
+{
+    struct m4_result *res = r->result;
+    struct m4_piece **tails[M4_SECTIONS];
+    for (int i = 0; i < M4_SECTIONS; i++)
+        tails[i] = &res->sections[i];
+    size_t section = 0;
+    struct m4_piece *text = NULL, *frame = NULL;
+    struct origin at = {0, 0, 0, 0};
+    const char *value = NULL; /* name whose value is being read */
+    struct buf v;
+    buf_init(&v, r->arena);
+    const char *p = b->data, *end = b->data + b->len;
+    while (p < end) {
+        const char *eol = memchr(p, '\n', (size_t)(end - p));
+        if (!eol)
+            eol = end;
+        if (sync_line(r, p, eol, &at)) {
+            p = eol < end ? eol + 1 : end;
+            continue;
+        }
+        /* A mark may stand behind text that did not end its line. */
+        const char *mark = memmem(p, (size_t)(eol - p), r->key, KEY_LENGTH);
+        const char *stop = mark ? mark : eol;
+        if (value) {
+            if (stop > p || !mark) {
+                if (v.len)
+                    buf_addc(&v, '\n');
+                buf_add(&v, p, (size_t)(stop - p));
+            }
+        } else if (stop > p || !mark) {
+            struct m4_piece *to = frame;
+            if (!to) {
+                if (!text)
+                    text = new_piece(r->arena, &tails[section], NULL);
+                to = text;
+            }
+            add_line(r->arena, to, p, (size_t)(stop - p), at);
+        }
+        if (mark) {
+            const char *m = mark + KEY_LENGTH;
+            unsigned long n;
+            if (eol - m >= 3 && m[1] == '#') {
+                m += 3;
+                frame = NULL;
+                text = NULL;
+                if (number(&m, eol, &n) && n < M4_SECTIONS)
+                    section = n;
+            } else if (eol - m >= 3 && m[1] == '@') {
+                m += 3;
+                text = NULL;
+                if (number(&m, eol, &n)) {
+                    const struct m4_record *rec = record_by_id(res, n);
+                    frame = rec ? new_piece(r->arena, &tails[section], rec) : NULL;
+                }
+            } else if (eol - m >= 3 && m[1] == '=') {
+                value = arena_strndup(r->arena, m + 3, (size_t)(eol - (m + 3)));
+                buf_truncate(&v, 0);
+            } else if (eol - m >= 2 && m[1] == '.') {
+                if (value) {
+                    struct table *t = res->values;
+                    if (frame) {
+                        if (!frame->values)
+                            frame->values = table_new(r->arena);
+                        t = frame->values;
+                    }
+                    table_set(t, value, arena_strndup(r->arena, v.data, v.len));
+                    value = NULL;
+                } else {
+                    frame = NULL;
+                }
+            } else if (eol - m >= 2 && m[1] == '!') {
+                res->complete = true;
+            }
+        }
+        if (eol < end && at.file)
+            at.line++;
+        p = eol < end ? eol + 1 : end;
+    }
+}
+
+/* --- the whole ---------------------------------------------------------------------------------- */
+
+/* Where was it when it was stopped?  A second run traces every call; its last line tells. */
+static void find_runaway(struct reader *r, struct args *base, const char *state, size_t len,
+                         const char *what)
+{
+    struct run again = {.arena = r->arena};
+    struct origin at = {source_open(r->sources, r->path, NULL)->id, 0, 0, 0};
+    int fd = memory_file("mcf-vocabulary", state, len);
+    char *macro = NULL;
+    if (fd >= 0) {
+        struct args a = {.arena = r->arena};
+        for (size_t i = 0; i < base->n; i++)
+            if (strcmp(base->v[i], "-daflq") == 0)
+                arg(&a, "-dtfl");
+            else if (strncmp(base->v[i], "/proc/self/fd/", 14) == 0 && i > 0 &&
+                     strcmp(base->v[i - 1], "-R") == 0)
+                arg(&a, arena_printf(r->arena, "/proc/self/fd/%d", fd));
+            else
+                arg(&a, base->v[i]);
+        a.v[a.n] = NULL;
+        run(&again, a.v, 2, (size_t)256 << 20, true);
+        close(fd);
+        const char *end = again.err.data + again.err.len, *p = again.err.data;
+        while (p < end) {
+            const char *eol = memchr(p, '\n', (size_t)(end - p)), *rest;
+            struct origin o = {0, 0, 0, 0};
+            if (!eol)
+                break; /* cut off in the middle */
+            if (eol - p > 8 && memcmp(p, "m4trace:", 8) == 0 &&
+                located(r, p + 8, eol, &o, &rest) && o.file) {
+                at = o;
+                while (rest < eol && (*rest == '-' || *rest == ' ' ||
+                                      (*rest >= '0' && *rest <= '9')))
+                    rest++;
+                macro = arena_strndup(r->arena, rest, (size_t)(eol - rest));
+            }
+            p = eol + 1;
+        }
+    }
+    struct finding *f = diag_add(r->diag, DIAG_ERROR, "runaway", at, "%s", what);
+    if (macro && strncmp(macro, "_mcf_", 5) != 0)
+        diag_hint(r->diag, f, "it was expanding %s", macro);
+}
+
+struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct diag *d,
+                         const char *path, const struct m4_options *o)
+{
+    struct m4_result *res = arena_alloc(a, sizeof *res);
+    res->values = table_new(a);
+    char key[KEY_LENGTH + 1];
+    make_key(key);
+    struct reader r = {.arena = a, .sources = sources, .diag = d, .result = res,
+                       .record_tail = &res->records, .key = key, .path = path};
+    struct origin whole = {source_open(sources, path, NULL)->id, 0, 0, 0};
+
+    const char *bytes = o->allow_commands ? vocabulary_source : vocabulary_frozen;
+    size_t len = o->allow_commands ? vocabulary_source_len : vocabulary_frozen_len;
+    char *state = with_key(a, bytes, len, key);
+    static const char finish[] = "_mcf_finish\n";
+    struct run first = {.arena = a};
+    struct args v = {.arena = a};
+    for (int attempt = 0; attempt < 2; attempt++) {
+        int fd = memory_file("mcf-vocabulary", state, len);
+        int epilogue = memory_file("mcf-epilogue", finish, sizeof finish - 1);
+        if (fd < 0 || epilogue < 0) {
+            diag_add(d, DIAG_ERROR, "system", whole, "no memory file for m4: %s", strerror(errno));
+            if (fd >= 0)
+                close(fd);
+            if (epilogue >= 0)
+                close(epilogue);
+            return res;
+        }
+        bool frozen = bytes == vocabulary_frozen;
+        char *vocabulary = arena_printf(a, "/proc/self/fd/%d", fd);
+        v.n = 0;
+        arg(&v, m4_program());
+        arg(&v, "-s");
+        arg(&v, "-daflq");
+        static const char *const traced[] = {"define", "undefine", "pushdef", "popdef"};
+        for (size_t i = 0; i < sizeof traced / sizeof *traced; i++) {
+            arg(&v, "-t");
+            arg(&v, traced[i]);
+        }
+        for (const char *const *dir = o->include_dirs; dir && *dir; dir++)
+            arg(&v, arena_printf(a, "-I%s", *dir));
+        if (frozen) {
+            arg(&v, "-R");
+            arg(&v, vocabulary);
+        }
+        if (o->allow_commands)
+            arg(&v, "-D_mcf_allow_commands");
+        for (const struct m4_define *x = o->site; x; x = x->next)
+            arg(&v, arena_printf(a, "-D_mcf_site_%s=%s", x->name, x->value));
+        for (const struct m4_define *x = o->defines; x; x = x->next) {
+            arg(&v, arena_printf(a, "-D_mcf_given_%s", x->name));
+            arg(&v, arena_printf(a, "-D%s=%s", x->name, x->value ? x->value : ""));
+        }
+        if (!frozen)
+            arg(&v, vocabulary);
+        arg(&v, path[0] == '-' ? arena_printf(a, "./%s", path) : path);
+        arg(&v, arena_printf(a, "/proc/self/fd/%d", epilogue));
+        v.v[v.n] = NULL;
+        unsigned cpu = o->cpu_seconds ? o->cpu_seconds : DEFAULT_CPU;
+        run(&first, v.v, cpu, o->output_limit ? o->output_limit : DEFAULT_OUTPUT, false);
+        if (first.end == END_EXIT && first.status != 127 && first.status != 126) {
+            /* An m4 that refuses the frozen state (another release's format) gets the source. */
+            bool refused = frozen && first.status == 63;
+            if (refused && attempt == 0) {
+                bytes = vocabulary_source;
+                len = vocabulary_source_len;
+                state = with_key(a, bytes, len, key);
+                close(fd);
+                close(epilogue);
+                continue;
+            }
+        }
+        read_stderr(&r, &first.err);
+        read_stdout(&r, &first.out);
+        switch (first.end) {
+        case END_CPU:
+            find_runaway(&r, &v, state, len, "the file does not come to an end: m4 was stopped");
+            break;
+        case END_OUTPUT:
+            find_runaway(&r, &v, state, len, "the file grows without end: m4 was stopped");
+            break;
+        case END_SIGNAL:
+            find_runaway(&r, &v, state, len,
+                         arena_printf(a, "m4 was ended by signal %d (%s)", first.status,
+                                      strsignal(first.status)));
+            break;
+        case END_START:
+            diag_add(d, DIAG_ERROR, "system", whole, "cannot start m4: %s", strerror(first.status));
+            break;
+        case END_EXIT:
+            if (first.status == 127 || first.status == 126) {
+                struct finding *f = diag_add(d, DIAG_ERROR, "no-m4", whole,
+                                             "cannot run %s, which expands .mc files", m4_program());
+                diag_hint(d, f, "apt-get install m4");
+            } else if (!res->complete && !r.reported) {
+                diag_add(d, DIAG_ERROR, "incomplete", whole,
+                         "m4 ended before the end of the file (exit code %d)", first.status);
+            }
+            break;
+        }
+        if (first.end != END_EXIT)
+            res->complete = false;
+        close(fd);
+        close(epilogue);
+        break;
+    }
+    return res;
+}

@@ -1,0 +1,56 @@
+/*
+ * mcf: compiles sendmail .mc files.  One verb a file; this one finds the verb.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "compiler/m4.h"
+#include "compiler/verbs.h"
+#include "compiler/version.h"
+
+static const struct {
+    const char *name;
+    int (*run)(int argc, char **argv);
+    const char *usage;
+    const char *text;
+} verbs[] = {
+#define VERB(name, usage, text) {#name, verb_##name, usage, text},
+#include "compiler/verbs.def"
+#undef VERB
+};
+
+void verb_out_of_memory(void *ctx)
+{
+    (void)ctx;
+    fputs("mcf: out of memory\n", stderr);
+    exit(EXIT_SYSTEM);
+}
+
+static void usage(FILE *out)
+{
+    fputs("usage: mcf VERB ...\n\n", out);
+    for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+        fprintf(out, "  mcf %s %s\n        %s\n", verbs[i].name, verbs[i].usage, verbs[i].text);
+    fputs("  mcf --version\n\nmcf VERB --help says more.  See mcf(1).\n", out);
+}
+
+int main(int argc, char **argv)
+{
+    if (argc >= 2) {
+        if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
+            usage(stdout);
+            return 0;
+        }
+        if (strcmp(argv[1], "--version") == 0) {
+            printf("mcf %s (expands with %s)\n", MCF_VERSION, m4_program());
+            return 0;
+        }
+        for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)
+            if (strcmp(argv[1], verbs[i].name) == 0)
+                return verbs[i].run(argc - 1, argv + 1);
+        fprintf(stderr, "mcf: there is no verb %s\n", argv[1]);
+    }
+    usage(stderr);
+    return EXIT_USAGE;
+}
