@@ -65,7 +65,7 @@ $(BUILD)/tables.m4: $(BUILD)/tables
 $(BUILD)/vocabulary.m4: grammar/vocabulary.m4 $(BUILD)/tables.m4 $(BUILD)/library.m4
 	cat $^ > $@
 $(BUILD)/vocabulary.m4f: $(BUILD)/vocabulary.m4
-	$(M4) -E -F $@ $<
+	$(M4) -E -F $@ $< >/dev/null
 $(BUILD)/vocabulary.o: compiler/vocabulary.S $(BUILD)/vocabulary.m4f share/Makefile.mail
 	$(CC) -DFROZEN='"$(BUILD)/vocabulary.m4f"' -DSOURCE='"$(BUILD)/vocabulary.m4"' -c -o $@ $<
 

@@ -158,6 +158,9 @@ static void own_lines(struct lower *l, const struct m4_piece *p, const char *bef
 {
     for (size_t i = 0; i < p->count; i++) {
         const char *text = p->lines[i].text;
+        /* What m4 makes of directives is mostly line ends. */
+        if (!*text && !*before && l->text.len > 1 && l->text.data[l->text.len - 2] == '\n')
+            continue;
         struct origin at = p->record ? exact(l, p->record) : p->lines[i].at;
         if (*before)
             text = arena_printf(l->arena, "%s%s", before, text);

@@ -105,7 +105,9 @@ static void child(const char *const *argv, int out, int err, unsigned cpu)
     dup2(out, 1);
     dup2(err, 2);
     limit(RLIMIT_CPU, cpu);
+#ifndef __SANITIZE_ADDRESS__ /* whose shadow memory is larger than any limit, also here */
     limit(RLIMIT_AS, MEMORY_LIMIT);
+#endif
     limit(RLIMIT_FSIZE, (rlim_t)DEFAULT_OUTPUT * 2); /* m4 spills large diversions to disk */
     limit(RLIMIT_CORE, 0);
     /* What m4 reads from the environment would change what an .mc means. */
