@@ -4,6 +4,7 @@
 #include "grammar/rule_tree.h"
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
+#include "lib/base/table.h"
 
 /* Where nodes stand decides which kinds may stand there. */
 enum place {
@@ -27,8 +28,10 @@ struct check {
     const char **hooks; /* their names */
     size_t nhooks;
     unsigned depth;
+    struct table *said; /* a block that several hooks reach is reported once */
 };
 
+/* NULL when the same has been said. */
 static struct finding *bad(struct check *c, const struct rule_unit *u, struct rule_loc loc,
                            const char *fmt, ...) __attribute__((format(printf, 4, 5)));
 
@@ -39,7 +42,20 @@ static struct finding *bad(struct check *c, const struct rule_unit *u, struct ru
     va_start(ap, fmt);
     const char *text = arena_vprintf(c->arena, fmt, ap);
     va_end(ap);
+    const char *key = arena_printf(c->arena, "%u:%u:%u:%s", u->src->id, loc.line, loc.col, text);
+    if (table_has(c->said, key))
+        return NULL;
+    table_set(c->said, key, c);
     return diag_add(c->diag, DIAG_ERROR, "template", rule_origin(u, loc), "%s", text);
+}
+
+static void bad_name(struct check *c, const struct rule_unit *u, struct rule_loc loc,
+                     const char *what, const char *name, const char *const *names, size_t n)
+{
+    struct finding *f = bad(c, u, loc, "there is no %s %s", what, name);
+    const char *near = diag_nearest(name, names, n);
+    if (f && near)
+        diag_hint(c->diag, f, "did you mean %s?", near);
 }
 
 static struct rule_loc line_of(const struct rule_node *n)
@@ -56,16 +72,17 @@ static bool is_lower_name(const char *s)
     return s[strspn(s, "abcdefghijklmnopqrstuvwxyz0123456789_")] == '\0';
 }
 
-/* Text that goes into an m4 definition must keep m4's quotes in balance. */
+/* Text that goes into an m4 definition must keep m4's quotes in balance; *at is the odd one. */
 static bool quotes_balance(const char *s, size_t *at)
 {
     size_t depth = 0;
     for (size_t i = 0; s[i]; i++) {
-        *at = i;
-        if (s[i] == '`')
-            depth++;
-        else if (s[i] == '\'' && depth-- == 0)
+        if (s[i] == '`' && depth++ == 0)
+            *at = i;
+        if (s[i] == '\'' && depth-- == 0) {
+            *at = i;
             return false;
+        }
     }
     return depth == 0;
 }
@@ -83,12 +100,8 @@ static void check_names(struct check *c, const struct rule_unit *u, const struct
             names[n++] = c->units[i]->file.name;
             found = found || strcmp(c->units[i]->file.name, w->text) == 0;
         }
-        if (found)
-            continue;
-        struct finding *f = bad(c, u, w->loc, "there is no %s %s", what, w->text);
-        const char *near = diag_nearest(w->text, names, n);
-        if (near)
-            diag_hint(c->diag, f, "did you mean %s?", near);
+        if (!found)
+            bad_name(c, u, w->loc, what, w->text, names, n);
     }
 }
 
@@ -290,8 +303,10 @@ static void walk_one(struct check *c, struct rule_unit *u, const struct rule_nod
     case RULE_IF:
     case RULE_BRANCH:
         for (const struct rule_node *b = n->body; place == IN_HEAD && b; b = b->next) {
-            if (b->kind == RULE_M4)
-                misplaced(c, u, b, place);
+            for (const struct rule_node *m = b->body; m; m = m->next) {
+                if (m->kind == RULE_M4)
+                    bad(c, u, line_of(m), "%%m4 has no place in a guarded block");
+            }
         }
         walk(c, u, n->body, place);
         return;
@@ -385,18 +400,14 @@ static void check_hook_names(struct check *c, const struct rule_unit *u)
         bool found = false;
         for (size_t i = 0; i < c->nhooks && !found; i++)
             found = strcmp(c->hooks[i], w->node->name) == 0;
-        if (found)
-            continue;
-        struct finding *f = bad(c, u, w->loc, "there is no %%hook %s", w->node->name);
-        const char *near = diag_nearest(w->node->name, c->hooks, c->nhooks);
-        if (near)
-            diag_hint(c->diag, f, "did you mean %s?", near);
+        if (!found)
+            bad_name(c, u, w->loc, "%hook", w->node->name, c->hooks, c->nhooks);
     }
 }
 
 void rule_check(struct arena *a, struct diag *d, struct rule_unit *const *units, unsigned n)
 {
-    struct check c = {.arena = a, .diag = d, .units = units, .n = n};
+    struct check c = {.arena = a, .diag = d, .units = units, .n = n, .said = table_new(a)};
     struct rule_unit *main_unit = NULL;
     size_t nodes = 0;
     for (unsigned i = 0; i < n; i++)
