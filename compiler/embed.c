@@ -355,6 +355,8 @@ static void want_nodes(const struct rule_library *lib, struct table *t, const st
         want_expr(t, n->guard);
         want_pieces(t, n->text);
         want_nodes(lib, t, n->body);
+        if (n->kind == RULE_FOR)
+            table_set(t, lib->files[n->target]->flag, (void *)lib->files[n->target]->flag);
         if (n->kind == RULE_INCLUDE)
             want_nodes(lib, t, lib->files[n->target]->body);
     }

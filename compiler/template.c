@@ -195,10 +195,17 @@ static void write_if(struct run *r, const struct frame *frame, unsigned file,
     }
 }
 
+static bool is_on(const struct run *r, const struct rule_file *f)
+{
+    return macro_value(r, NULL, f->flag) != NULL;
+}
+
 static void write_for(struct run *r, const struct frame *frame, unsigned file,
                       const struct rule_node *n)
 {
     struct frame f = {.owner = r->t->lib->files[n->target], .outer = frame};
+    if (!is_on(r, f.owner))
+        return;
     for (size_t i = 0; i < r->t->ncalls; i++) {
         f.call = &r->t->calls[i];
         if (strcmp(f.call->name, f.owner->name) != 0)
@@ -235,11 +242,6 @@ static size_t feature_index(const struct rule_library *lib, const char *name)
            (lib->files[i]->kind != RULE_FILE_FEATURE || strcmp(lib->files[i]->name, name) != 0))
         i++;
     return i;
-}
-
-static bool is_on(const struct run *r, const struct rule_file *f)
-{
-    return macro_value(r, NULL, f->flag) != NULL;
 }
 
 static bool called_before(const struct template *t, size_t call)
