@@ -69,6 +69,63 @@ $(BUILD)/vocabulary.m4f: $(BUILD)/vocabulary.m4
 $(BUILD)/vocabulary.o: compiler/vocabulary.S $(BUILD)/vocabulary.m4f share/Makefile.mail
 	$(CC) -DFROZEN='"$(BUILD)/vocabulary.m4f"' -DSOURCE='"$(BUILD)/vocabulary.m4"' -c -o $@ $<
 
+# --- for the administrator -------------------------------------------------------------------
+MC ?= samples/centos6/sendmail.mc
+MCFFLAGS ?=
+
+# Everything from a bare machine to ./sendmail.cf.
+sendmail.cf: FORCE
+	@tools/deps.sh build
+	@$(MAKE) --no-print-directory $(BUILD)/mcf >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
+	@$(BUILD)/mcf build $(MCFFLAGS) $(if $(wildcard $@),--compare-with $@ --backup .bak) \
+		--map $@.map -o $@ $(MC)
+	@echo "$@ is made from $(MC): $$(grep -c ^R $@) rules in $$(grep -c ^S $@) rulesets."
+	@if [ -e $@.bak ]; then echo "The one before it is $@.bak."; fi
+	@echo "Next: try it:       /usr/sbin/sendmail -C $(CURDIR)/$@ -bt"
+	@echo "      where from:   $(BUILD)/mcf where $@:100"
+	@echo "      install it:   sudo install -m 644 $@ /etc/mail/$@  (and build the maps it names:"
+	@grep -E '^K[a-zA-Z]+ (hash|btree) ' $@ | sed -E 's,.* (/[^ ]+)$$,                    makemap hash \1 < \1,; /makemap/!d'
+	@echo "                    then restart sendmail)"
+
+install: $(BUILD)/mcf
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
+	install -m 755 $(BUILD)/mcf $(DESTDIR)$(PREFIX)/bin/mcf
+	install -m 644 man/mcf.1 $(DESTDIR)$(PREFIX)/share/man/man1/mcf.1
+
+# --- for the developer -----------------------------------------------------------------------
+UNIT = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
+FUZZ = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
+
+$(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(MCF_OBJ) $(RULE_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+$(BUILD)/tests/unit/%.o: tests/unit/%.c $(wildcard tests/unit/*.h) $(HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(OURS) $(CFLAGS) -c -o $@ $<
+
+unit: $(UNIT)
+
+test:
+	@tools/deps.sh test
+	@$(MAKE) --no-print-directory $(BUILD)/mcf unit check-deps
+	@tests/run.sh
+check: $(BUILD)/mcf unit check-deps check-format
+	@tests/run.sh unit golden cli
+test-long:
+	@tools/deps.sh test
+	@tests/run-long.sh
+mutate: $(BUILD)/mcf
+	@tests/differential/mutate.py
+check-deps:
+	@tools/check-deps.sh
+check-own:
+	@tools/check-own.py
+check-format:
+	@clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
+tidy: $(BUILD)/mcf
+	@clang-tidy --quiet $$(git ls-files 'lib/*.c' 'grammar/*.c' 'compiler/*.c') -- $(CPPFLAGS) -std=c11
+
 clean:
-	rm -rf $(BUILD)
-.PHONY: all clean
+	rm -rf $(BUILD) $(BUILD).log
+FORCE:
+.PHONY: all install unit test check test-long mutate check-deps check-own check-format tidy clean FORCE

@@ -1,0 +1,22 @@
+#!/bin/sh
+# Holds the house's edges (ARCHITECTURE.md): which folder may include which.
+cd "$(dirname "$(readlink -f "$0")")/.." || exit 1
+bad=0
+check() { # FOLDER 'ALLOWED PATTERN'
+    for f in $(git ls-files "$1/*.c" "$1/*.h" "$1/*.l" "$1/*.y"); do
+        grep -nE '^#include "(lib|grammar|compiler|mta)/' "$f" | grep -vE "#include \"($2)/" |
+            while IFS= read -r l; do echo "$f:$l"; done
+    done
+}
+out=$(check lib/base 'lib/base'
+      check lib/model 'lib/base|lib/model'
+      check grammar 'lib/base|lib/model|grammar'
+      check compiler 'lib/base|lib/model|lib/maps|lib/rewrite|grammar|compiler')
+# The compiler reaches the template parser only through the build-time tool.
+out="$out$(grep -lE '#include "grammar/rule_' compiler/*.c | grep -v compiler/embed.c)"
+if [ -n "$out" ]; then
+    echo "$out"
+    echo 'check-deps: an include crosses the house' >&2
+    exit 1
+fi
+exit $bad
