@@ -352,7 +352,7 @@ static void check_records(struct lower *l)
         struct origin at = r->at;
         if (strcmp(r->kind, "OSTYPE") == 0) {
             call = r;
-            if (ostype)
+            if (ostype && (r->at.file != ostype->at.file || r->at.line != ostype->at.line))
                 diag_hint(l->diag,
                           diag_add(l->diag, DIAG_WARNING, "duplicate-ostype", exact(l, r),
                                    "a second OSTYPE: what both set is taken from this one"),

@@ -19,7 +19,7 @@
 #include "lib/base/buf.h"
 
 #define KEY_LENGTH (sizeof(VOCABULARY_KEY) - 1)
-#define DEFAULT_CPU 10
+#define DEFAULT_CPU 4
 #define DEFAULT_OUTPUT ((size_t)64 << 20)
 #define MEMORY_LIMIT ((rlim_t)1 << 30)
 #define TAIL_KEPT 65536
@@ -110,6 +110,7 @@ static void child(const char *const *argv, int out, int err, unsigned cpu)
 #endif
     limit(RLIMIT_FSIZE, (rlim_t)DEFAULT_OUTPUT * 2); /* m4 spills large diversions to disk */
     limit(RLIMIT_CORE, 0);
+    limit(RLIMIT_NOFILE, 64); /* a file that includes itself */
     /* What m4 reads from the environment would change what an .mc means. */
     unsetenv("M4PATH");
     unsetenv("POSIXLY_CORRECT");
@@ -239,6 +240,7 @@ struct reader {
     const char *key;
     const char *path;
     bool reported; /* a finding says why the run failed */
+    const char *exhausted; /* m4's word for what a call without end used up */
 };
 
 static struct origin place(struct reader *r, const char *file, unsigned long line)
@@ -417,8 +419,7 @@ static void read_message(struct reader *r, const char *p, const char *eol)
     } else if (strstr(text, "memory exhausted") || strstr(text, "stack overflow") ||
                strstr(text, "recursion limit")) {
         r->reported = true;
-        diag_add(r->diag, DIAG_ERROR, "runaway", at,
-                 "m4 stopped: %s; a macro calls itself without end here", text);
+        r->exhausted = text;
     } else {
         diag_add(r->diag, DIAG_WARNING, "m4", at, "m4: %s", text);
     }
@@ -631,6 +632,18 @@ static void find_runaway(struct reader *r, struct args *base, const char *state,
         diag_hint(r->diag, f, "it was expanding %s", macro);
 }
 
+static void ended_early(struct reader *r, struct origin whole, int status)
+{
+    for (const struct m4_record *x = r->result->records; x; x = x->next)
+        if (strcmp(x->kind, "m4exit") == 0) {
+            diag_add(r->diag, DIAG_ERROR, "incomplete", x->at,
+                     "m4exit ends the file here: nothing is made of it");
+            return;
+        }
+    diag_add(r->diag, DIAG_ERROR, "incomplete", whole,
+             "m4 ended before the end of the file (exit code %d)", status);
+}
+
 struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct diag *d,
                          const char *path, const struct m4_options *o)
 {
@@ -665,7 +678,8 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
         arg(&v, m4_program());
         arg(&v, "-s");
         arg(&v, "-daflq");
-        static const char *const traced[] = {"define", "undefine", "pushdef", "popdef"};
+        static const char *const traced[] = {"define", "undefine", "pushdef", "popdef",
+                                             "m4exit"};
         for (size_t i = 0; i < sizeof traced / sizeof *traced; i++) {
             arg(&v, "-t");
             arg(&v, traced[i]);
@@ -725,9 +739,12 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
                 struct finding *f = diag_add(d, DIAG_ERROR, "no-m4", whole,
                                              "cannot run %s, which expands .mc files", m4_program());
                 diag_hint(d, f, "apt-get install m4");
+            } else if (r.exhausted) {
+                find_runaway(&r, &v, state, len,
+                             arena_printf(a, "a macro calls itself without end: m4 stopped (%s)",
+                                          r.exhausted));
             } else if (!res->complete && !r.reported) {
-                diag_add(d, DIAG_ERROR, "incomplete", whole,
-                         "m4 ended before the end of the file (exit code %d)", first.status);
+                ended_early(&r, whole, first.status);
             }
             break;
         }

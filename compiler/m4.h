@@ -67,7 +67,7 @@ struct m4_options {
     const char *const *include_dirs;  /* NULL-terminated; searched by include after "." */
     const struct m4_define *site;     /* "feature_foo" -> path: files of the site's own library */
     bool allow_commands;              /* syscmd and esyscmd run */
-    unsigned cpu_seconds;             /* 0 = the default of 10 */
+    unsigned cpu_seconds;             /* 0 = the default of 4 */
     size_t output_limit;              /* bytes of both streams; 0 = the default of 64 MiB */
 };
 
