@@ -10,6 +10,9 @@
  * twice.  Each carries two origins: where the line itself stands (the .mc's raw line, a ruleset
  * template, the .cf) and, where one exists, the directive that caused it (the define or FEATURE).
  *
+ * Parts are what sendmail sees: without a '#' remark and without the backslash of "\#".  A line
+ * that lacks a part that its kind needs is ITEM_UNKNOWN.
+ *
  * One configuration = one arena.  Strings are NUL-terminated bytes, never NULL where a kind has the
  * part (empty instead), NULL where it has not.
  */
@@ -47,18 +50,21 @@ struct item {
     /* MACRO CLASS CLASSFILE: macro or class name without braces.  OPTION: long name, or the single
      * letter of the short form.  MAP MAILER FILTER QUEUE ENV PRIORITY HEADER RULESET: the name. */
     const char *name;
-    /* MACRO OPTION ENV PRIORITY VERSION(level) HEADER: the value.  CLASSFILE: file or spec with its
-     * options.  MAP: everything after the map class.  RULESET: its number, or NULL.  TRUSTED CLASS:
-     * the words as written.  RULE: the right-hand side. */
+    /* MACRO OPTION ENV PRIORITY VERSION(level) HEADER: the value.  MAILER FILTER QUEUE: all
+     * equates. CLASSFILE: file or spec with its options.  MAP: everything after the map class.
+     * RULESET: its number, or NULL.  TRUSTED CLASS: the words as written.  RULE: the right-hand
+     * side. */
     const char *value;
-    const char *aux; /* MAP: map class.  HEADER: flags between ? and ?, or NULL.  RULE: left-hand
-                        side.  VERSION: vendor or NULL.  OPTION: NULL for "O Name" without '='. */
-    const char *comment;    /* RULE: third field, or NULL */
-    const char **words;     /* CLASS TRUSTED: NULL-terminated */
-    struct equate *equates; /* MAILER QUEUE FILTER, OPTION DaemonPortOptions and ClientPortOptions */
-    bool short_option;      /* OPTION: the one-letter form */
-    struct origin at;       /* the line */
-    struct origin cause;    /* the directive, file 0 = none */
+    /* MAP: map class.  HEADER: flags between ? and ?, or NULL.  RULE: left-hand side.  VERSION:
+     * vendor or NULL.  OPTION ENV: NULL where there is no '=', else "=". */
+    const char *aux;
+    const char *comment; /* RULE: third field; others: the remark that '#' begins; or NULL */
+    const char **words;  /* CLASS TRUSTED: NULL-terminated */
+    struct equate
+        *equates;        /* MAILER QUEUE FILTER, OPTION DaemonPortOptions and ClientPortOptions */
+    bool short_option;   /* OPTION: the one-letter form */
+    struct origin at;    /* the line */
+    struct origin cause; /* the directive, file 0 = none */
     struct item *next;
 };
 

@@ -1,0 +1,138 @@
+#include "lib/model/json.h"
+
+#include <stddef.h>
+#include <string.h>
+
+#include "lib/base/buf.h"
+
+void json_start(struct json *j, struct buf *out)
+{
+    *j = (struct json){.out = out};
+}
+
+static void new_line(struct json *j)
+{
+    buf_addc(j->out, '\n');
+    for (int i = 0; i < j->depth; i++)
+        buf_adds(j->out, "  ");
+}
+
+/* Bytes of the well-formed UTF-8 sequence at s, 0 if there is none. */
+static size_t utf8_length(const unsigned char *s)
+{
+    size_t n = s[0] < 0x80   ? 1
+               : s[0] < 0xc2 ? 0
+               : s[0] < 0xe0 ? 2
+               : s[0] < 0xf0 ? 3
+               : s[0] < 0xf5 ? 4
+                             : 0;
+
+    for (size_t i = 1; i < n; i++)
+        if ((s[i] & 0xc0) != 0x80)
+            return 0;
+    /* Overlong forms, surrogates and what is beyond U+10FFFF. */
+    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
+        (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
+        return 0;
+    return n;
+}
+
+static void add_string(struct json *j, const char *text)
+{
+    const unsigned char *s = (const unsigned char *)text;
+
+    buf_addc(j->out, '"');
+    while (*s) {
+        size_t n = utf8_length(s);
+
+        if (*s == '"' || *s == '\\') {
+            buf_addc(j->out, '\\');
+            buf_addc(j->out, (char)*s);
+        } else if (*s == '\n') {
+            buf_adds(j->out, "\\n");
+        } else if (*s == '\t') {
+            buf_adds(j->out, "\\t");
+        } else if (*s == '\r') {
+            buf_adds(j->out, "\\r");
+        } else if (n == 0 || *s < 0x20 || *s == 0x7f) {
+            buf_printf(j->out, "\\u%04x", *s);
+        } else {
+            buf_add(j->out, s, n);
+            s += n;
+            continue;
+        }
+        s++;
+    }
+    buf_addc(j->out, '"');
+}
+
+static void start_member(struct json *j, const char *key)
+{
+    if (j->filled[j->depth])
+        buf_addc(j->out, ',');
+    j->filled[j->depth] = true;
+    if (j->depth > 0)
+        new_line(j);
+    if (key) {
+        add_string(j, key);
+        buf_adds(j->out, ": ");
+    }
+}
+
+static void open_level(struct json *j, const char *key, char opener, char closer)
+{
+    start_member(j, key);
+    buf_addc(j->out, opener);
+    if (j->depth + 1 < JSON_DEPTH)
+        j->depth++;
+    j->filled[j->depth] = false;
+    j->closer[j->depth] = closer;
+}
+
+void json_open_object(struct json *j, const char *key)
+{
+    open_level(j, key, '{', '}');
+}
+
+void json_open_array(struct json *j, const char *key)
+{
+    open_level(j, key, '[', ']');
+}
+
+void json_close(struct json *j)
+{
+    char closer = j->closer[j->depth];
+    bool filled = j->filled[j->depth];
+
+    if (j->depth > 0)
+        j->depth--;
+    if (filled)
+        new_line(j);
+    buf_addc(j->out, closer);
+}
+
+void json_member(struct json *j, const char *key, const char *value)
+{
+    start_member(j, key);
+    if (value)
+        add_string(j, value);
+    else
+        buf_adds(j->out, "null");
+}
+
+void json_member_bool(struct json *j, const char *key, bool value)
+{
+    start_member(j, key);
+    buf_adds(j->out, value ? "true" : "false");
+}
+
+void json_member_number(struct json *j, const char *key, long long value)
+{
+    start_member(j, key);
+    buf_printf(j->out, "%lld", value);
+}
+
+void json_end(struct json *j)
+{
+    buf_addc(j->out, '\n');
+}
