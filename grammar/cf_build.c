@@ -1,0 +1,684 @@
+#include "grammar/cf_build.h"
+
+#include <ctype.h>
+#include <string.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/buf.h"
+#include "lib/model/options.h"
+
+/* A text whose lexer would count beyond int is no configuration. */
+enum { TEXT_MAX = 256 << 20 };
+
+/* --- places ------------------------------------------------------------------------------- */
+
+static size_t line_index(const struct cf_builder *b, size_t off)
+{
+    size_t low = 0, high = b->lines;
+
+    while (high - low > 1) {
+        size_t middle = low + (high - low) / 2;
+
+        if (b->line_start[middle] <= off)
+            low = middle;
+        else
+            high = middle;
+    }
+    return low;
+}
+
+/* The place of a span; what is underlined ends with the physical line. */
+static struct origin place(const struct cf_builder *b, struct cf_span span)
+{
+    size_t line = line_index(b, span.begin);
+    size_t col = span.begin - b->line_start[line];
+    const char *end = memchr(b->text + span.begin, '\n', span.end - span.begin);
+    size_t len = end ? (size_t)(end - (b->text + span.begin)) : span.end - span.begin;
+    struct origin at = {0};
+
+    if (b->line_of) {
+        at = b->line_of[line].at;
+        col += at.col > 0 ? at.col - 1 : 0;
+    } else if (b->src) {
+        at.file = b->src->id;
+        at.line = (uint32_t)line + 1;
+    }
+    at.col = (uint32_t)col + 1;
+    at.len = (uint32_t)len;
+    return at;
+}
+
+static struct origin cause(const struct cf_builder *b, size_t off)
+{
+    return b->line_of ? b->line_of[line_index(b, off)].cause : (struct origin){0};
+}
+
+static struct finding *find(struct cf_builder *b, enum diag_severity severity, struct cf_span at,
+                            const char *id, const char *text, const char *hint)
+{
+    struct finding *f;
+
+    if (!b->diag)
+        return NULL;
+    f = diag_add(b->diag, severity, id, place(b, at), "%s", text);
+    if (hint)
+        diag_hint(b->diag, f, "%s", hint);
+    return f;
+}
+
+/* --- text of spans ------------------------------------------------------------------------ */
+
+void cf_skip(struct cf_builder *b, struct cf_span span)
+{
+    if (b->skip_count == b->skip_room) {
+        size_t room = b->skip_room ? 2 * b->skip_room : 16;
+        struct cf_span *more = arena_calloc(b->config->arena, room, sizeof *more);
+
+        if (b->skip_count > 0)
+            memcpy(more, b->skips, b->skip_count * sizeof *more);
+        b->skips = more;
+        b->skip_room = room;
+    }
+    b->skips[b->skip_count++] = span;
+}
+
+void cf_skip_first(struct cf_builder *b, struct cf_span span)
+{
+    cf_skip(b, (struct cf_span){span.begin, span.begin + 1});
+}
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f';
+}
+
+/* The span's bytes without line ends' CRs and NULs; without what was skipped if seen. */
+static void add_span(const struct cf_builder *b, struct buf *out, struct cf_span span, bool seen)
+{
+    size_t skip = 0;
+
+    /* Skips are in order of the text. */
+    for (size_t low = 0, high = b->skip_count; low < high;) {
+        size_t middle = low + (high - low) / 2;
+
+        if (b->skips[middle].end <= span.begin)
+            skip = low = middle + 1;
+        else
+            high = middle;
+    }
+    for (size_t i = span.begin; i < span.end; i++) {
+        size_t run = i;
+
+        while (run < span.end && b->text[run] == '\r')
+            run++;
+        if (run > i && (run == b->len || b->text[run] == '\n'))
+            i = run;
+        if (seen)
+            while (skip < b->skip_count && b->skips[skip].begin <= i && i < span.end) {
+                if (b->skips[skip].end > i)
+                    i = b->skips[skip].end;
+                skip++;
+            }
+        if (i < span.end && b->text[i] != '\0')
+            buf_addc(out, b->text[i]);
+    }
+}
+
+/* What sendmail sees of the span; trailing blanks are never seen. */
+static const char *text_of(const struct cf_builder *b, struct cf_span span, bool trim_left)
+{
+    struct buf out;
+    const char *s;
+
+    buf_init(&out, b->config->arena);
+    add_span(b, &out, span, true);
+    while (out.len > 0 && is_blank(out.data[out.len - 1]))
+        buf_truncate(&out, out.len - 1);
+    s = out.data;
+    while (trim_left && is_blank(*s))
+        s++;
+    return s;
+}
+
+/* All of it, for names that blanks belong to. */
+static const char *exact(const struct cf_builder *b, struct cf_span span)
+{
+    struct buf out;
+
+    buf_init(&out, b->config->arena);
+    add_span(b, &out, span, true);
+    return out.data;
+}
+
+static const char *trimmed(const struct cf_builder *b, struct cf_span span)
+{
+    return text_of(b, span, true);
+}
+
+/* The span without blanks at its ends, for places. */
+static struct cf_span narrow(const struct cf_builder *b, struct cf_span span)
+{
+    while (span.begin < span.end && is_blank(b->text[span.begin]))
+        span.begin++;
+    while (span.end > span.begin && is_blank(b->text[span.end - 1]))
+        span.end--;
+    return span;
+}
+
+/* As written, remarks included. */
+static const char *raw_trimmed(const struct cf_builder *b, struct cf_span span)
+{
+    struct buf out;
+
+    buf_init(&out, b->config->arena);
+    add_span(b, &out, narrow(b, span), false);
+    return out.data;
+}
+
+/* The remarks of the line, for lines that have no third field. */
+static const char *remarks(const struct cf_builder *b)
+{
+    struct buf out;
+
+    buf_init(&out, b->config->arena);
+    for (size_t i = 0; i < b->skip_count; i++) {
+        struct cf_span span = narrow(b, b->skips[i]);
+
+        if (span.begin == span.end || b->text[span.begin] != '#')
+            continue;
+        if (out.len > 0)
+            buf_addc(&out, '\n');
+        add_span(b, &out, span, false);
+    }
+    return out.len > 0 ? out.data : NULL;
+}
+
+static const char **words_of(const struct cf_builder *b, const char *text)
+{
+    size_t n = 0;
+    const char **words;
+
+    for (const char *s = text; *s; n++) {
+        while (is_blank(*s))
+            s++;
+        while (*s && !is_blank(*s))
+            s++;
+    }
+    words = arena_calloc(b->config->arena, n + 1, sizeof *words);
+    n = 0;
+    for (const char *s = text; *s;) {
+        const char *begin;
+
+        while (is_blank(*s))
+            s++;
+        begin = s;
+        while (*s && !is_blank(*s))
+            s++;
+        if (s > begin)
+            words[n++] = arena_strndup(b->config->arena, begin, (size_t)(s - begin));
+    }
+    return words;
+}
+
+/* --- lines -------------------------------------------------------------------------------- */
+
+/* The line is done: what was collected for it is forgotten. */
+static void next_line(struct cf_builder *b)
+{
+    b->skip_count = 0;
+    b->equate_first = b->equate_last = NULL;
+}
+
+static struct item *add(struct cf_builder *b, struct cf_span line, enum item_kind kind)
+{
+    struct item *it = config_add(b->config, kind);
+    struct cf_span whole = {line.begin, line.end};
+    struct buf out;
+
+    if (whole.end > whole.begin && b->text[whole.end - 1] == '\n')
+        whole.end--;
+    buf_init(&out, b->config->arena);
+    add_span(b, &out, whole, false);
+    it->text = out.data;
+    it->at = place(b, whole);
+    it->cause = cause(b, whole.begin);
+    if (memchr(b->text + whole.begin, '\0', whole.end - whole.begin))
+        find(b, DIAG_ERROR, whole, "nul-byte", "a NUL byte in the line is left out", NULL);
+    if (kind != ITEM_RULE && kind != ITEM_COMMENT && kind != ITEM_UNKNOWN)
+        it->comment = remarks(b);
+    return it;
+}
+
+void cf_broken(struct cf_builder *b, struct cf_span line, struct cf_span at, const char *id,
+               const char *text, const char *hint)
+{
+    find(b, DIAG_ERROR, at, id, text, hint);
+    add(b, line, ITEM_UNKNOWN);
+    /* Rules below a ruleset that has no valid name belong to none. */
+    if (b->text[line.begin] == 'S')
+        b->in_ruleset = false;
+    next_line(b);
+}
+
+void cf_blank(struct cf_builder *b, struct cf_span line)
+{
+    if (b->keep_comments)
+        add(b, line, ITEM_BLANK);
+    next_line(b);
+}
+
+void cf_comment(struct cf_builder *b, struct cf_span line)
+{
+    size_t end = line.end > line.begin && b->text[line.end - 1] == '\n' ? line.end - 1 : line.end;
+    const char *fold = memchr(b->text + line.begin, '\n', end - line.begin);
+
+    if (fold) {
+        struct cf_span rest = narrow(b, (struct cf_span){(size_t)(fold - b->text), end});
+
+        if (rest.begin < rest.end)
+            find(b, DIAG_WARNING, rest, "continued-comment",
+                 "the line continues the comment above it",
+                 "a line that starts with a blank or a tab belongs to the line before");
+    }
+    if (b->keep_comments)
+        add(b, line, ITEM_COMMENT);
+    next_line(b);
+}
+
+void cf_unknown(struct cf_builder *b, struct cf_span line)
+{
+    struct cf_span at = line;
+    const char *hint = NULL;
+
+    /* An empty line with a continuation: the fault is where the blank is. */
+    if (b->text[at.begin] == '\n' || b->text[at.begin] == '\r') {
+        at.begin = b->line_start[line_index(b, line.begin) + 1];
+        hint = "a line that starts with a blank continues the empty line before it";
+    } else if (b->text[at.begin] == ' ' || b->text[at.begin] == '\t') {
+        hint = "a line that starts with a blank has nothing to continue here";
+    }
+    cf_broken(b, line, at, "unknown-line", "unknown configuration line", hint);
+}
+
+void cf_load(struct cf_builder *b, struct cf_span line)
+{
+    find(b, DIAG_WARNING, line, "unknown-line", "sendmail does not read L lines", NULL);
+    add(b, line, ITEM_LOAD);
+    next_line(b);
+}
+
+void cf_version(struct cf_builder *b, struct cf_span line, struct cf_span text)
+{
+    const char *s = trimmed(b, text);
+    size_t digits = strspn(s, "0123456789");
+    struct item *it;
+    const char *vendor;
+
+    if (digits == 0) {
+        cf_broken(b, line, narrow(b, text), "bad-version", "the configuration level is no number",
+                  NULL);
+        return;
+    }
+    it = add(b, line, ITEM_VERSION);
+    it->value = arena_strndup(b->config->arena, s, digits);
+    b->level = 0;
+    for (size_t i = 0; i < digits && b->level < 1000; i++)
+        b->level = b->level * 10 + (s[i] - '0');
+    vendor = s + digits;
+    while (is_blank(*vendor))
+        vendor++;
+    if (*vendor == '/') {
+        vendor++;
+        while (is_blank(*vendor))
+            vendor++;
+        it->aux = vendor;
+    }
+    next_line(b);
+}
+
+void cf_macro(struct cf_builder *b, struct cf_span line, enum item_kind kind, struct cf_span name,
+              struct cf_span value)
+{
+    bool braces = b->text[name.begin] == '{';
+    struct cf_span inner = braces ? (struct cf_span){name.begin + 1, name.end - 1} : name;
+    struct item *it;
+
+    if (inner.begin == inner.end) {
+        cf_broken(b, line, name, "missing-name", "the name between '{' and '}' is missing", NULL);
+        return;
+    }
+    for (size_t i = inner.begin; braces && i < inner.end; i++) {
+        char c = b->text[i];
+
+        if (c != '_' && !isalnum((unsigned char)c)) {
+            cf_broken(b, line, (struct cf_span){i, i + 1}, "bad-name",
+                      "a macro's or class's name has letters, digits and '_' only", NULL);
+            return;
+        }
+    }
+    it = add(b, line, kind);
+    it->name = text_of(b, inner, false);
+    if (!braces && !it->name[0])
+        it->name = " "; /* a blank is a name */
+    it->value = text_of(b, value, kind != ITEM_MACRO);
+    if (kind == ITEM_CLASS)
+        it->words = words_of(b, it->value);
+    next_line(b);
+}
+
+void cf_map(struct cf_builder *b, struct cf_span line, struct cf_span name, struct cf_span class,
+            struct cf_span arguments)
+{
+    struct item *it = add(b, line, ITEM_MAP);
+
+    it->name = trimmed(b, name);
+    it->aux = trimmed(b, class);
+    it->value = trimmed(b, arguments);
+    next_line(b);
+}
+
+void cf_equate(struct cf_builder *b, struct cf_span key, const struct cf_span *value)
+{
+    const char *name = trimmed(b, key);
+    struct equate *e;
+
+    /* Two commas, or one at the end. */
+    if (!name[0] && !value)
+        return;
+    e = arena_alloc(b->config->arena, sizeof *e);
+    e->key = name;
+    e->has_value = value != NULL;
+    e->value = value ? trimmed(b, *value) : "";
+    if (b->equate_last)
+        b->equate_last->next = e;
+    else
+        b->equate_first = e;
+    b->equate_last = e;
+    if (!value && b->quotes)
+        find(b, DIAG_ERROR, narrow(b, key), "missing-equals", "'=' expected after the key", NULL);
+}
+
+void cf_named_equates(struct cf_builder *b, struct cf_span line, enum item_kind kind,
+                      struct cf_span name)
+{
+    struct item *it;
+
+    /* sendmail takes a blank for the end of the name. */
+    if (name.begin != line.begin + 1 && is_blank(b->text[line.begin + 1])) {
+        cf_broken(b, line, (struct cf_span){line.begin + 1, name.begin}, "missing-name",
+                  "the name must follow the first letter at once", NULL);
+        return;
+    }
+    it = add(b, line, kind);
+    it->name = trimmed(b, name);
+    it->value = trimmed(b, (struct cf_span){name.end, line.end});
+    if (it->value[0] == ',') {
+        it->value++;
+        while (is_blank(*it->value))
+            it->value++;
+    }
+    it->equates = b->equate_first;
+    next_line(b);
+}
+
+void cf_header(struct cf_builder *b, struct cf_span line, const struct cf_span *flags,
+               struct cf_span name, struct cf_span value)
+{
+    struct cf_span at = narrow(b, name);
+    struct item *it;
+
+    if (at.begin == at.end || at.begin != name.begin) {
+        cf_broken(b, line, (struct cf_span){name.begin, name.begin + 1}, "missing-name",
+                  "the header's name is missing", NULL);
+        return;
+    }
+    for (size_t i = at.begin; i < at.end; i++)
+        if (is_blank(b->text[i])) {
+            cf_broken(b, line, (struct cf_span){i, i + 1}, "bad-name",
+                      "a blank in the header's name", NULL);
+            return;
+        }
+    it = add(b, line, ITEM_HEADER);
+    it->name = trimmed(b, name);
+    it->value = trimmed(b, value);
+    it->aux = flags ? trimmed(b, *flags) : NULL;
+    next_line(b);
+}
+
+/* --- options ------------------------------------------------------------------------------ */
+
+bool cf_has_remarks(const struct cf_builder *b)
+{
+    return b->level >= 3;
+}
+
+bool cf_letter_has_equates(char letter)
+{
+    const struct option_info *o = option_by_letter(letter);
+
+    return o && o->type == OPTION_EQUATES;
+}
+
+bool cf_option_has_equates(const struct cf_builder *b)
+{
+    struct cf_span name = narrow(b, (struct cf_span){b->name_begin, b->pos - 1});
+    const struct option_info *o = option_find(b->text + name.begin, name.end - name.begin, NULL);
+
+    return o && o->type == OPTION_EQUATES;
+}
+
+void cf_option(struct cf_builder *b, struct cf_span line, struct cf_span name,
+               const struct cf_span *value)
+{
+    struct cf_span at = narrow(b, name);
+    struct item *it;
+
+    if (at.begin == at.end || b->text[at.begin] == '#') {
+        cf_broken(b, line, (struct cf_span){name.begin, name.begin}, "missing-name",
+                  "the option's name is missing", NULL);
+        return;
+    }
+    if (at.begin != name.begin) {
+        cf_broken(b, line, (struct cf_span){name.begin, at.begin}, "blank-before-option",
+                  "one blank only may stand before an option's name", NULL);
+        return;
+    }
+    if (!value && strpbrk(trimmed(b, name), " \t\n")) {
+        at.begin += strcspn(b->text + at.begin, " \t\n");
+        at.end = at.begin + 1;
+        cf_broken(b, line, at, "missing-equals", "'=' expected after the option's name", NULL);
+        return;
+    }
+    it = add(b, line, ITEM_OPTION);
+    it->name = trimmed(b, name);
+    it->value = value ? trimmed(b, *value) : "";
+    it->aux = value ? "=" : NULL;
+    it->equates = b->equate_first;
+    next_line(b);
+}
+
+void cf_short_option(struct cf_builder *b, struct cf_span line, struct cf_span letter,
+                     struct cf_span value)
+{
+    struct item *it;
+
+    if (is_blank(b->text[letter.begin]) || b->text[letter.begin] == '#') {
+        cf_broken(b, line, letter, "missing-name", "the option's name is missing",
+                  "a long name follows 'O' and one blank, a short one follows 'O' at once");
+        return;
+    }
+    it = add(b, line, ITEM_OPTION);
+    it->name = trimmed(b, letter);
+    it->value = trimmed(b, value);
+    it->aux = "=";
+    it->short_option = true;
+    it->equates = b->equate_first;
+    next_line(b);
+}
+
+void cf_setting(struct cf_builder *b, struct cf_span line, enum item_kind kind, struct cf_span name,
+                const struct cf_span *value)
+{
+    struct item *it;
+
+    if (kind == ITEM_PRIORITY && !value) {
+        cf_broken(b, line, line, "missing-equals", "'=' expected after the precedence's name",
+                  NULL);
+        return;
+    }
+    it = add(b, line, kind);
+    it->name = value ? exact(b, name) : text_of(b, name, false);
+    it->value = value ? trimmed(b, *value) : "";
+    it->aux = value ? "=" : NULL;
+    next_line(b);
+}
+
+void cf_trusted(struct cf_builder *b, struct cf_span line, struct cf_span words)
+{
+    struct item *it = add(b, line, ITEM_TRUSTED);
+
+    it->value = trimmed(b, words);
+    it->words = words_of(b, it->value);
+    next_line(b);
+}
+
+/* --- rulesets ----------------------------------------------------------------------------- */
+
+/* Numbers end at 99; names are given numbers above. */
+/* The number that s starts with, NULL if there is none or it is too large. */
+static const char *ruleset_number(const struct cf_builder *b, const char *s)
+{
+    size_t digits = strspn(s, "0123456789");
+
+    return digits == 0 || digits > 2 ? NULL : arena_strndup(b->config->arena, s, digits);
+}
+
+void cf_ruleset(struct cf_builder *b, struct cf_span line, struct cf_span name,
+                const struct cf_span *number)
+{
+    size_t len = 0;
+    struct item *it;
+    const char *text, *value = NULL;
+
+    /* What follows the name without '=' is not looked at. */
+    while (name.begin + len < name.end &&
+           (isalnum((unsigned char)b->text[name.begin + len]) || b->text[name.begin + len] == '_'))
+        len++;
+    if (len == 0) {
+        cf_broken(b, line, name, "bad-name", "a ruleset's name has letters, digits and '_' only",
+                  NULL);
+        return;
+    }
+    text = trimmed(b, (struct cf_span){name.begin, name.begin + len});
+    if (strspn(text, "0123456789") == len && !ruleset_number(b, text)) {
+        cf_broken(b, line, name, "bad-number", "a ruleset's number is below 100", NULL);
+        return;
+    }
+    if (number && !(value = ruleset_number(b, trimmed(b, *number)))) {
+        cf_broken(b, line, *number, "bad-number", "a ruleset's number is below 100", NULL);
+        return;
+    }
+    it = add(b, line, ITEM_RULESET);
+    it->name = text;
+    it->value = value;
+    b->in_ruleset = true;
+    next_line(b);
+}
+
+/* Where somebody who wrote blanks meant a tab: two blanks or more, else the blank before what only
+ * a right-hand side may begin with, else the first blank, else the end. */
+static struct cf_span missing_tab(const struct cf_builder *b, struct cf_span rule)
+{
+    struct cf_span first = {rule.end, rule.end}, op = first;
+
+    for (size_t i = rule.begin; i < rule.end; i++) {
+        size_t end = i;
+
+        while (end < rule.end && is_blank(b->text[end]))
+            end++;
+        if (end == i)
+            continue;
+        if (end - i > 1)
+            return (struct cf_span){i, end};
+        if (first.begin == rule.end)
+            first = (struct cf_span){i, end};
+        if (op.begin == rule.end && end + 1 < rule.end && b->text[end] == '$' &&
+            strchr(":#>([123456789", b->text[end + 1]))
+            op = (struct cf_span){i, end};
+    }
+    return op.begin < rule.end ? op : first;
+}
+
+void cf_rule(struct cf_builder *b, struct cf_span line, struct cf_span left,
+             const struct cf_span *right, const struct cf_span *comment)
+{
+    const char *right_text = right ? trimmed(b, *right) : "";
+    struct cf_span seen = left;
+    struct item *it;
+
+    for (size_t i = 0; i < b->skip_count; i++)
+        if (b->text[narrow(b, b->skips[i]).begin] == '#' && b->skips[i].begin < seen.end)
+            seen.end = b->skips[i].begin > seen.begin ? b->skips[i].begin : seen.begin;
+    seen = narrow(b, seen);
+    if (!b->in_ruleset) {
+        cf_broken(b, line, line, "rule-without-ruleset", "a rule before any ruleset",
+                  "an S line names the ruleset that a rule belongs to");
+        return;
+    }
+    if (!right) {
+        cf_broken(b, line, missing_tab(b, seen), "rule-no-tab",
+                  "a tab must separate the rule's left-hand side from its right-hand side", NULL);
+        return;
+    }
+    if (!right_text[0]) {
+        cf_broken(b, line, (struct cf_span){seen.end, seen.end + 1}, "rule-no-right-side",
+                  "the rule's right-hand side is missing", NULL);
+        return;
+    }
+    if (seen.begin == seen.end)
+        find(b, DIAG_ERROR, (struct cf_span){line.begin, line.begin + 1}, "rule-no-left-side",
+             "the rule's left-hand side is empty", NULL);
+    it = add(b, line, ITEM_RULE);
+    it->aux = trimmed(b, left);
+    it->value = right_text;
+    it->comment = comment ? raw_trimmed(b, *comment) : remarks(b);
+    next_line(b);
+}
+
+/* --- the whole ---------------------------------------------------------------------------- */
+
+static void find_lines(struct cf_builder *b)
+{
+    size_t n = 1;
+
+    for (const char *s = b->text; (s = memchr(s, '\n', b->len - (size_t)(s - b->text))); s++)
+        n++;
+    b->line_start = arena_calloc(b->config->arena, n, sizeof *b->line_start);
+    b->lines = 1;
+    for (const char *s = b->text; (s = memchr(s, '\n', b->len - (size_t)(s - b->text))); s++)
+        b->line_start[b->lines++] = (size_t)(s + 1 - b->text);
+    /* What ends with a line end has no line after it; a finding at the end points into the last. */
+    if (b->lines > 1 && b->line_start[b->lines - 1] == b->len)
+        b->lines--;
+}
+
+void cf_read(struct config *c, const char *text, size_t len, const struct source *src,
+             const struct cf_line_origin *line_of, bool keep_comments, struct diag *d)
+{
+    struct cf_builder b = {.config = c,
+                           .src = src,
+                           .line_of = line_of,
+                           .keep_comments = keep_comments,
+                           .diag = d,
+                           .text = text,
+                           .len = len};
+
+    if (len > TEXT_MAX) {
+        if (d)
+            diag_add(d, DIAG_ERROR, "too-large", (struct origin){.file = src ? src->id : 0},
+                     "more than %d bytes are no configuration", TEXT_MAX);
+        return;
+    }
+    find_lines(&b);
+    cf_scan(&b);
+}
