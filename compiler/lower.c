@@ -134,15 +134,25 @@ static void template_line(void *ctx, const char *text, size_t len, struct origin
 
 /* --- symbols ------------------------------------------------------------------------------------ */
 
+/* A list that nobody added to holds a blank line at most. */
+static bool has_entries(const struct lower *l, int list)
+{
+    for (const struct m4_piece *p = l->m4->sections[list]; p; p = p->next)
+        for (size_t i = 0; i < p->count; i++)
+            if (p->record || *p->lines[i].text)
+                return true;
+    return false;
+}
+
 static const char *symbol_now(void *ctx, const char *name)
 {
     const struct lower *l = ctx;
     if (strcmp(name, "_mcf_version") == 0)
         return "mcf-" MCF_VERSION;
     if (strcmp(name, "_mcf_daemons") == 0)
-        return l->m4->sections[M4_DAEMONS] ? "" : NULL;
+        return has_entries(l, M4_DAEMONS) ? "" : NULL;
     if (strcmp(name, "_mcf_filters") == 0)
-        return l->m4->sections[M4_FILTERS] ? "" : NULL;
+        return has_entries(l, M4_FILTERS) ? "" : NULL;
     return table_get(l->m4->values, name);
 }
 
@@ -358,6 +368,11 @@ static void check_records(struct lower *l)
                                    "a second OSTYPE: what both set is taken from this one"),
                           "keep one of them");
             ostype = r;
+            if (strcmp(arg0, "unknown") == 0)
+                diag_hint(l->diag,
+                          diag_add(l->diag, survivable(l), "unknown-system", exact(l, r),
+                                   "OSTYPE(unknown) says nothing about the system"),
+                          "name it: OSTYPE(`linux'), OSTYPE(`freebsd6'), ...");
         } else if (strcmp(r->kind, "FEATURE") == 0) {
             call = r;
             /* One that a library file names is that file's business. */
@@ -397,7 +412,8 @@ static void check_records(struct lower *l)
             said(l, r);
         }
     }
-    if (!ostype) {
+    /* A file that defines __OSTYPE__ says that it knows. */
+    if (!ostype && !table_has(l->m4->values, "__OSTYPE__")) {
         const struct source *s = source_find(l->config->sources, l->path);
         struct origin at = {s ? s->id : 0, 0, 0, 0};
         diag_hint(l->diag,

@@ -25,11 +25,12 @@ static const struct setting domains[] = {
 
 struct variable {
     const char *name, *value;
+    const char *unless; /* a macro that keeps it from being set, or NULL */
 };
 
 static const struct variable presets[] = {
-#define OPTION_VARIABLE(variable, option, preset, shown) {#variable, preset},
-#define PRESET(variable, value) {#variable, value},
+#define OPTION_VARIABLE(variable, option, preset, shown) {#variable, preset, NULL},
+#define PRESET(variable, value) {#variable, value, NULL},
 #include "lib/model/variables.def"
 #undef PRESET
 #undef OPTION_VARIABLE
@@ -37,9 +38,11 @@ static const struct variable presets[] = {
 
 static const struct variable late[] = {
 #define OPTION_VARIABLE(variable, option, preset, shown)
-#define LATE_PRESET(variable, value) {#variable, value},
+#define LATE_PRESET(variable, value) {#variable, value, NULL},
+#define LATE_PRESET_UNLESS(flag, variable, value) {#variable, value, #flag},
 #include "lib/model/variables.def"
 #undef LATE_PRESET
+#undef LATE_PRESET_UNLESS
 #undef OPTION_VARIABLE
 };
 
@@ -96,17 +99,18 @@ int main(void)
     set("domain", domains, COUNT(domains));
     /* A name that -D gave keeps the value that it was given. */
     puts("define(`_mcf_preset', `ifdef(`_mcf_given_$1', `', `_mcf_define(`$1', defn(`$2'))')')");
+    puts("define(`_mcf_late_preset', `ifdef(`$1', `', `_mcf_define(`$1', defn(`$2'))')')");
     printf("define(`_mcf_presets', `");
     for (size_t i = 0; i < COUNT(presets); i++)
         if (presets[i].value)
             printf("_mcf_preset(`%s', `_mcf_preset_value_%zu')", presets[i].name, i);
     printf("')\ndefine(`_mcf_late_presets', `");
     for (size_t i = 0; i < COUNT(late); i++)
-        printf("ifdef(`%s', `', `_mcf_define(`%s', defn(`_mcf_late_value_%zu'))')", late[i].name,
-               late[i].name, i);
+        printf("ifdef(`%s', `', `_mcf_late_preset(`%s', `_mcf_late_value_%zu')')",
+               late[i].unless ? late[i].unless : "_mcf_never", late[i].name, i);
     printf("')\ndefine(`_mcf_dump_options', `");
     for (size_t i = 0; i < COUNT(options); i++)
         printf("_mcf_dump(`%s')", options[i]);
-    puts("')\n_mcf_presets\ndivert(0)dnl");
+    puts("_mcf_dump(`__OSTYPE__')')\n_mcf_presets\ndivert(0)dnl");
     return ferror(stdout) || fclose(stdout) ? 1 : 0;
 }

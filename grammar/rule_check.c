@@ -100,7 +100,8 @@ static void check_names(struct check *c, const struct rule_unit *u, const struct
             names[n++] = c->units[i]->file.name;
             found = found || strcmp(c->units[i]->file.name, w->text) == 0;
         }
-        if (!found)
+        /* A site may bring a mailer of its own, so only what looks misspelt is refused. */
+        if (!found && (kind == RULE_FILE_FEATURE || diag_nearest(w->text, names, n)))
             bad_name(c, u, w->loc, what, w->text, names, n);
     }
 }
@@ -110,8 +111,6 @@ static void check_args(struct check *c, const struct rule_unit *u)
     for (const struct rule_arg_line *l = u->args; l; l = l->next) {
         if (!is_lower_name(l->arg.name))
             bad(c, u, l->loc, "an argument's name is in lower case");
-        if (strcmp(l->arg.name, "args") == 0 || strcmp(l->arg.name, "again") == 0)
-            bad(c, u, l->loc, "the name %s has a meaning of its own", l->arg.name);
         for (const struct rule_arg_line *o = u->args; o != l; o = o->next) {
             if (o->arg.number == l->arg.number)
                 bad(c, u, l->loc, "a second name for argument %u", l->arg.number);
@@ -154,7 +153,7 @@ static void check_header(struct check *c, const struct rule_unit *u)
     }
     check_args(c, u);
     check_names(c, u, u->needs.first, RULE_FILE_FEATURE, "feature");
-    check_names(c, u, u->before.first, RULE_FILE_MAILER, "mailer");
+    /* A mailer that %before names may be a site's own. */
     if (f->kind == RULE_FILE_MAILER && (u->needs.first || u->before.first || f->repeat))
         bad(c, u, top, "%%needs, %%before and %%repeat are for features");
 }
