@@ -19,7 +19,8 @@ struct cf_line_origin {
 };
 
 /* Appends to c what text[0..len) says.  d may be NULL: no findings.
- * keep_comments: comments and blank lines become items; else they are dropped. */
+ * keep_comments: comments and blank lines become items; else they are dropped, except a comment that
+ * swallows lines, since these were meant for something. */
 void cf_read(struct config *c, const char *text, size_t len, const struct source *src,
              const struct cf_line_origin *line_of, bool keep_comments, struct diag *d);
 

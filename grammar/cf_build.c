@@ -271,16 +271,14 @@ void cf_comment(struct cf_builder *b, struct cf_span line)
 {
     size_t end = line.end > line.begin && b->text[line.end - 1] == '\n' ? line.end - 1 : line.end;
     const char *fold = memchr(b->text + line.begin, '\n', end - line.begin);
+    struct cf_span rest = {end, end};
 
-    if (fold) {
-        struct cf_span rest = narrow(b, (struct cf_span){(size_t)(fold - b->text), end});
-
-        if (rest.begin < rest.end)
-            find(b, DIAG_WARNING, rest, "continued-comment",
-                 "the line continues the comment above it",
-                 "a line that starts with a blank or a tab belongs to the line before");
-    }
-    if (b->keep_comments)
+    if (fold)
+        rest = narrow(b, (struct cf_span){(size_t)(fold - b->text), end});
+    if (rest.begin < rest.end)
+        find(b, DIAG_WARNING, rest, "continued-comment", "the line continues the comment above it",
+             "a line that starts with a blank or a tab belongs to the line before");
+    if (b->keep_comments || rest.begin < rest.end)
         add(b, line, ITEM_COMMENT);
     next_line(b);
 }
