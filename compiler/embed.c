@@ -279,50 +279,22 @@ static void write_c(struct writer *w)
 
 /* --- m4 --- */
 
-/* Puts text into a definition's body.  A '$' in front of what m4 takes for a parameter would be
- * replaced when the macro is called, so it is cut off from it by closing and opening as many quotes
- * as are open: `a $1 b' becomes `a $'`1 b', which is the same text. */
-static void m4_text(struct buf *b, const char *text)
-{
-    size_t depth = 0;
-    for (const char *s = text; *s; s++) {
-        buf_addc(b, *s);
-        if (*s == '`')
-            depth++;
-        else if (*s == '\'' && depth)
-            depth--;
-        if (*s != '$' || !s[1] || !strchr("0123456789#*@{", s[1]))
-            continue;
-        if (depth == 0)
-            buf_adds(b, "`'");
-        for (size_t i = 0; i < depth; i++)
-            buf_addc(b, '\'');
-        for (size_t i = 0; i < depth; i++)
-            buf_addc(b, '`');
-    }
-}
-
-static void m4_blocks(struct buf *b, const struct rule_node *list)
-{
-    for (; list; list = list->next) {
-        if (list->kind == RULE_M4)
-            m4_text(b, list->name);
-    }
-}
-
-/* The macro that runs at the call. */
+/* Writes the macro that runs at the call.  Its text is kept in a macro of its own that is only read
+ * with defn and passed on: calling it would replace each $1 in it, which belongs to the definitions
+ * that it makes. */
 static void m4_call(struct buf *b, const char *kind, const struct rule_file *f)
 {
-    buf_printf(b, "define(`_mcf_%s_%s', `", kind, f->name);
+    buf_printf(b, "define(`_mcf_text_%s_%s', `", kind, f->name);
     if (f->kind == RULE_FILE_FEATURE && !f->nflags)
         buf_printf(b, "define(`%s', `1')", f->flag);
-    for (size_t i = 0; i < f->nflags; i++) {
-        buf_printf(b, "define(`%s', `", f->flags[i].name);
-        m4_text(b, f->flags[i].value);
-        buf_adds(b, "')");
+    for (size_t i = 0; i < f->nflags; i++)
+        buf_printf(b, "define(`%s', `%s')", f->flags[i].name, f->flags[i].value);
+    for (const struct rule_node *n = f->body; n; n = n->next) {
+        if (n->kind == RULE_M4)
+            buf_adds(b, n->name);
     }
-    m4_blocks(b, f->body);
-    buf_adds(b, "')\n");
+    buf_printf(b, "')\ndefine(`_mcf_%s_%s', `_mcf_run(defn(`_mcf_text_%s_%s'))')\n", kind, f->name,
+               kind, f->name);
 }
 
 static void want(struct table *t, const struct rule_name *n)
@@ -415,7 +387,7 @@ static void write_m4(struct writer *w, struct buf *b)
 {
     const struct rule_library *lib = w->lib;
     struct table *all = table_new(w->arena);
-    buf_adds(b, "dnl Made by embed from rulesets/.\n");
+    buf_adds(b, "dnl Made by embed from rulesets/.\ndefine(`_mcf_run', `$1')\n");
     for (size_t i = 0; i < lib->nfeatures; i++) {
         const struct rule_file *f = lib->features[i];
         struct table *config = table_new(w->arena);
