@@ -153,7 +153,7 @@ static void check_header(struct check *c, const struct rule_unit *u)
     }
     check_args(c, u);
     check_names(c, u, u->needs.first, RULE_FILE_FEATURE, "feature");
-    /* A mailer that %before names may be a site's own. */
+    check_names(c, u, u->before.first, RULE_FILE_MAILER, "mailer");
     if (f->kind == RULE_FILE_MAILER && (u->needs.first || u->before.first || f->repeat))
         bad(c, u, top, "%%needs, %%before and %%repeat are for features");
 }

@@ -154,9 +154,8 @@ struct resolve {
     unsigned n;
 };
 
-/* The message for a name that nothing bears, with the nearest name of that kind. */
-static void unknown(struct resolve *r, const struct rule_unit *u, struct rule_loc loc,
-                    enum rule_file_kind kind, const char *what, const char *name)
+/* The name of a file of that kind which name may be meant to be; NULL for none. */
+static const char *nearest(struct resolve *r, enum rule_file_kind kind, const char *name)
 {
     const char **names = arena_calloc(r->set->arena, r->n, sizeof *names);
     size_t n = 0;
@@ -164,17 +163,31 @@ static void unknown(struct resolve *r, const struct rule_unit *u, struct rule_lo
         if (r->units[i]->file.kind == kind)
             names[n++] = r->units[i]->file.name;
     }
+    return diag_nearest(name, names, n);
+}
+
+static void unknown(struct resolve *r, const struct rule_unit *u, struct rule_loc loc,
+                    enum rule_file_kind kind, const char *what, const char *name)
+{
     struct finding *f =
         diag_add(r->set->diag, DIAG_ERROR, "template", rule_origin(u, loc), "%s %s", what, name);
-    const char *near = diag_nearest(name, names, n);
+    const char *near = nearest(r, kind, name);
     if (near)
         diag_hint(r->set->diag, f, "did you mean %s?", near);
 }
 
-/* Tries name as an argument, the count or the repetition of owner's call. */
+/* Tries name as an argument, the count or the repetition of owner's call; an argument may be called
+ * args. */
 static bool resolve_call_name(struct rule_name *n, const char *name, const struct rule_unit *owner)
 {
     n->owner = owner->index;
+    for (size_t i = 0; i < owner->file.nargs; i++) {
+        if (strcmp(owner->file.args[i].name, name) == 0) {
+            n->ref = RULE_REF_ARG;
+            n->arg = owner->file.args[i].number;
+            return true;
+        }
+    }
     if (strcmp(name, "args") == 0) {
         n->ref = RULE_REF_COUNT;
         return true;
@@ -182,13 +195,6 @@ static bool resolve_call_name(struct rule_name *n, const char *name, const struc
     if (strcmp(name, "again") == 0 && owner->file.kind == RULE_FILE_FEATURE) {
         n->ref = RULE_REF_AGAIN;
         return true;
-    }
-    for (size_t i = 0; i < owner->file.nargs; i++) {
-        if (strcmp(owner->file.args[i].name, name) == 0) {
-            n->ref = RULE_REF_ARG;
-            n->arg = owner->file.args[i].number;
-            return true;
-        }
     }
     return false;
 }
@@ -198,14 +204,12 @@ static void resolve_dotted(struct resolve *r, const struct rule_unit *u,
 {
     size_t head = (size_t)(dot - n->text);
     if (head == strlen("mailer") && strncmp(n->text, "mailer", head) == 0) {
-        const struct rule_unit *m =
-            find(r->units, r->n, RULE_FILE_MAILER, dot + 1, strlen(dot + 1));
-        if (!m) {
+        /* A site may bring a mailer of its own, so only what looks misspelt is refused. */
+        if (!find(r->units, r->n, RULE_FILE_MAILER, dot + 1, strlen(dot + 1)) &&
+            nearest(r, RULE_FILE_MAILER, dot + 1))
             unknown(r, u, w->loc, RULE_FILE_MAILER, "there is no mailer", dot + 1);
-            return;
-        }
         n->ref = RULE_REF_FLAG;
-        n->macro = m->file.flag;
+        n->macro = arena_printf(r->set->arena, "_MAILER_%s_", dot + 1);
         return;
     }
     const struct rule_unit *f = find(r->units, r->n, RULE_FILE_FEATURE, n->text, head);
