@@ -1,5 +1,6 @@
 #include "lib/model/compare.h"
 
+#include <ctype.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
@@ -41,25 +42,40 @@ static bool is_blank(char c)
     return c == ' ' || (c >= '\t' && c <= '\r');
 }
 
-/* Runs of blanks become one, none at the ends.  A run over an empty line stays a line end: some
- * readers end the line there. */
+/* Runs of blanks become one, none at the ends. */
 static const char *fold(struct arena *a, const char *s)
 {
     struct buf out;
 
     buf_init(&out, a);
     while (*s) {
-        size_t lines = 0;
         const char *begin = s;
 
-        for (; is_blank(*s); s++)
-            lines += *s == '\n';
+        while (is_blank(*s))
+            s++;
         if (s > begin && out.len > 0 && *s)
-            buf_addc(&out, lines > 1 ? '\n' : ' ');
+            buf_addc(&out, ' ');
         for (; *s && !is_blank(*s); s++)
             buf_addc(&out, *s);
     }
     return out.data;
+}
+
+/* What a line's text goes on with after a line of blanks only, NULL if it does not.  To sendmail it
+ * is one line; to the eye, and to other readers of such files, it is two. */
+static const char *hidden_part(const char *text)
+{
+    for (const char *s = text; (s = strchr(s, '\n')); s++) {
+        const char *end = s + 1;
+
+        while (*end == ' ' || *end == '\t')
+            end++;
+        if (*end == '\n')
+            for (s = end; *s; s++)
+                if (!is_blank(*s))
+                    return end;
+    }
+    return NULL;
 }
 
 static const char *trim(struct arena *a, const char *s, size_t len)
@@ -150,8 +166,10 @@ static bool split(struct arena *a, const struct item *it, char delimiter, const 
 static void gather_item(struct facts *f, const struct item *it)
 {
     struct arena *a = f->arena;
-    const char *left, *right;
+    const char *left = hidden_part(it->text), *right;
 
+    if (left && it->kind != ITEM_COMMENT && it->kind != ITEM_UNKNOWN)
+        gather(f, ITEM_UNKNOWN, "", left, it);
     switch (it->kind) {
     case ITEM_VERSION:
         gather(f, it->kind, "", trim(a, it->text + 1, strlen(it->text + 1)), it);
@@ -426,6 +444,18 @@ static void compare_words(struct comparison *c, enum item_kind section, const ch
 
 /* --- mailers ------------------------------------------------------------------------------ */
 
+/* A letter, blanks and a word: what everybody takes for the key of its first letter. */
+static bool plain_key(const char *s)
+{
+    if (*s)
+        s++;
+    while (is_blank(*s))
+        s++;
+    while (isalnum((unsigned char)*s) || *s == '_')
+        s++;
+    return *s == '\0';
+}
+
 /* The value of the last equate whose key starts with letter, NULL if there is none: folded, flags
  * sorted.  The argument vector is last on the line by custom; all that follows it counts. */
 static const char *equate_value(struct arena *a, const struct item *it, char letter)
@@ -434,9 +464,12 @@ static const char *equate_value(struct arena *a, const struct item *it, char let
     bool seen[256] = {false};
     struct buf flags;
 
-    for (const struct equate *e = it->equates; e; e = e->next)
-        if (e->key[0] == letter)
+    for (const struct equate *e = it->equates; e; e = e->next) {
+        if (e->key[0] == letter && plain_key(e->key))
             value = e->has_value ? e->value : "(no value)";
+        else if (e->key[0] == letter)
+            value = arena_printf(a, "%s=%s", e->key, e->value);
+    }
     for (const char *s = it->text; letter == 'A' && (s = strstr(s, "A=")); s++)
         tail = s + 2;
     if (tail)
