@@ -433,49 +433,67 @@ static int put(const char *path, const struct buf *b)
     return 73;
 }
 
+/* Adds file, whose name starts with the folder root.  0 or an exit code. */
+static int add_file(struct rule_set *set, struct source_set *sources, const char *root,
+                    const char *file)
+{
+    size_t len = strlen(root);
+    while (len && root[len - 1] == '/')
+        len--;
+    if (strncmp(file, root, len) != 0 || file[len] != '/') {
+        fprintf(stderr, "embed: %s is not below %s\n", file, root);
+        return 2;
+    }
+    int err;
+    const struct source *src = source_open(sources, file, &err);
+    if (err) {
+        fprintf(stderr, "embed: %s: %s\n", file, strerror(err));
+        return 66;
+    }
+    rule_set_add(set, src, file + len + 1);
+    return 0;
+}
+
+/* out_c NULL: checks only. */
+static int embed(struct arena *a, const char *out_c, const char *out_m4, const char *root,
+                 char **files)
+{
+    struct source_set *sources = source_set_new(a);
+    struct diag *d = diag_new(a, sources);
+    struct rule_set *set = rule_set_new(a, d);
+    int status = 0;
+    for (; *files && !status; files++)
+        status = add_file(set, sources, root, *files);
+    if (status)
+        return status;
+    const struct rule_library *lib = rule_set_finish(set);
+    diag_print(d, stderr, false);
+    if (!lib)
+        return 1;
+    if (!out_c)
+        return 0;
+    struct writer w = {.arena = a, .lib = lib};
+    struct buf m4;
+    buf_init(&w.out, a);
+    buf_init(&m4, a);
+    write_c(&w);
+    write_m4(&w, &m4);
+    status = put(out_c, &w.out);
+    return status ? status : put(out_m4, &m4);
+}
+
 int main(int argc, char **argv)
 {
     bool check_only = argc > 1 && strcmp(argv[1], "--check") == 0;
-    int root_arg = check_only ? 2 : 3;
-    if (argc <= root_arg + 1) {
-        fputs("usage: embed OUT.c OUT.m4 ROOT FILE...\n       embed --check ROOT FILE...\n",
+    int root = check_only ? 2 : 3;
+    if (argc <= root + 1) {
+        fputs("usage: embed OUT.c OUT.m4 ROOT FILE...\n"
+              "       embed --check ROOT FILE...\n",
               stderr);
         return 2;
     }
     struct arena *a = arena_new(out_of_memory, NULL);
-    struct source_set *sources = source_set_new(a);
-    struct diag *d = diag_new(a, sources);
-    struct rule_set *set = rule_set_new(a, d);
-    size_t root = strlen(argv[root_arg]);
-    while (root && argv[root_arg][root - 1] == '/')
-        root--;
-    for (int i = root_arg + 1; i < argc; i++) {
-        int err;
-        const struct source *src = source_open(sources, argv[i], &err);
-        if (strncmp(argv[i], argv[root_arg], root) != 0 || argv[i][root] != '/') {
-            fprintf(stderr, "embed: %s is not below %s\n", argv[i], argv[root_arg]);
-            return 2;
-        }
-        if (err) {
-            fprintf(stderr, "embed: %s: %s\n", argv[i], strerror(err));
-            return 66;
-        }
-        rule_set_add(set, src, argv[i] + root + 1);
-    }
-    const struct rule_library *lib = rule_set_finish(set);
-    diag_print(d, stderr, false);
-    int status = lib ? 0 : 1;
-    if (lib && !check_only) {
-        struct writer w = {.arena = a, .lib = lib};
-        struct buf m4;
-        buf_init(&w.out, a);
-        buf_init(&m4, a);
-        write_c(&w);
-        write_m4(&w, &m4);
-        status = put(argv[1], &w.out);
-        if (!status)
-            status = put(argv[2], &m4);
-    }
+    int status = embed(a, check_only ? NULL : argv[1], argv[2], argv[root], argv + root + 1);
     arena_free(a);
     return status;
 }
