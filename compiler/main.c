@@ -20,13 +20,6 @@ static const struct {
 #undef VERB
 };
 
-void verb_out_of_memory(void *ctx)
-{
-    (void)ctx;
-    fputs("mcf: out of memory\n", stderr);
-    exit(EXIT_SYSTEM);
-}
-
 static void usage(FILE *out)
 {
     fputs("usage: mcf VERB ...\n\n", out);
