@@ -8,11 +8,14 @@
 #include <unistd.h>
 
 #include "compiler/lower.h"
+#include "compiler/source_map.h"
 #include "compiler/verbs.h"
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
 #include "lib/base/diag.h"
 #include "lib/base/fs.h"
+#include "grammar/cf.h"
+#include "lib/model/compare.h"
 #include "lib/model/config.h"
 
 struct arguments {
@@ -152,9 +155,16 @@ static void say_changes(struct arena *a, struct source_set *sources, const struc
     }
     struct buf b;
     buf_init(&b, a);
+    size_t rulesets = 0;
     for (; d; d = d->next)
-        difference_print(d, &b);
-    fprintf(stderr, "mcf: changes against %s:\n%s", old_path, b.data);
+        if (d->section == ITEM_RULESET || d->section == ITEM_RULE)
+            rulesets++;
+        else
+            difference_print(d, &b);
+    fprintf(stderr, "mcf: what changes against %s:\n%s", old_path, b.data);
+    if (rulesets)
+        fprintf(stderr, "  rules of %zu ruleset%s (`mcf diff' lists them)\n", rulesets,
+                rulesets == 1 ? "" : "s");
 }
 
 /* Tests leave out one block of rulesets/ and see who notices. */

@@ -388,6 +388,12 @@ static void check_records(struct lower *l)
             diag_add(l->diag, survivable(l), "duplicate-mailer", call ? exact(l, call) : at,
                      "MAILER(%s) is already there; this one is ignored",
                      r->argc > 1 ? r->argv[1] : "");
+        } else if (strcmp(r->kind, "foreign") == 0) {
+            diag_hint(l->diag,
+                      diag_add(l->diag, survivable(l), "foreign-domain",
+                               call ? place_of(l, call, 1) : at,
+                               "DOMAIN(%s) describes one university's network", arg0),
+                      "write a domain file of your own, or leave the line out");
         } else if (strcmp(r->kind, "unknown") == 0) {
             unknown(l, r, call);
         } else if (strcmp(r->kind, "before-mailer") == 0) {

@@ -516,8 +516,9 @@ static void read_stdout(struct reader *r, const struct buf *b)
     struct m4_piece *text = NULL, *frame = NULL;
     struct origin at = {0, 0, 0, 0};
     const char *value = NULL; /* name whose value is being read */
-    struct buf v;
+    struct buf v, carried;
     buf_init(&v, r->arena);
+    buf_init(&carried, r->arena);
     const char *p = b->data, *end = b->data + b->len;
     while (p < end) {
         const char *eol = memchr(p, '\n', (size_t)(end - p));
@@ -530,20 +531,38 @@ static void read_stdout(struct reader *r, const struct buf *b)
         /* A mark may stand behind text that did not end its line. */
         const char *mark = memmem(p, (size_t)(eol - p), r->key, KEY_LENGTH);
         const char *stop = mark ? mark : eol;
+        /* m4 may note a place behind text that has not ended its line: the text goes on there. */
+        const char *sync = mark ? NULL : memmem(p, (size_t)(eol - p), "#line ", 6);
+        struct origin next = at;
+        if (sync && sync > p && sync_line(r, sync, eol, &next)) {
+            if (strspn(p, " \t") < (size_t)(sync - p))
+                buf_add(&carried, p, (size_t)(sync - p));
+            at = next;
+            p = eol < end ? eol + 1 : end;
+            continue;
+        }
+        const char *from = p;
+        size_t n_text = (size_t)(stop - p);
+        if (carried.len > 0) {
+            buf_add(&carried, from, n_text);
+            n_text = carried.len;
+            from = arena_strndup(r->arena, carried.data, n_text);
+            buf_truncate(&carried, 0);
+        }
         if (value) {
-            if (stop > p || !mark) {
+            if (n_text > 0 || !mark) {
                 if (v.len)
                     buf_addc(&v, '\n');
-                buf_add(&v, p, (size_t)(stop - p));
+                buf_add(&v, from, n_text);
             }
-        } else if (stop > p || !mark) {
+        } else if (n_text > 0 || !mark) {
             struct m4_piece *to = frame;
             if (!to) {
                 if (!text)
                     text = new_piece(r->arena, &tails[section], NULL);
                 to = text;
             }
-            add_line(r->arena, to, p, (size_t)(stop - p), at);
+            add_line(r->arena, to, from, n_text, at);
         }
         if (mark) {
             const char *m = mark + KEY_LENGTH;

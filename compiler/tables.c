@@ -78,6 +78,10 @@ static void set(const char *kind, const struct setting *s, size_t n)
             printf("_mcf_modify(`%s', , `-', `%s')", v, s[i].value);
         else if (strcmp(how, "FEATURE") == 0)
             printf("FEATURE(`%s')", v);
+        else if (strcmp(how, "HACK") == 0)
+            printf("HACK(`%s')", v);
+        else if (strcmp(how, "FOREIGN") == 0)
+            printf("_mcf_rec(`foreign', `%s')", s[i].owner);
         else if (strcmp(how, "CALL") == 0) /* which drops the rest of its line */
             printf("%s(`%s')\n", v, s[i].value);
     }

@@ -52,7 +52,7 @@ static void answer(const char *path, size_t line, const struct source_map_entry 
 {
     printf("%s:%zu: ", path, line);
     if (!e) {
-        puts("no known origin");
+        puts("written by mcf itself, for no line of the .mc");
         return;
     }
     if (e->path[0])

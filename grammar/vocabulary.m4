@@ -101,7 +101,13 @@ define(`_MODMF_', `ifdef(`_mcf_all_flags_$2', `indir(`_mcf_all_flags_$2')', `_mc
 define(`_mcf_text', `ifdef(`$1', `indir(`$1')')')
 
 # --- directives ----------------------------------------------------------------------------------
-define(`VERSIONID', `_mcf_rec(`VERSIONID', $@)_mcf_frame(divnum, _mcf_id, `$1')')
+# The text of these is not passed on as an argument: it may hold a lone quote.
+define(`_mcf_open', ``@KEY@mcf-key-000000@KEY@ @ '_mcf_id
+')
+define(`_mcf_close', `
+`@KEY@mcf-key-000000@KEY@ .'
+')
+define(`VERSIONID', `_mcf_rec(`VERSIONID')_mcf_open`'$1`'_mcf_close`'')
 
 define(`_mcf_set_args', `_mcf_define(`_ARG_', `$1')_mcf_define(`_ARGS_', `$@')_mcf_set_each(1, $@)')
 define(`_mcf_set_each', `ifelse(`$1', 10, `', `_mcf_define(`_ARG$1_', `$2')_mcf_set_each(incr($1), shift(shift($@)))')')
@@ -141,29 +147,28 @@ _mcf_hooked(`TLS_CLIENT', `tls_client') _mcf_hooked(`TLS_SERVER', `tls_server')
 
 # Classes: CLASS(...) and CLASS_FILE(...) put a line into the local section.  As in the reference
 # the rest of the line that they stand on is dropped.
-define(`_mcf_class', `_mcf_rec(`$1', shift(shift($@)))_mcf_frame(5, _mcf_id, `$2$3')')
-define(`EXPOSED_USER', `_mcf_class(`EXPOSED_USER', `C{E}', $@)dnl`'')
-define(`EXPOSED_USER_FILE', `_mcf_class(`EXPOSED_USER_FILE', `F{E}', $@)dnl`'')
-define(`LOCAL_USER', `_mcf_class(`LOCAL_USER', `C{L}', $@)dnl`'')
-define(`LOCAL_USER_FILE', `_mcf_class(`LOCAL_USER_FILE', `F{L}', $@)dnl`'')
-define(`LOCAL_DOMAIN', `_mcf_class(`LOCAL_DOMAIN', `C{w}', $@)dnl`'')
-define(`MASQUERADE_DOMAIN', `_mcf_class(`MASQUERADE_DOMAIN', `C{M}', $@)dnl`'')
-define(`MASQUERADE_DOMAIN_FILE', `_mcf_class(`MASQUERADE_DOMAIN_FILE', `F{M}', $@)dnl`'')
-define(`MASQUERADE_EXCEPTION', `_mcf_class(`MASQUERADE_EXCEPTION', `C{N}', $@)dnl`'')
-define(`MASQUERADE_EXCEPTION_FILE', `_mcf_class(`MASQUERADE_EXCEPTION_FILE', `F{N}', $@)dnl`'')
-define(`CANONIFY_DOMAIN', `_mcf_class(`CANONIFY_DOMAIN', `C{Canonify}', $@)dnl`'')
-define(`CANONIFY_DOMAIN_FILE', `_mcf_class(`CANONIFY_DOMAIN_FILE', `F{Canonify}', $@)dnl`'')
-define(`GENERICS_DOMAIN', `_mcf_class(`GENERICS_DOMAIN', `C{G}', $@)dnl`'')
-define(`GENERICS_DOMAIN_FILE', `_mcf_class(`GENERICS_DOMAIN_FILE', `F{G}', $@)dnl`'')
-define(`VIRTUSER_DOMAIN', `_mcf_define(`_VIRTHOSTS_')_mcf_class(`VIRTUSER_DOMAIN', `C{VirtHost}', $@)dnl`'')
-define(`VIRTUSER_DOMAIN_FILE', `_mcf_define(`_VIRTHOSTS_')_mcf_class(`VIRTUSER_DOMAIN_FILE', `F{VirtHost}', $@)dnl`'')
-define(`RELAY_DOMAIN', `_mcf_class(`RELAY_DOMAIN', `C{R}', $@)dnl`'')
-define(`RELAY_DOMAIN_FILE', `_mcf_class(`RELAY_DOMAIN_FILE', `F{R}', $@)dnl`'')
-define(`LDAPROUTE_DOMAIN', `_mcf_class(`LDAPROUTE_DOMAIN', `C{LDAPRoute}', $@)dnl`'')
-define(`LDAPROUTE_DOMAIN_FILE', `_mcf_class(`LDAPROUTE_DOMAIN_FILE', `F{LDAPRoute}', $@)dnl`'')
-define(`LDAPROUTE_EQUIVALENT', `_mcf_class(`LDAPROUTE_EQUIVALENT', `C{LDAPRouteEquiv}', $@)dnl`'')
-define(`LDAPROUTE_EQUIVALENT_FILE', `_mcf_class(`LDAPROUTE_EQUIVALENT_FILE', `F{LDAPRouteEquiv}', $@)dnl`'')
-define(`TRUST_AUTH_MECH', `_DEFIFNOT(`_USE_AUTH_', 1)_mcf_class(`TRUST_AUTH_MECH', `C{TrustAuthMech}', $@)dnl`'')
+define(`EXPOSED_USER', `_mcf_rec(`EXPOSED_USER')PUSHDIVERT(5)_mcf_open`'C{E}$1`'_mcf_close`'POPDIVERT`'dnl`'')
+define(`EXPOSED_USER_FILE', `_mcf_rec(`EXPOSED_USER_FILE')PUSHDIVERT(5)_mcf_open`'F{E}$1`'_mcf_close`'POPDIVERT`'dnl`'')
+define(`LOCAL_USER', `_mcf_rec(`LOCAL_USER')PUSHDIVERT(5)_mcf_open`'C{L}$1`'_mcf_close`'POPDIVERT`'dnl`'')
+define(`LOCAL_USER_FILE', `_mcf_rec(`LOCAL_USER_FILE')PUSHDIVERT(5)_mcf_open`'F{L}$1`'_mcf_close`'POPDIVERT`'dnl`'')
+define(`LOCAL_DOMAIN', `_mcf_rec(`LOCAL_DOMAIN')PUSHDIVERT(5)_mcf_open`'C{w}$1`'_mcf_close`'POPDIVERT`'dnl`'')
+define(`MASQUERADE_DOMAIN', `_mcf_rec(`MASQUERADE_DOMAIN')PUSHDIVERT(5)_mcf_open`'C{M}$1`'_mcf_close`'POPDIVERT`'dnl`'')
+define(`MASQUERADE_DOMAIN_FILE', `_mcf_rec(`MASQUERADE_DOMAIN_FILE')PUSHDIVERT(5)_mcf_open`'F{M}$1`'_mcf_close`'POPDIVERT`'dnl`'')
+define(`MASQUERADE_EXCEPTION', `_mcf_rec(`MASQUERADE_EXCEPTION')PUSHDIVERT(5)_mcf_open`'C{N}$1`'_mcf_close`'POPDIVERT`'dnl`'')
+define(`MASQUERADE_EXCEPTION_FILE', `_mcf_rec(`MASQUERADE_EXCEPTION_FILE')PUSHDIVERT(5)_mcf_open`'F{N}$1`'_mcf_close`'POPDIVERT`'dnl`'')
+define(`CANONIFY_DOMAIN', `_mcf_rec(`CANONIFY_DOMAIN')PUSHDIVERT(5)_mcf_open`'C{Canonify}$1`'_mcf_close`'POPDIVERT`'dnl`'')
+define(`CANONIFY_DOMAIN_FILE', `_mcf_rec(`CANONIFY_DOMAIN_FILE')PUSHDIVERT(5)_mcf_open`'F{Canonify}$1`'_mcf_close`'POPDIVERT`'dnl`'')
+define(`GENERICS_DOMAIN', `_mcf_rec(`GENERICS_DOMAIN')PUSHDIVERT(5)_mcf_open`'C{G}$1`'_mcf_close`'POPDIVERT`'dnl`'')
+define(`GENERICS_DOMAIN_FILE', `_mcf_rec(`GENERICS_DOMAIN_FILE')PUSHDIVERT(5)_mcf_open`'F{G}$1`'_mcf_close`'POPDIVERT`'dnl`'')
+define(`VIRTUSER_DOMAIN', `_mcf_define(`_VIRTHOSTS_')_mcf_rec(`VIRTUSER_DOMAIN')PUSHDIVERT(5)_mcf_open`'C{VirtHost}$1`'_mcf_close`'POPDIVERT`'dnl`'')
+define(`VIRTUSER_DOMAIN_FILE', `_mcf_define(`_VIRTHOSTS_')_mcf_rec(`VIRTUSER_DOMAIN_FILE')PUSHDIVERT(5)_mcf_open`'F{VirtHost}$1`'_mcf_close`'POPDIVERT`'dnl`'')
+define(`RELAY_DOMAIN', `_mcf_rec(`RELAY_DOMAIN')PUSHDIVERT(5)_mcf_open`'C{R}$1`'_mcf_close`'POPDIVERT`'dnl`'')
+define(`RELAY_DOMAIN_FILE', `_mcf_rec(`RELAY_DOMAIN_FILE')PUSHDIVERT(5)_mcf_open`'F{R}$1`'_mcf_close`'POPDIVERT`'dnl`'')
+define(`LDAPROUTE_DOMAIN', `_mcf_rec(`LDAPROUTE_DOMAIN')PUSHDIVERT(5)_mcf_open`'C{LDAPRoute}$1`'_mcf_close`'POPDIVERT`'dnl`'')
+define(`LDAPROUTE_DOMAIN_FILE', `_mcf_rec(`LDAPROUTE_DOMAIN_FILE')PUSHDIVERT(5)_mcf_open`'F{LDAPRoute}$1`'_mcf_close`'POPDIVERT`'dnl`'')
+define(`LDAPROUTE_EQUIVALENT', `_mcf_rec(`LDAPROUTE_EQUIVALENT')PUSHDIVERT(5)_mcf_open`'C{LDAPRouteEquiv}$1`'_mcf_close`'POPDIVERT`'dnl`'')
+define(`LDAPROUTE_EQUIVALENT_FILE', `_mcf_rec(`LDAPROUTE_EQUIVALENT_FILE')PUSHDIVERT(5)_mcf_open`'F{LDAPRouteEquiv}$1`'_mcf_close`'POPDIVERT`'dnl`'')
+define(`TRUST_AUTH_MECH', `_DEFIFNOT(`_USE_AUTH_', 1)_mcf_rec(`TRUST_AUTH_MECH')PUSHDIVERT(5)_mcf_open`'C{TrustAuthMech}$1`'_mcf_close`'POPDIVERT`'dnl`'')
 define(`MASQUERADE_AS', `_mcf_rec(`MASQUERADE_AS', $@)_mcf_define(`MASQUERADE_NAME', $1)')
 
 # Lists that are expanded when the options are written, so that a later define still counts.
@@ -184,6 +189,12 @@ define(`_MAIL_FILTERS_DEF', `')
 define(`MODIFY_MAILER_FLAGS', `_mcf_rec(`MODIFY_MAILER_FLAGS', $@)_mcf_modify(`$1', `$2', substr(`$2', 0, 1), substr(`$2', 1))')
 define(`_mcf_modify', `ifelse(`$3', `+', `_mcf_define(`_mcf_more_flags_$1', _mcf_text(`_mcf_more_flags_$1')`$4')', `$3', `-', `_mcf_define(`_mcf_less_flags_$1', _mcf_text(`_mcf_less_flags_$1')`$4')', `_mcf_define(`_mcf_all_flags_$1', `$2')_mcf_undefine(`_mcf_more_flags_$1', `_mcf_less_flags_$1')')')
 
+# Hosts of a department's domain that are ours are called by our name.
+define(`_mcf_hack_cssubdomain', `divert(2)
+R$* < @ $=w .Berkeley.EDU > $*	$: $1 < @ $j > $3
+R$* < @ $=w .CS.Berkeley.EDU > $*	$: $1 < @ $j > $3
+divert(-1)')
+
 # UUCP
 define(`UUCPSMTP', `R DOL(*) < @ $1 .UUCP > DOL(*)	DOL(1) < @ $2 > DOL(2)')
 define(`SITECONFIG', `_mcf_rec(`SITECONFIG', $@)D$3$2
@@ -201,7 +212,7 @@ define(`_REC_END_', `for $u; $|;
 
 # --- the end of the input --------------------------------------------------------------------------
 # Names of old releases, turned into what replaced them.
-define(`_mcf_old_names', `ifdef(`confMESSAGE_TIMEOUT', `_mcf_timeout(index(confMESSAGE_TIMEOUT, `/'))')ifelse(defn(`confDAEMON_OPTIONS'), `', `', `_mcf_rec(`old', `confDAEMON_OPTIONS')DAEMON_OPTIONS(confDAEMON_OPTIONS)')ifelse(defn(`confCLIENT_OPTIONS'), `', `', `_mcf_rec(`old', `confCLIENT_OPTIONS')CLIENT_OPTIONS(confCLIENT_OPTIONS)')')
+define(`_mcf_old_names', `ifdef(`confMESSAGE_TIMEOUT', `_mcf_timeout(index(confMESSAGE_TIMEOUT, `/'))')ifelse(defn(`confDAEMON_OPTIONS'), `', `', `_mcf_rec(`old', `confDAEMON_OPTIONS')DAEMON_OPTIONS(`confDAEMON_OPTIONS')')ifelse(defn(`confCLIENT_OPTIONS'), `', `', `_mcf_rec(`old', `confCLIENT_OPTIONS')CLIENT_OPTIONS(`confCLIENT_OPTIONS')')')
 define(`_mcf_timeout', `ifelse(`$1', -1, `_mcf_define(`confTO_QUEUERETURN', confMESSAGE_TIMEOUT)', `_mcf_define(`confTO_QUEUERETURN', substr(confMESSAGE_TIMEOUT, 0, `$1'))_mcf_define(`confTO_QUEUEWARN', substr(confMESSAGE_TIMEOUT, incr(`$1')))')')
 
 # What the epilogue calls.
