@@ -609,16 +609,31 @@ static int take_comma(const struct mc_scan *s)
     return s->depth && top(s)->kind == FRAME_CALL && top(s)->flat == 0 ? MC_COMMA : MC_TEXT;
 }
 
-/* How much of a run stands before something that means more than its bytes. */
-static size_t cut(const struct mc_scan *s, enum mc_class class, size_t len)
+/* Does something begin at at that means more than its bytes, in code or in a quote? */
+static bool is_special(const struct mc_scan *s, size_t at)
 {
-    bool quoted = in_quote(s);
-    if (class == MC_C_NAME && !quoted)
-        return len; /* m4 reads a name whole, whatever the quotes are */
-    for (size_t i = 1; i < len; i++) {
-        size_t at = s->pos + i;
-        if (matches(s, s->lquote, at) || matches(s, quoted ? s->rquote : s->begin_comment, at))
-            return i;
+    return matches(s, s->lquote, at) || matches(s, in_quote(s) ? s->rquote : s->begin_comment, at);
+}
+
+static bool is_text(char c)
+{
+    return !is_name_start(c) && !is_blank(c) && c != '\n' && c != '(' && c != ')' && c != ',';
+}
+
+/* How far the token goes whose first bytes matched. */
+static size_t run_len(const struct mc_scan *s, enum mc_class class, size_t matched)
+{
+    size_t len = 1;
+    if (class == MC_C_NAME) {
+        if (!in_quote(s))
+            return matched; /* m4 reads a name whole, whatever the quotes are */
+        while (len < matched && !is_special(s, s->pos + len))
+            len++;
+    } else if (class == MC_C_SPACE || class == MC_C_TEXT) {
+        bool (*belongs)(char) = class == MC_C_SPACE ? is_blank : is_text;
+        while (s->pos + len < s->len && belongs(s->bytes[s->pos + len]) &&
+               !is_special(s, s->pos + len))
+            len++;
     }
     return len;
 }
@@ -649,7 +664,7 @@ static size_t classify(struct mc_scan *s, enum mc_class class, size_t matched)
         if (class != MC_C_NAME && matches(s, s->lquote, s->pos))
             return open_quote(s);
     }
-    size_t len = cut(s, class, matched);
+    size_t len = run_len(s, class, matched);
     switch (class) {
     case MC_C_NAME:
         return take_name(s, len);

@@ -1,8 +1,8 @@
 /*
  * mc_scan: how the scanner of mc.l decides.  Internal to grammar/mc_*.
  *
- * Flex finds runs of bytes of one class; what a run means depends on the quotes in force and on
- * what is open, which mc_scan_take knows.  The scanner never fails: whatever is open where a quote
+ * Flex finds names and classes of bytes; what they mean depends on the quotes in force and on what
+ * is open, which mc_scan_take knows.  The scanner never fails: whatever is open where a quote
  * or the file ends is closed by an MC_T_MISSING token of no bytes, so that the grammar sees
  * balanced input only.
  *
