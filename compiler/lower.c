@@ -57,6 +57,7 @@ struct lower {
     size_t nlines, room;
     struct origin cause; /* of what is being written */
     struct table *places; /* variable -> struct origin of its last definition */
+    struct table *feature_places; /* path in rulesets/feature/ -> struct origin of the call */
 };
 
 static bool in(const char *const *names, size_t n, const char *name)
@@ -126,10 +127,32 @@ static void puts_at(struct lower *l, const char *text, struct origin at)
     put(l, text, strlen(text), at, at);
 }
 
+/* Lines of a feature's own file are there because of its FEATURE call. */
+static struct origin feature_call(struct lower *l, uint32_t file)
+{
+    static const char folder[] = "rulesets/feature/";
+    static const struct origin nowhere = {0, 0, 0, 0};
+    const struct source *s = source_by_id(l->config->sources, file);
+    if (!s || strncmp(s->path, folder, sizeof folder - 1) != 0)
+        return nowhere;
+    const struct origin *known = table_get(l->feature_places, s->path);
+    if (!known) {
+        const char *name = s->path + sizeof folder - 1;
+        struct origin *o = arena_alloc(l->arena, sizeof *o);
+        for (size_t i = 0; i < l->template.ncalls; i++)
+            if (strncmp(name, l->calls[i].name, strlen(l->calls[i].name)) == 0 &&
+                name[strlen(l->calls[i].name)] == '.')
+                *o = exact(l, l->call_records[i]);
+        table_set(l->feature_places, s->path, o);
+        known = o;
+    }
+    return *known;
+}
+
 static void template_line(void *ctx, const char *text, size_t len, struct origin at)
 {
     struct lower *l = ctx;
-    put(l, text, len, at, l->cause);
+    put(l, text, len, at, l->cause.file ? l->cause : feature_call(l, at.file));
 }
 
 /* --- symbols ------------------------------------------------------------------------------------ */
@@ -526,6 +549,7 @@ bool lower_mc(struct config *c, const char *path, const struct lower_options *o,
     struct source *src = source_open(c->sources, path, &err);
     struct origin whole = {src->id, 0, 0, 0};
     l.places = table_new(l.arena);
+    l.feature_places = table_new(l.arena);
     l.template.lib = &template_rulesets;
     l.template.arena = l.arena;
     l.template.sources = c->sources;
