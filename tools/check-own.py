@@ -1,6 +1,7 @@
 #!/usr/bin/env python3
 """check-own: are the rules in rulesets/ our own?  Compares runs of five consecutive rules with those of an
-installed reference library, by left-hand sides, and says which share of ours lies in such runs.  Exit 1 above 5%."""
+installed reference library, by left-hand sides, and names ours that lie in such runs.  Exit 1 when
+these are more than 5% of any file."""
 import glob, os, re, sys
 
 os.chdir(os.path.dirname(os.path.realpath(__file__)) + '/..')
@@ -26,8 +27,14 @@ same = set()
 for i in range(len(ours) - RUN + 1):
     if tuple(r for r, _ in ours[i:i + RUN]) in grams:
         same.update(range(i, i + RUN))
-for i in sorted(same):
-    print('%s: %s' % (ours[i][1], ours[i][0]))
-print('check-own: %d of %d rules (%.1f%%) lie in runs of %d that the reference has too'
-      % (len(same), len(ours), 100 * len(same) / max(1, len(ours)), RUN))
-sys.exit(len(same) > 0.05 * len(ours))
+files = {}
+for i, (r, f) in enumerate(ours):
+    n = files.setdefault(f, [0, 0])
+    n[0] += i in same
+    n[1] += 1
+    if i in same:
+        print('%s: %s' % (f, r))
+bad = ['%s (%d of %d)' % (f, a, b) for f, (a, b) in files.items() if a > 0.05 * b]
+print('check-own: %d of %d rules lie in runs of %d that the reference has too' % (len(same), len(ours), RUN)
+      + ('; too many in ' + ', '.join(bad) if bad else ''))
+sys.exit(bool(bad))
