@@ -1,0 +1,2 @@
+dnl a file that is included
+syscmd(`touch WHERE')dnl
