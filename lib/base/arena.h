@@ -18,7 +18,7 @@ struct arena;
 
 /* on_oom(ctx) is called when memory is refused; it must not return. */
 struct arena *arena_new(void (*on_oom)(void *ctx), void *ctx);
-void arena_free(struct arena *a); /* NULL is fine */
+void arena_free(struct arena *a);  /* NULL is fine */
 void arena_reset(struct arena *a); /* drops every object, keeps the memory */
 
 /* size in bytes; 0 gives a unique pointer. */

@@ -27,9 +27,9 @@ enum diag_severity { DIAG_NOTE, DIAG_WARNING, DIAG_ERROR };
 
 struct finding {
     enum diag_severity severity;
-    const char *id;   /* short, stable: "feature-after-mailer" */
-    const char *text; /* one line, no full stop */
-    const char *hint; /* NULL or one line: what to do */
+    const char *id;              /* short, stable: "feature-after-mailer" */
+    const char *text;            /* one line, no full stop */
+    const char *hint;            /* NULL or one line: what to do */
     const char *in_expansion_of; /* NULL or the macro that made the call */
     struct origin at;
     size_t seq; /* order of adding */

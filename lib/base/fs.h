@@ -2,9 +2,9 @@
  * fs: files appear whole or not at all.
  *
  * fs_write_whole writes a temporary file beside the target, fsyncs it, keeps the target's mode and
- * owner where there is one (else mode), renames it over the target and fsyncs the directory.  On any
- * failure the old file stays, the temporary file is gone, and the errno is returned.
- * A symbolic link is followed: what it points to is replaced, the link stays.
+ * owner where there is one (else mode), renames it over the target and fsyncs the directory.  On
+ * any failure the old file stays, the temporary file is gone, and the errno is returned. A symbolic
+ * link is followed: what it points to is replaced, the link stays.
  */
 #ifndef MCF_BASE_FS_H
 #define MCF_BASE_FS_H
@@ -15,7 +15,8 @@
 
 struct arena;
 
-/* 0 or errno.  max = largest size in bytes accepted (EFBIG beyond), 0 = no limit.  Reads pipes too. */
+/* 0 or errno.  max = largest size in bytes accepted (EFBIG beyond), 0 = no limit.  Reads pipes too.
+ */
 int fs_read(struct arena *a, const char *path, size_t max, char **bytes, size_t *len);
 /* 0 or errno. */
 int fs_write_whole(const char *path, const void *bytes, size_t len, mode_t mode);
