@@ -69,6 +69,7 @@ struct mc_tree {
      * order. */
     const struct mc_node *const *calls;
     size_t ncalls;
+    bool comments;   /* the file includes cf.m4 itself: m4's comments are on until there */
     size_t unclosed; /* quotes and parentheses that a finding was due for */
 };
 

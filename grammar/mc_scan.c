@@ -823,6 +823,11 @@ bool mc_scan_too_deep(const struct mc_scan *s, size_t *off)
     return s->too_deep != NOWHERE;
 }
 
+bool mc_scan_comments(const struct mc_scan *s)
+{
+    return s->comments_first;
+}
+
 struct arena *mc_scan_arena(const struct mc_scan *s)
 {
     return s->arena;

@@ -60,6 +60,9 @@ const struct mc_repair *mc_scan_repairs(const struct mc_scan *s, size_t *n);
 /* The place of the first opener beyond MC_DEPTH_MAX of the last run; false if there was none. */
 bool mc_scan_too_deep(const struct mc_scan *s, size_t *off);
 
+/* Comments are on at first. */
+bool mc_scan_comments(const struct mc_scan *s);
+
 /* For mc.l: how many bytes, at least one, the token has that begins with matched bytes of class. */
 size_t mc_scan_take(struct mc_scan *s, enum mc_class class, size_t matched);
 struct arena *mc_scan_arena(const struct mc_scan *s);

@@ -83,7 +83,7 @@ struct mc_node *mc_build_pair(struct mc_parse *p, enum mc_kind kind, struct mc_n
                               struct mc_list items, struct mc_node *close)
 {
     struct mc_list all = mc_build_append(mc_build_none(), open);
-    if (items.first) {
+    if (items.first && all.last) {
         all.last->next = items.first;
         all.last = items.last;
     }
@@ -209,6 +209,7 @@ struct mc_tree *mc_parse(struct arena *a, const struct source *source, struct di
     p.tree->source = source;
     p.scan = mc_scan_new(a, source);
     mc_scan_resolve(p.scan);
+    p.tree->comments = mc_scan_comments(p.scan);
     mc_scan_start(p.scan);
     mc_yyparse(&p);
     collect_calls(&p);

@@ -181,6 +181,21 @@ static void comments_are_off_unless_switched_on(void **state)
     assert_shape(a, "# `cf.m4'", "#| |Q[`|cf|.|m4|'|]");
 }
 
+static bool has_comments(struct arena *a, const char *text)
+{
+    return mc_support_parse(a, text, strlen(text), NULL)->comments;
+}
+
+static void says_whether_comments_are_on_at_first(void **state)
+{
+    struct arena *a = *state;
+    assert_false(has_comments(a, ""));
+    assert_false(has_comments(a, "include(`x.m4')dnl cf.m4\n"));
+    assert_true(has_comments(a, "# it`s\nsinclude(../m4/cf.m4)"));
+    /* Where m4 may never come by, nothing is said. */
+    assert_false(has_comments(a, "ifdef(`X', `include(`../m4/cf.m4')')"));
+}
+
 static void nul_bytes_are_text(void **state)
 {
     struct arena *a = *state;
@@ -335,6 +350,7 @@ int main(void)
         UNIT(dnl_in_a_quote_ends_with_it),
         UNIT(changequote_counts_from_there_on),
         UNIT(comments_are_off_unless_switched_on),
+        UNIT(says_whether_comments_are_on_at_first),
         UNIT(nul_bytes_are_text),
         UNIT(arguments),
         UNIT(places),
