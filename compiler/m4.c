@@ -115,7 +115,8 @@ static void child(const char *const *argv, int out, int err, unsigned cpu)
     unsetenv("M4PATH");
     unsetenv("POSIXLY_CORRECT");
     setenv("LC_ALL", "C", 1);
-    execvp(argv[0], (char *const *)argv);
+    if (argv && argv[0])
+        execvp(argv[0], (char *const *)argv);
     _exit(errno == ENOENT ? 127 : 126);
 }
 
@@ -618,7 +619,7 @@ static void find_runaway(struct reader *r, struct args *base, const char *state,
     char *macro = NULL;
     if (fd >= 0) {
         struct args a = {.arena = r->arena};
-        for (size_t i = 0; i < base->n; i++)
+        for (size_t i = 0; base->v[i]; i++)
             if (strcmp(base->v[i], "-daflq") == 0)
                 arg(&a, "-dtfl");
             else if (strncmp(base->v[i], "/proc/self/fd/", 14) == 0 && i > 0 &&
@@ -626,7 +627,7 @@ static void find_runaway(struct reader *r, struct args *base, const char *state,
                 arg(&a, arena_printf(r->arena, "/proc/self/fd/%d", fd));
             else
                 arg(&a, base->v[i]);
-        a.v[a.n] = NULL;
+        arg(&a, NULL);
         run(&again, a.v, 2, (size_t)256 << 20, true);
         close(fd);
         const char *end = again.err.data + again.err.len, *p = again.err.data;
@@ -721,7 +722,7 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
             arg(&v, vocabulary);
         arg(&v, path[0] == '-' ? arena_printf(a, "./%s", path) : path);
         arg(&v, arena_printf(a, "/proc/self/fd/%d", epilogue));
-        v.v[v.n] = NULL;
+        arg(&v, NULL);
         unsigned cpu = o->cpu_seconds ? o->cpu_seconds : DEFAULT_CPU;
         run(&first, v.v, cpu, o->output_limit ? o->output_limit : DEFAULT_OUTPUT, false);
         if (first.end == END_EXIT && first.status != 127 && first.status != 126) {

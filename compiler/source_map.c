@@ -204,7 +204,12 @@ static size_t split(struct arena *a, const char *line, size_t len, const char *f
             buf_truncate(&b, 0);
         } else if (line[i] == '\\' && i + 1 < len) {
             i++;
-            buf_addc(&b, line[i] == 't' ? '\t' : line[i] == 'n' ? '\n' : line[i]);
+            char c = line[i];
+            if (c == 't')
+                c = '\t';
+            else if (c == 'n')
+                c = '\n';
+            buf_addc(&b, c);
         } else {
             buf_addc(&b, line[i]);
         }

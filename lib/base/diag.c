@@ -238,7 +238,9 @@ enum { NEAREST_MAX = 64 }; /* longer words are not typing errors */
 
 static char lower(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c - 'A' + 'a') : c;
+    if (c >= 'A' && c <= 'Z')
+        c = (char)(c - 'A' + 'a');
+    return c;
 }
 
 static size_t min2(size_t a, size_t b)

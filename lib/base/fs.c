@@ -107,9 +107,10 @@ static size_t dir_len(const char *path)
 /* Follows path's last component while it is a symbolic link, also one that points nowhere. */
 static int follow(const char *path, char out[PATH_MAX])
 {
-    if (strlen(path) >= PATH_MAX)
+    size_t len = strlen(path);
+    if (len >= PATH_MAX)
         return ENAMETOOLONG;
-    strcpy(out, path);
+    memcpy(out, path, len + 1);
     for (int steps = 0; steps < 40; steps++) {
         char link[PATH_MAX];
         ssize_t n = readlink(out, link, sizeof link);

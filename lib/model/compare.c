@@ -65,15 +65,13 @@ static const char *fold(struct arena *a, const char *s)
  * is one line; to the eye, and to other readers of such files, it is two. */
 static const char *hidden_part(const char *text)
 {
-    for (const char *s = text; (s = strchr(s, '\n')); s++) {
-        const char *end = s + 1;
+    const char *s = text;
 
-        while (*end == ' ' || *end == '\t')
-            end++;
-        if (*end == '\n')
-            for (s = end; *s; s++)
-                if (!is_blank(*s))
-                    return end;
+    while ((s = strchr(s, '\n'))) {
+        s++;
+        s += strspn(s, " \t");
+        if (*s == '\n' && s[strspn(s, " \t\n\v\f\r")])
+            return s;
     }
     return NULL;
 }
@@ -188,9 +186,6 @@ static void gather_item(struct facts *f, const struct item *it)
         gather(f, it->kind, it->name, fold(a, left ? left + strlen(it->name) : it->text + 1), it);
         break;
     case ITEM_MAILER:
-        split(a, it, ',', &left, &right);
-        gather(f, it->kind, trim(a, left, strlen(left)), fold(a, right), it);
-        break;
     case ITEM_FILTER:
     case ITEM_QUEUE:
         /* Without a comma the equates are in left. */
@@ -243,7 +238,7 @@ static void gather_rules(struct facts *f, const struct config *c)
 
     for (const struct item *it = c->first; it; it = it->next)
         if (it->kind == ITEM_RULESET && it->value)
-            table_set(names, it->value, (void *)(uintptr_t)it->name);
+            table_set(names, it->value, arena_strdup(f->arena, it->name));
     for (const struct item *it = c->first; it; it = it->next) {
         if (it->kind == ITEM_RULESET) {
             ruleset = table_get(names, it->name);

@@ -33,7 +33,7 @@ struct item *config_add(struct config *c, enum item_kind kind)
 const char *item_label(enum item_kind kind)
 {
     static const char *const labels[] = {
-#define ITEM(name, ch, label, text) [ITEM_##name] = label,
+#define ITEM(name, ch, label, text) [ITEM_##name] = (label),
 #include "lib/model/items.def"
 #undef ITEM
     };
