@@ -25,7 +25,8 @@ struct arguments {
 
 static const char help[] =
     "usage: mcf build [-o FILE] [-I DIR]... [-D NAME[=VALUE]]... [--lax] [--werror]\n"
-    "                 [--compare-with OLD.cf] [--backup SUFFIX] [--map FILE] [--allow-commands] FILE.mc\n"
+    "                 [--compare-with OLD.cf] [--backup SUFFIX] [--map FILE] [--allow-commands] "
+    "FILE.mc\n"
     "\n"
     "  -o FILE               write FILE, whole or not at all (default: standard output)\n"
     "  -I DIR                look for includes and for feature/, mailer/, ostype/, domain/, hack/\n"

@@ -69,8 +69,8 @@ int verb_init(int argc, char **argv)
         if (rc == 0)
             printf("%s is mcf's Makefile already\n", path);
         else if (rc == 1)
-            fprintf(stderr, "mcf init: %s is there and stays as it is; above is what ours changes\n",
-                    path);
+            fprintf(stderr,
+                    "mcf init: %s is there and stays as it is; above is what ours changes\n", path);
     } else {
         int err = fs_write_whole(path, mail_makefile, mail_makefile_len, 0644);
         if (err) {

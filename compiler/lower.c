@@ -55,8 +55,8 @@ struct lower {
     struct buf text;
     struct cf_line_origin *lines;
     size_t nlines, room;
-    struct origin cause; /* of what is being written */
-    struct table *places; /* variable -> struct origin of its last definition */
+    struct origin cause;          /* of what is being written */
+    struct table *places;         /* variable -> struct origin of its last definition */
     struct table *feature_places; /* path in rulesets/feature/ -> struct origin of the call */
 };
 
@@ -70,7 +70,8 @@ static bool in(const char *const *names, size_t n, const char *name)
 
 /* --- places ----------------------------------------------------------------------------------- */
 
-/* m4 knows a call's line; the tree knows its column.  arg: 0 = the whole call, else that argument. */
+/* m4 knows a call's line; the tree knows its column.  arg: 0 = the whole call, else that argument.
+ */
 static struct origin place_of(const struct lower *l, const struct m4_record *r, size_t arg)
 {
     struct origin at = r->at;
@@ -97,7 +98,8 @@ static enum diag_severity survivable(const struct lower *l)
 
 /* --- lines into the configuration text -------------------------------------------------------- */
 
-static void put(struct lower *l, const char *text, size_t len, struct origin at, struct origin cause)
+static void put(struct lower *l, const char *text, size_t len, struct origin at,
+                struct origin cause)
 {
     /* A value may hold line ends: each line keeps the same place. */
     const char *p = text, *end = text + len;
@@ -155,7 +157,8 @@ static void template_line(void *ctx, const char *text, size_t len, struct origin
     put(l, text, len, at, l->cause.file ? l->cause : feature_call(l, at.file));
 }
 
-/* --- symbols ------------------------------------------------------------------------------------ */
+/* --- symbols ------------------------------------------------------------------------------------
+ */
 
 /* A list that nobody added to holds a blank line at most. */
 static bool has_entries(const struct lower *l, int list)
@@ -185,7 +188,8 @@ static const char *symbol_then(void *ctx, const char *name)
     return values ? table_get(values, name) : NULL;
 }
 
-/* --- sections ----------------------------------------------------------------------------------- */
+/* --- sections -----------------------------------------------------------------------------------
+ */
 
 static void own_lines(struct lower *l, const struct m4_piece *p, const char *before)
 {
@@ -275,7 +279,8 @@ static void options(void *ctx)
     }
 }
 
-/* --- what the records say ------------------------------------------------------------------------ */
+/* --- what the records say ------------------------------------------------------------------------
+ */
 
 static void hint_nearest(struct lower *l, struct finding *f, const char *word,
                          const char *const *names, size_t n)
@@ -311,8 +316,9 @@ static void unknown(struct lower *l, const struct m4_record *r, const struct m4_
         hint_nearest(l, f, name, names, n);
     }
     if (!f->hint)
-        diag_hint(l->diag, f, "a file of your own is found as %s/%s.m4 beside the .mc or below -I DIR",
-                  kind, name);
+        diag_hint(l->diag, f,
+                  "a file of your own is found as %s/%s.m4 beside the .mc or below -I DIR", kind,
+                  name);
 }
 
 static void check_feature(struct lower *l, const struct m4_record *r, bool mailer_seen,
@@ -343,8 +349,8 @@ static void check_feature(struct lower *l, const struct m4_record *r, bool maile
         if (*r->argv[i])
             given = (unsigned)i;
     if (given < f->required)
-        diag_add(l->diag, survivable(l), "missing-argument", at,
-                 "FEATURE(%s) needs %u argument%s", name, f->required, f->required == 1 ? "" : "s");
+        diag_add(l->diag, survivable(l), "missing-argument", at, "FEATURE(%s) needs %u argument%s",
+                 name, f->required, f->required == 1 ? "" : "s");
 }
 
 static void said(struct lower *l, const struct m4_record *r)
@@ -428,7 +434,8 @@ static void check_records(struct lower *l)
                       diag_add(l->diag, DIAG_WARNING, "deprecated-variable", place ? *place : at,
                                "%s is an old name", arg0),
                       "write %s(`...') instead",
-                      strcmp(arg0, "confDAEMON_OPTIONS") == 0 ? "DAEMON_OPTIONS" : "CLIENT_OPTIONS");
+                      strcmp(arg0, "confDAEMON_OPTIONS") == 0 ? "DAEMON_OPTIONS"
+                                                              : "CLIENT_OPTIONS");
         } else if (strcmp(r->kind, "command") == 0) {
             diag_hint(l->diag,
                       diag_add(l->diag, DIAG_ERROR, "command", at,
@@ -445,15 +452,18 @@ static void check_records(struct lower *l)
     if (!ostype && !table_has(l->m4->values, "__OSTYPE__")) {
         const struct source *s = source_find(l->config->sources, l->path);
         struct origin at = {s ? s->id : 0, 0, 0, 0};
-        diag_hint(l->diag,
-                  diag_add(l->diag, survivable(l), "no-ostype", at, "no OSTYPE says what system this is"),
-                  "add OSTYPE(`linux') before the first FEATURE");
+        diag_hint(
+            l->diag,
+            diag_add(l->diag, survivable(l), "no-ostype", at, "no OSTYPE says what system this is"),
+            "add OSTYPE(`linux') before the first FEATURE");
     }
 }
 
-/* --- names of the site's own library ------------------------------------------------------------- */
+/* --- names of the site's own library -------------------------------------------------------------
+ */
 
-static void add_define(struct arena *a, struct m4_define **list, const char *name, const char *value)
+static void add_define(struct arena *a, struct m4_define **list, const char *name,
+                       const char *value)
 {
     struct m4_define *x = arena_alloc(a, sizeof *x);
     x->name = name;
@@ -488,8 +498,8 @@ static bool ours(const struct lower *l, const char *kind, const char *name)
 static void site_files(const struct lower *l, const char *dir, bool whole_library,
                        struct m4_define **list)
 {
-    static const char *const kinds[] = {"ostype", "domain", "feature", "hack", "mailer",
-                                        "siteconfig"};
+    static const char *const kinds[] = {"ostype", "domain", "feature",
+                                        "hack",   "mailer", "siteconfig"};
     for (size_t k = 0; k < COUNT(kinds); k++) {
         char *sub = fs_join(l->arena, dir, kinds[k]);
         DIR *d = opendir(sub);
@@ -510,7 +520,8 @@ static void site_files(const struct lower *l, const char *dir, bool whole_librar
     }
 }
 
-/* --- the whole ------------------------------------------------------------------------------------ */
+/* --- the whole
+ * ------------------------------------------------------------------------------------ */
 
 static void find_places(struct lower *l)
 {

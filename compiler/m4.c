@@ -240,7 +240,7 @@ struct reader {
     struct m4_record **record_tail;
     const char *key;
     const char *path;
-    bool reported; /* a finding says why the run failed */
+    bool reported;         /* a finding says why the run failed */
     const char *exhausted; /* m4's word for what a call without end used up */
 };
 
@@ -289,7 +289,8 @@ static void add_record(struct reader *r, struct m4_record *rec)
     r->record_tail = &rec->next;
 }
 
-/* " R id kind line len:file argc len:arg..." after the key; returns where it ends, NULL if broken. */
+/* " R id kind line len:file argc len:arg..." after the key; returns where it ends, NULL if broken.
+ */
 static const char *read_record(struct reader *r, const char *p, const char *end)
 {
     struct m4_record *rec = arena_alloc(r->arena, sizeof *rec);
@@ -607,7 +608,8 @@ static void read_stdout(struct reader *r, const struct buf *b)
     }
 }
 
-/* --- the whole ---------------------------------------------------------------------------------- */
+/* --- the whole ----------------------------------------------------------------------------------
+ */
 
 /* Where was it when it was stopped?  A second run traces every call; its last line tells. */
 static void find_runaway(struct reader *r, struct args *base, const char *state, size_t len,
@@ -636,11 +638,11 @@ static void find_runaway(struct reader *r, struct args *base, const char *state,
             struct origin o = {0, 0, 0, 0};
             if (!eol)
                 break; /* cut off in the middle */
-            if (eol - p > 8 && memcmp(p, "m4trace:", 8) == 0 &&
-                located(r, p + 8, eol, &o, &rest) && o.file) {
+            if (eol - p > 8 && memcmp(p, "m4trace:", 8) == 0 && located(r, p + 8, eol, &o, &rest) &&
+                o.file) {
                 at = o;
-                while (rest < eol && (*rest == '-' || *rest == ' ' ||
-                                      (*rest >= '0' && *rest <= '9')))
+                while (rest < eol &&
+                       (*rest == '-' || *rest == ' ' || (*rest >= '0' && *rest <= '9')))
                     rest++;
                 macro = arena_strndup(r->arena, rest, (size_t)(eol - rest));
             }
@@ -671,8 +673,13 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
     res->values = table_new(a);
     char key[KEY_LENGTH + 1];
     make_key(key);
-    struct reader r = {.arena = a, .sources = sources, .diag = d, .result = res,
-                       .record_tail = &res->records, .key = key, .path = path};
+    struct reader r = {.arena = a,
+                       .sources = sources,
+                       .diag = d,
+                       .result = res,
+                       .record_tail = &res->records,
+                       .key = key,
+                       .path = path};
     struct origin whole = {source_open(sources, path, NULL)->id, 0, 0, 0};
 
     const char *bytes = o->allow_commands ? vocabulary_source : vocabulary_frozen;
@@ -698,8 +705,7 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
         arg(&v, m4_program());
         arg(&v, "-s");
         arg(&v, "-daflq");
-        static const char *const traced[] = {"define", "undefine", "pushdef", "popdef",
-                                             "m4exit"};
+        static const char *const traced[] = {"define", "undefine", "pushdef", "popdef", "m4exit"};
         for (size_t i = 0; i < sizeof traced / sizeof *traced; i++) {
             arg(&v, "-t");
             arg(&v, traced[i]);
@@ -756,8 +762,9 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
             break;
         case END_EXIT:
             if (first.status == 127 || first.status == 126) {
-                struct finding *f = diag_add(d, DIAG_ERROR, "no-m4", whole,
-                                             "cannot run %s, which expands .mc files", m4_program());
+                struct finding *f =
+                    diag_add(d, DIAG_ERROR, "no-m4", whole,
+                             "cannot run %s, which expands .mc files", m4_program());
                 diag_hint(d, f, "apt-get install m4");
             } else if (r.exhausted) {
                 find_runaway(&r, &v, state, len,

@@ -68,7 +68,8 @@ static void set(const char *kind, const struct setting *s, size_t n)
         if (strcmp(how, "SET") == 0)
             printf("_mcf_define(`%s', defn(`_mcf_%s_value_%zu'))", v, kind, i);
         else if (strcmp(how, "DEFAULT") == 0)
-            printf("ifdef(`%s', `', `_mcf_define(`%s', defn(`_mcf_%s_value_%zu'))')", v, v, kind, i);
+            printf("ifdef(`%s', `', `_mcf_define(`%s', defn(`_mcf_%s_value_%zu'))')", v, v, kind,
+                   i);
         else if (strcmp(how, "APPEND") == 0)
             printf("_mcf_define(`%s', ifdef(`%s', `defn(`%s')')`'defn(`_mcf_%s_value_%zu'))", v, v,
                    v, kind, i);

@@ -8,7 +8,14 @@
 #ifndef MCF_COMPILER_VERBS_H
 #define MCF_COMPILER_VERBS_H
 
-enum { EXIT_DIFFERENT = 1, EXIT_USAGE = 2, EXIT_BAD_INPUT = 65, EXIT_NO_INPUT = 66, EXIT_SYSTEM = 71, EXIT_CANNOT_WRITE = 73 };
+enum {
+    EXIT_DIFFERENT = 1,
+    EXIT_USAGE = 2,
+    EXIT_BAD_INPUT = 65,
+    EXIT_NO_INPUT = 66,
+    EXIT_SYSTEM = 71,
+    EXIT_CANNOT_WRITE = 73
+};
 
 #define VERB(name, usage, text) int verb_##name(int argc, char **argv);
 #include "compiler/verbs.def"
