@@ -9,6 +9,7 @@
 
 #include "compiler/lower.h"
 #include "compiler/source_map.h"
+#include "compiler/template.h"
 #include "compiler/verbs.h"
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
@@ -168,11 +169,24 @@ static void say_changes(struct arena *a, struct source_set *sources, const struc
                 rulesets == 1 ? "" : "s");
 }
 
-/* Tests leave out one block of rulesets/ and see who notices. */
+/* Tests leave out one block of rulesets/ and see who notices: MCF_TEST_KNOCKOUT is its number. */
 static uint32_t knockout(void)
 {
     const char *n = getenv("MCF_TEST_KNOCKOUT");
     return n ? (uint32_t)strtoul(n, NULL, 10) : 0;
+}
+
+/* MCF_TEST_KNOCKOUT=list: the blocks by number and place. */
+static bool list_blocks(void)
+{
+    const char *n = getenv("MCF_TEST_KNOCKOUT");
+    if (!n || strcmp(n, "list") != 0)
+        return false;
+    const char *path;
+    uint32_t line;
+    for (uint32_t i = 1; template_block_place(&template_rulesets, i, &path, &line); i++)
+        printf("%u %s:%u\n", i, path, line);
+    return true;
 }
 
 static int write_output(struct arena *a, const struct arguments *o, const struct config *c)
@@ -213,6 +227,10 @@ int verb_build(int argc, char **argv)
 {
     struct arena *a = arena_new(verb_out_of_memory, NULL);
     struct arguments o = {.file = NULL};
+    if (list_blocks()) {
+        arena_free(a);
+        return 0;
+    }
     int rc = parse(a, argc, argv, &o);
     if (rc < 0) {
         fputs(help, stdout);
