@@ -92,7 +92,7 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f';
 }
 
-/* The span's bytes without line ends' CRs and NULs; without what was skipped if seen. */
+/* The span's bytes without the CRs of line ends; without what was skipped if seen. */
 static void add_span(const struct cf_builder *b, struct buf *out, struct cf_span span, bool seen)
 {
     size_t skip = 0;
@@ -107,19 +107,21 @@ static void add_span(const struct cf_builder *b, struct buf *out, struct cf_span
             high = middle;
     }
     for (size_t i = span.begin; i < span.end; i++) {
-        size_t run = i;
+        if (b->text[i] == '\r' && (i == span.begin || b->text[i - 1] != '\r')) {
+            size_t run = i;
 
-        while (run < span.end && b->text[run] == '\r')
-            run++;
-        if (run > i && (run == b->len || b->text[run] == '\n'))
-            i = run;
+            while (run < span.end && b->text[run] == '\r')
+                run++;
+            if (run < b->len && b->text[run] == '\n')
+                i = run;
+        }
         if (seen)
             while (skip < b->skip_count && b->skips[skip].begin <= i && i < span.end) {
                 if (b->skips[skip].end > i)
                     i = b->skips[skip].end;
                 skip++;
             }
-        if (i < span.end && b->text[i] != '\0')
+        if (i < span.end)
             buf_addc(out, b->text[i]);
     }
 }
@@ -242,8 +244,6 @@ static struct item *add(struct cf_builder *b, struct cf_span line, enum item_kin
     it->text = out.data;
     it->at = place(b, whole);
     it->cause = cause(b, whole.begin);
-    if (memchr(b->text + whole.begin, '\0', whole.end - whole.begin))
-        find(b, DIAG_ERROR, whole, "nul-byte", "a NUL byte in the line is left out", NULL);
     if (kind != ITEM_RULE && kind != ITEM_COMMENT && kind != ITEM_UNKNOWN)
         it->comment = remarks(b);
     return it;
@@ -288,13 +288,17 @@ void cf_unknown(struct cf_builder *b, struct cf_span line)
     struct cf_span at = line;
     const char *hint = NULL;
 
+    while (at.begin < at.end && b->text[at.begin] == '\r')
+        at.begin++;
     /* An empty line with a continuation: the fault is where the blank is. */
-    if (b->text[at.begin] == '\n' || b->text[at.begin] == '\r') {
-        at.begin = b->line_start[line_index(b, line.begin) + 1];
+    if (at.begin < at.end && b->text[at.begin] == '\n') {
+        at.begin++;
         hint = "a line that starts with a blank continues the empty line before it";
-    } else if (b->text[at.begin] == ' ' || b->text[at.begin] == '\t') {
-        hint = "a line that starts with a blank has nothing to continue here";
+    } else {
+        at.begin = line.begin;
     }
+    if (!hint && is_blank(b->text[at.begin]))
+        hint = "a line that starts with a blank has nothing to continue here";
     cf_broken(b, line, at, "unknown-line", "unknown configuration line", hint);
 }
 
@@ -660,6 +664,31 @@ static void find_lines(struct cf_builder *b)
         b->lines--;
 }
 
+/* Texts of the model end at a NUL, so that none can be in them: each becomes a blank. */
+static void replace_nuls(struct cf_builder *b)
+{
+    const char *nul = b->len > 0 ? memchr(b->text, '\0', b->len) : NULL;
+    char *copy;
+
+    if (!nul)
+        return;
+    copy = arena_alloc(b->config->arena, b->len + 1);
+    memcpy(copy, b->text, b->len);
+    for (size_t i = (size_t)(nul - b->text), last = 0; i < b->len; i++) {
+        size_t line;
+
+        if (copy[i] != '\0')
+            continue;
+        line = line_index(b, i) + 1;
+        if (line != last)
+            find(b, DIAG_ERROR, (struct cf_span){i, i + 1}, "nul-byte",
+                 "a NUL byte, which reads as a blank", NULL);
+        last = line;
+        copy[i] = ' ';
+    }
+    b->text = copy;
+}
+
 void cf_read(struct config *c, const char *text, size_t len, const struct source *src,
              const struct cf_line_origin *line_of, bool keep_comments, struct diag *d)
 {
@@ -677,6 +706,10 @@ void cf_read(struct config *c, const char *text, size_t len, const struct source
                      "more than %d bytes are no configuration", TEXT_MAX);
         return;
     }
+    /* A line end may be cut off behind its CR. */
+    while (b.len > 0 && text[b.len - 1] == '\r')
+        b.len--;
     find_lines(&b);
+    replace_nuls(&b);
     cf_scan(&b);
 }
