@@ -1,0 +1,107 @@
+#!/bin/bash
+# deps.sh [build|test|develop]
+#
+# Installs what is missing to build mcf (build), to run its tests too (test), or to work
+# on it (develop), on Debian 12; says what and why, and is quick when all is there.
+# Needs root only when something is missing; without it, it says which command to run.
+# Nothing is removed and no service is started.
+set -u
+export LC_ALL=C DEBIAN_FRONTEND=noninteractive
+PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
+
+# package, what shows that it is there (a program, or a path with wildcards), why
+BUILD='
+gcc              cc                          compiles C
+libc6-dev        /usr/include/stdio.h        the C library
+make             make                        builds
+m4               m4                          expands .mc files, when building and when running
+flex             flex                        makes the lexers
+bison            bison                       makes the parsers
+'
+TEST='
+sendmail-bin     /usr/libexec/sendmail/sendmail   the reference: runs and tests what we make
+sendmail-cf      /usr/share/sendmail/cf/m4/cf.m4  the reference: the library to compare with
+procmail         procmail                    delivers in the story of samples/centos6
+libsasl2-modules /usr/lib/*/sasl2/libcrammd5.so   logins in that story
+sasl2-bin        saslpasswd2                 a password for them
+python3          python3                     runs the tests
+iproute2         ip                          networks of their own for the tests
+util-linux       unshare                     namespaces for the tests
+mount            mount                       a private /etc for the tests
+procps           ps                          sees that no process is left
+libcmocka-dev    /usr/include/cmocka.h       unit tests
+'
+DEVELOP='
+git              git                         which files are ours
+clang            clang                       a second compiler, and fuzzing
+clang-format     clang-format                the house style
+clang-tidy       clang-tidy                  looks for mistakes
+'
+
+case ${1:-build} in
+build) set=$BUILD;;
+test) set=$BUILD$TEST;;
+develop) set=$BUILD$TEST$DEVELOP;;
+*) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2; exit 2;;
+esac
+
+is_there() {
+    case $1 in
+    /*) compgen -G "$1" >/dev/null;;
+    *) command -v "$1" >/dev/null;;
+    esac
+}
+
+missing=() lines=()
+while read -r package shows why; do
+    [ -n "$package" ] || continue
+    is_there "$shows" && continue
+    missing+=("$package")
+    lines+=("$(printf '  %-17s %s' "$package" "$why")")
+done <<< "$set"
+[ ${#missing[@]} -gt 0 ] || exit 0
+
+echo "Missing:"
+printf '%s\n' "${lines[@]}"
+install="apt-get install -y --no-install-recommends --no-remove ${missing[*]}"
+if ! command -v apt-get >/dev/null; then
+    echo "deps.sh: this is no Debian; please install these (or what they are called here)." >&2
+    exit 1
+fi
+# The reference would replace another mail server; that is not ours to decide.
+if [[ " ${missing[*]} " == *" sendmail-bin "* ]] &&
+    other=$(dpkg-query -W -f '${db:Status-Abbrev}${Package} ${Provides}\n' 2>/dev/null |
+        sed -n 's/^ii *\([^ ]*\) .*mail-transport-agent.*/\1/p' | head -1) && [ -n "$other" ]; then
+    echo "deps.sh: the tests need sendmail, which would take the place of $other on this machine." >&2
+    echo "         Run them in a container or a chroot, or remove $other yourself." >&2
+    exit 1
+fi
+if [ "$(id -u)" != 0 ]; then
+    echo "deps.sh: only root can install them. Please run (or repeat this command as root):" >&2
+    echo "  sudo apt-get update && sudo $install" >&2
+    exit 1
+fi
+
+# Packages start their services unless this file says no; one that is there already decides itself.
+policy=/usr/sbin/policy-rc.d
+if [ ! -e $policy ]; then
+    printf '#!/bin/sh\nexit 101\n' > $policy && chmod 755 $policy
+    trap 'rm -f $policy' EXIT
+fi
+log=$(mktemp)
+has_lists() { compgen -G '/var/lib/apt/lists/*Packages*' >/dev/null; }
+update() { echo "Reading the lists of packages ..."; apt-get -q update >>"$log" 2>&1; }
+try() { apt-get -q -o Dpkg::Use-Pty=0 ${install#apt-get} >>"$log" 2>&1 </dev/null; }
+has_lists || update
+echo "Installing ${missing[*]} ..."
+if ! try && ! { update && try; }; then
+    tail -30 "$log" >&2
+    echo "deps.sh: this did not work: $install" >&2
+    rm -f "$log"
+    exit 1
+fi
+rm -f "$log"
+for package in "${missing[@]}"; do
+    shows=$(awk -v p="$package" '$1 == p { print $2 }' <<< "$set")
+    is_there "$shows" || { echo "deps.sh: $package is installed, but $shows is not there" >&2; exit 1; }
+done
