@@ -1,0 +1,559 @@
+#!/usr/bin/env python3
+"""run.py [-v] [CASE]...
+
+Tests of the command line: what mcf and make print, write, keep and return. Each case is
+a function test_NAME below; its first words say what must hold. A case runs in an empty
+folder of its own.
+"""
+import argparse
+import os
+import re
+import shutil
+import signal
+import stat
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+from report import BUILD, MCF, ROOT, Report, need_mcf
+
+GOOD = """VERSIONID(`case')dnl
+OSTYPE(`linux')dnl
+define(`SMART_HOST', `smart.example.org')dnl
+FEATURE(`access_db')dnl
+LOCAL_DOMAIN(`here.example')dnl
+MAILER(`local')dnl
+MAILER(`smtp')dnl
+LOCAL_CONFIG
+DXvalue
+"""
+BAD = GOOD.replace("FEATURE(`access_db')", "FEATURE(`acces_db')")
+LAX = GOOD.replace("LOCAL_CONFIG", "FEATURE(`mailertable')dnl\nLOCAL_CONFIG")
+WARNS = GOOD.replace("FEATURE(`access_db')", "FEATURE(`promiscuous_relay')")
+
+
+class Failed(Exception):
+    pass
+
+
+class Result:
+    def __init__(self, command, p, out, err):
+        self.command, self.status = command, p.returncode
+        self.out, self.err = out.decode("latin-1"), err.decode("latin-1")
+
+    def __str__(self):
+        return "%s\nexit status %d\n--- standard output:\n%s\n--- standard error:\n%s" % (
+            " ".join(self.command), self.status, self.out[:800], self.err[:1500])
+
+
+def run(*command, cwd=None, env=None, data=b"", stdout=None):
+    p = subprocess.Popen(command, cwd=cwd, env=env, stdin=subprocess.PIPE,
+                         stdout=stdout or subprocess.PIPE, stderr=subprocess.PIPE)
+    out, err = p.communicate(data, timeout=300)
+    return Result(list(command), p, out or b"", err)
+
+
+def mcf(*arguments, **more):
+    return run(MCF, *arguments, **more)
+
+
+def write(name, text):
+    with open(name, "w", encoding="latin-1") as f:
+        f.write(text)
+
+
+def read(name):
+    with open(name, encoding="latin-1") as f:
+        return f.read()
+
+
+def expect(condition, why):
+    if not condition:
+        raise Failed(str(why))
+
+
+def expect_status(result, status):
+    expect(result.status == status, "wanted exit status %d\n%s" % (status, result))
+
+
+def expect_match(pattern, text, result):
+    expect(re.search(pattern, text, re.M), "nothing matches %s\n%s" % (pattern, result))
+
+
+def expect_files(*names):
+    found = sorted(os.listdir("."))
+    expect(found == sorted(names), "the folder holds %s, not %s" % (found, sorted(names)))
+
+
+# ---- mcf build ---------------------------------------------------------------------------
+
+def test_build_prints_the_cf():
+    """mcf build prints the .cf and nothing else."""
+    write("case.mc", GOOD)
+    r = mcf("build", "case.mc")
+    expect_status(r, 0)
+    expect(r.err == "", r)
+    for line in ("DSsmart.example.org", "DXvalue", "V10/Berkeley"):
+        expect(line in r.out.split("\n"), "no line %s\n%s" % (line, r))
+    expect_files("case.mc")
+
+
+def test_build_writes_a_file():
+    """-o writes what would be printed, readable for all, and prints nothing."""
+    write("case.mc", GOOD)
+    printed = mcf("build", "case.mc").out
+    os.umask(0o022)
+    for arguments in (["-o", "a.cf"], ["-oa.cf"]):
+        r = mcf("build", *arguments, "case.mc")
+        expect_status(r, 0)
+        expect(r.out == "" and r.err == "", r)
+        expect(read("a.cf") == printed, "the file is not what is printed")
+        expect(stat.S_IMODE(os.stat("a.cf").st_mode) == 0o644, oct(os.stat("a.cf").st_mode))
+        expect_files("case.mc", "a.cf")
+        os.remove("a.cf")
+
+
+def test_build_is_repeatable():
+    """Two runs make the same bytes, in another folder and under another locale too."""
+    write("case.mc", GOOD)
+    first = mcf("build", "case.mc").out
+    os.mkdir("other")
+    shutil.copy("case.mc", "other")
+    env = dict(os.environ, LC_ALL="de_DE.UTF-8", TZ="Asia/Tokyo")
+    second = mcf("build", "case.mc", cwd="other", env=env).out
+    expect(first and first == second, "the two differ")
+
+
+def test_build_keeps_the_old_file():
+    """A file that does not compile leaves the old .cf as it was, and nothing beside it."""
+    write("case.mc", BAD)
+    write("a.cf", "old\n")
+    before = os.stat("a.cf")
+    r = mcf("build", "-o", "a.cf", "case.mc")
+    expect_status(r, 65)
+    after = os.stat("a.cf")
+    expect(read("a.cf") == "old\n", "the old file was changed")
+    expect((before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns), "touched")
+    expect_files("case.mc", "a.cf")
+
+
+def test_build_keeps_mode_and_link():
+    """The mode of the old file stays; a symbolic link stays one."""
+    write("case.mc", GOOD)
+    os.mkdir("real")
+    write("real/a.cf", "old\n")
+    os.chmod("real/a.cf", 0o640)
+    os.symlink("real/a.cf", "a.cf")
+    expect_status(mcf("build", "-o", "a.cf", "case.mc"), 0)
+    expect(os.path.islink("a.cf"), "the link is gone")
+    expect("DXvalue" in read("real/a.cf"), "the file behind the link was not written")
+    expect(stat.S_IMODE(os.stat("real/a.cf").st_mode) == 0o640, "the mode was changed")
+
+
+def test_build_failing_prints_nothing():
+    """With an error there is not one byte on standard output."""
+    write("case.mc", BAD)
+    r = mcf("build", "case.mc")
+    expect_status(r, 65)
+    expect(r.out == "", r)
+
+
+def test_build_killed():
+    """Killed at any moment, the old file or the whole new one is there."""
+    write("case.mc", GOOD)
+    new = mcf("build", "case.mc").out
+    start = time.time()
+    mcf("build", "-o", "a.cf", "case.mc")
+    whole = time.time() - start
+    seen = set()
+    for i in range(60):
+        write("a.cf", "old\n")
+        p = subprocess.Popen([MCF, "build", "-o", "a.cf", "case.mc"], stderr=subprocess.DEVNULL,
+                             start_new_session=True)
+        time.sleep(whole * 1.2 * i / 60)
+        try:
+            os.killpg(p.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        p.wait()
+        text = read("a.cf")
+        expect(text in ("old\n", new), "after %d of 60: %d bytes of %d" % (i, len(text), len(new)))
+        seen.add(text)
+    expect(len(seen) == 2, "the kills came all too early or too late: no test")
+
+
+def test_build_disk_full():
+    """On a full disk the old file stays, and the exit status is 73 or 74."""
+    write("case.mc", GOOD)
+    os.mkdir("small")
+    script = ("mount -t tmpfs -o size=8k none small && printf 'old\\n' > small/a.cf && "
+              "'%s' build -o small/a.cf case.mc; echo $?; cat small/a.cf; ls small" % MCF)
+    r = run("unshare", "-m", "sh", "-c", script)
+    lines = r.out.split("\n")
+    expect(lines[0] in ("73", "74") and lines[1:3] == ["old", "a.cf"], r)
+    expect_match(r"small/a\.cf", r.err, r)
+
+
+def test_build_cannot_write():
+    """A folder that is not there, a folder as the file, a full device: said, not ignored."""
+    write("case.mc", GOOD)
+    for target in ("nowhere/a.cf", "."):
+        r = mcf("build", "-o", target, "case.mc")
+        expect(r.status in (73, 74), r)
+        expect(r.err.strip(), r)
+    with open("/dev/full", "wb") as full:
+        r = mcf("build", "case.mc", stdout=full)
+    expect(r.status in (73, 74), r)
+
+
+def test_build_no_such_file():
+    """An .mc that cannot be read is 66, with its name and the reason."""
+    for name in ("nowhere.mc", "."):
+        r = mcf("build", "-o", "a.cf", name)
+        expect_status(r, 66)
+        expect_match(r"No such file|Is a directory", r.err, r)
+        expect_files()
+
+
+def test_usage():
+    """Wrong use is 2 and says so on standard error; help is 0 and on standard output."""
+    write("case.mc", GOOD)
+    for arguments in ([], ["nonsense"], ["build"], ["build", "--nonsense", "case.mc"],
+                      ["build", "case.mc", "case.mc"], ["build", "case.mc", "-o"],
+                      ["build", "-D", "", "case.mc"], ["init"], ["diff", "one.cf"]):
+        r = mcf(*arguments)
+        expect_status(r, 2)
+        expect(r.err and not r.out, r)
+    for arguments in (["--help"], ["--version"], ["build", "--help"], ["init", "--help"],
+                      ["diff", "--help"]):
+        r = mcf(*arguments)
+        expect_status(r, 0)
+        expect(r.out and not r.err, r)
+    expect_files("case.mc")
+
+
+def test_finding_form():
+    """A finding has file, line, column, kind, text and id, then the line with a caret."""
+    write("case.mc", BAD)
+    r = mcf("build", "case.mc")
+    m = re.search(r"^case\.mc:4:(\d+): error: (.*acces_db.*) \[[a-z-]+\]\n"
+                  r"  FEATURE\(`acces_db'\)dnl\n( +)\^", r.err, re.M)
+    expect(m, r)
+    expect(int(m.group(1)) == len(m.group(3)) - 1, "the caret is not at the column\n%s" % r)
+    expect_match(r"access_db", r.err.replace("acces_db", ""), r)
+    expect("\033" not in r.err, "colours in a pipe\n%s" % r)
+
+
+def test_lax():
+    """What the reference survives is an error without --lax and a warning with it."""
+    write("case.mc", LAX)
+    r = mcf("build", "-o", "a.cf", "case.mc")
+    expect_status(r, 65)
+    expect_match(r"^case\.mc:8:\d+: error: ", r.err, r)
+    r = mcf("build", "--lax", "-o", "a.cf", "case.mc")
+    expect_status(r, 0)
+    expect_match(r"^case\.mc:8:\d+: warning: ", r.err, r)
+    expect(": error: " not in r.err, r)
+    expect("\nKmailertable " in read("a.cf"), "the late feature is not in the file")
+
+
+def test_werror():
+    """--werror makes an error of a warning."""
+    write("case.mc", WARNS)
+    r = mcf("build", "-o", "a.cf", "case.mc")
+    expect_status(r, 0)
+    expect_match(r"^case\.mc:4:\d+: warning: ", r.err, r)
+    os.remove("a.cf")
+    r = mcf("build", "--werror", "-o", "a.cf", "case.mc")
+    expect_status(r, 65)
+    expect_match(r"^case\.mc:4:\d+: error: ", r.err, r)
+    expect_files("case.mc")
+
+
+def test_define():
+    """-D defines before the first line, with and without a value."""
+    write("case.mc", GOOD + "ifdef(`FLAG', `DYflag', `DYnone')\nDZ`'HOST\n".replace("DZ", "DW"))
+    r = mcf("build", "-D", "HOST=one.example", "-DFLAG", "case.mc")
+    expect_status(r, 0)
+    expect("\nDWone.example\n" in r.out and "\nDYflag\n" in r.out, r)
+    r = mcf("build", "-D", "HOST=a=b", "case.mc")
+    expect("\nDWa=b\n" in r.out and "\nDYnone\n" in r.out, r)
+
+
+def test_include_folders():
+    """-I finds includes and a site's own library; what stands beside the .mc goes first."""
+    write("case.mc", GOOD.replace("LOCAL_DOMAIN", "include(`more.m4')FEATURE(`own')dnl\nLOCAL_DOMAIN"))
+    os.makedirs("lib/feature")
+    write("lib/more.m4", "LOCAL_DOMAIN(`more.example')dnl\n")
+    write("lib/feature/own.m4", "LOCAL_CONFIG\nDYfrom lib\ndivert(0)\n")
+    r = mcf("build", "case.mc")
+    expect(r.status == 65 and "more.m4" in r.err and "own" in r.err, r)
+    r = mcf("build", "-I", "lib", "case.mc")
+    expect_status(r, 0)
+    expect("more.example" in r.out and "\nDYfrom lib\n" in r.out, r)
+    os.mkdir("feature")
+    write("feature/own.m4", "LOCAL_CONFIG\nDYfrom here\ndivert(0)\n")
+    r = mcf("build", "-Ilib", "case.mc")
+    expect("\nDYfrom here\n" in r.out, r)
+
+
+def test_library_where_the_file_says():
+    """include(/path/m4/cf.m4): own files under that path are found; the rest is built in."""
+    os.makedirs("site/m4")
+    os.makedirs("site/feature")
+    write("site/feature/own.m4", "LOCAL_CONFIG\nDYfrom site\ndivert(0)\n")
+    here = os.getcwd()
+    write("case.mc", "include(`%s/site/m4/cf.m4')dnl\n" % here +
+          GOOD.replace("LOCAL_DOMAIN", "FEATURE(`own')dnl\nLOCAL_DOMAIN"))
+    r = mcf("build", "case.mc")
+    expect_status(r, 0)
+    expect("\nDYfrom site\n" in r.out, r)
+
+
+def test_from_another_folder():
+    """The .mc's own folder is where its includes are looked for; findings name the file as given."""
+    os.mkdir("conf")
+    write("conf/case.mc", GOOD.replace("LOCAL_DOMAIN", "include(`more.m4')LOCAL_DOMAIN"))
+    write("conf/more.m4", "LOCAL_DOMAIN(`more.example')dnl\n")
+    r = mcf("build", "conf/case.mc")
+    expect_status(r, 0)
+    expect("more.example" in r.out, r)
+    write("conf/bad.mc", BAD)
+    r = mcf("build", "conf/bad.mc")
+    expect_match(r"^conf/bad\.mc:4:\d+: error: ", r.err, r)
+
+
+def test_without_m4():
+    """Without GNU m4 the word is clear and there is no file."""
+    write("case.mc", GOOD)
+    r = mcf("build", "-o", "a.cf", "case.mc", env=dict(os.environ, MCF_M4="/nonexistent/m4"))
+    expect(r.status not in (0, 2) and "m4" in r.err, r)
+    expect_files("case.mc")
+
+
+# ---- the source map, mcf where -----------------------------------------------------------
+
+def test_where():
+    """--map and mcf where: a line of the .cf comes from this line of the .mc, or that rule file."""
+    write("case.mc", GOOD + "LOCAL_RULE_0\nR$* < @ x.example. > $*\t$#local $: root\n")
+    expect_status(mcf("build", "--map", "a.cf.map", "-o", "a.cf", "case.mc"), 0)
+    lines = read("a.cf").split("\n")
+
+    def where(text):
+        number = next((i for i, l in enumerate(lines, 1) if l.startswith(text)), 0)
+        expect(number, "no line %s in the .cf" % text)
+        r = mcf("where", "a.cf:%d" % number)
+        expect_status(r, 0)
+        return r
+    for text, pattern in (("DXvalue", r"case\.mc:9\b"), ("R$* < @ x.example", r"case\.mc:11\b"),
+                          ("C{w}here.example", r"case\.mc:5\b"),
+                          ("Kaccess", r"case\.mc:4\b|rulesets/feature/access_db\S*:\d+"),
+                          ("Mlocal", r"case\.mc:6\b|rulesets/mailer/local\S*:\d+"),
+                          ("DSsmart", r"case\.mc:3\b|rulesets/\S+:\d+"),
+                          ("Scheck_rcpt", r"rulesets/\S+:\d+")):
+        r = where(text)
+        expect_match(pattern, r.out, "%s\n%s" % (text, r))
+    r = mcf("where", "a.cf:999999")
+    expect(r.status in (1, 65), r)
+    expect_status(mcf("where", "nonsense"), 2)
+    r = mcf("where", "nowhere.cf:3")
+    expect_status(r, 66)
+
+
+def test_where_says_it_is_stale():
+    """A map that does not belong to the .cf is not believed."""
+    write("case.mc", GOOD)
+    mcf("build", "--map", "a.cf.map", "-o", "a.cf", "case.mc")
+    write("a.cf", "# another file\n" + read("a.cf"))
+    r = mcf("where", "a.cf:40")
+    expect(r.status != 0 or re.search("stale|changed|not.*match|other", r.out + r.err), r)
+
+
+# ---- changes -----------------------------------------------------------------------------
+
+def test_compare_with():
+    """--compare-with says what changes in the configuration, and that nothing does."""
+    write("case.mc", GOOD)
+    mcf("build", "-o", "a.cf", "case.mc")
+    r = mcf("build", "--compare-with", "a.cf", "-o", "b.cf", "case.mc")
+    expect_status(r, 0)
+    expect_match(r"same configuration", r.err, r)
+    write("case.mc", GOOD.replace("smart.example.org", "other.example.org")
+          .replace("LOCAL_DOMAIN", "define(`confLOG_LEVEL', `14')dnl\nLOCAL_DOMAIN"))
+    r = mcf("build", "--compare-with", "a.cf", "-o", "a.cf", "case.mc")
+    expect_status(r, 0)
+    for pattern in (r"other\.example\.org", r"smart\.example\.org", r"LogLevel"):
+        expect_match(pattern, r.err, r)
+    expect(r.out == "" and "other.example.org" in read("a.cf"), r)
+    r = mcf("build", "--compare-with", "nowhere.cf", "case.mc")
+    expect_match(r"nowhere\.cf", r.err, r)
+
+
+def test_backup():
+    """--backup keeps the file that is replaced; without one there is no backup."""
+    write("case.mc", GOOD)
+    r = mcf("build", "--backup", ".bak", "-o", "a.cf", "case.mc")
+    expect_status(r, 0)
+    expect_files("case.mc", "a.cf")
+    old = read("a.cf")
+    write("case.mc", GOOD.replace("DXvalue", "DXother"))
+    expect_status(mcf("build", "--backup", ".bak", "-o", "a.cf", "case.mc"), 0)
+    expect(read("a.cf.bak") == old and "DXother" in read("a.cf"), "no good backup")
+
+
+def test_diff():
+    """mcf diff: 0 for the same configuration, 1 and what it is for another."""
+    write("one.mc", GOOD)
+    write("two.mc", GOOD.replace("LOCAL_DOMAIN(`here", "LOCAL_DOMAIN(`there.example here"))
+    mcf("build", "-o", "one.cf", "one.mc")
+    mcf("build", "-o", "two.cf", "two.mc")
+    write("same.cf", "# a comment\n\n" + read("one.cf"))
+    expect_status(mcf("diff", "one.cf", "same.cf"), 0)
+    r = mcf("diff", "one.cf", "two.cf")
+    expect_status(r, 1)
+    expect_match(r"there\.example", r.out, r)
+    expect("here.example" not in r.out.replace("there.example", ""), "what is equal is shown\n%s" % r)
+    expect_status(mcf("diff", "one.cf", "nowhere.cf"), 66)
+
+
+# ---- mcf init and its Makefile -----------------------------------------------------------
+
+def test_init():
+    """mcf init puts a Makefile; again is no change; another Makefile is left and the difference shown."""
+    os.mkdir("mail")
+    r = mcf("init", "mail")
+    expect_status(r, 0)
+    first = read("mail/Makefile")
+    expect(sorted(os.listdir("mail")) == ["Makefile"], os.listdir("mail"))
+    expect_status(mcf("init", "mail"), 0)
+    expect(read("mail/Makefile") == first, "the second run changed it")
+    write("mail/Makefile", first.replace("all:", "mine:"))
+    r = mcf("init", "mail")
+    expect(r.status in (0, 1), r)
+    expect("mine:" in read("mail/Makefile"), "the administrator's file was overwritten")
+    expect_match(r"^[-+<>] ?.*mine:", r.out + r.err, r)
+    expect(mcf("init", "nowhere").status != 0, "a folder that is not there")
+
+
+def test_make_in_etc_mail():
+    """The Makefile builds .cf and maps, does nothing when all is new, and keeps the old on an error."""
+    os.mkdir("mail")
+    expect_status(mcf("init", "mail"), 0)
+    write("mail/sendmail.mc", GOOD)
+    write("mail/access", "Connect:192.168\tRELAY\n")
+    r = run("make", "-C", "mail", "MCF=" + MCF)
+    expect_status(r, 0)
+    made = sorted(f for f in os.listdir("mail") if not f.startswith("."))
+    for f in ("sendmail.cf", "access.db"):
+        expect(f in made, "%s was not made: %s\n%s" % (f, made, r))
+    stamp = os.stat("mail/sendmail.cf").st_mtime_ns, os.stat("mail/access.db").st_mtime_ns
+    r = run("make", "-C", "mail", "MCF=" + MCF)
+    expect_status(r, 0)
+    expect(stamp == (os.stat("mail/sendmail.cf").st_mtime_ns, os.stat("mail/access.db").st_mtime_ns),
+           "it was made again though nothing changed\n%s" % r)
+    old, old_db = read("mail/sendmail.cf"), read("mail/access.db")
+    time.sleep(0.05)
+    write("mail/sendmail.mc", BAD)
+    expect(run("make", "-C", "mail", "MCF=" + MCF, "sendmail.cf").status != 0, "a bad .mc")
+    expect(read("mail/sendmail.cf") == old, "the old .cf is gone")
+    write("mail/access", "Connect:192.168\n")
+    r = run("make", "-C", "mail", "MCF=" + MCF, "access.db")
+    expect(r.status != 0 and read("mail/access.db") == old_db, "the old map is gone\n%s" % r)
+    write("mail/sendmail.mc", GOOD.replace("smart.example.org", "other.example.org"))
+    r = run("make", "-C", "mail", "MCF=" + MCF, "sendmail.cf")
+    expect_status(r, 0)
+    expect(read("mail/sendmail.cf.bak") == old, "no backup")
+    expect_match(r"smart\.example\.org", r.out + r.err, r)
+    write("mail/access", "Connect:192.168\tRELAY\nConnect:10\tRELAY\n")
+    r = run("make", "-C", "mail", "MCF=" + MCF, "MAKEMAP=no-such-makemap", "access.db")
+    expect(r.status != 0 and "no-such-makemap" in r.err, r)
+
+
+# ---- the project's own Makefile ----------------------------------------------------------
+
+def copy_of_the_tree():
+    """A copy of the project that uses the same build folder, so that nothing is built again."""
+    run("sh", "-c", "mkdir tree && tar -C '%s' --exclude=./build --exclude=./.git --exclude='./sendmail.cf*'"
+        " -cf - . | tar -C tree -xpf -" % ROOT)
+
+
+def make(*arguments):
+    return run("make", "-C", "tree", "BUILD=" + BUILD, *arguments)
+
+
+def test_make_sendmail_cf():
+    """make sendmail.cf compiles the sample, says what comes next, keeps a .bak, shows what changed."""
+    copy_of_the_tree()
+    r = make("sendmail.cf")
+    expect_status(r, 0)
+    first = read("tree/sendmail.cf")
+    expect("O DaemonPortOptions=Name=MTA" in first and "192.168" not in first,
+           "not the sample's configuration\n%s" % r)
+    expect_match(r"sendmail\.cf", r.out, r)
+    expect(3 <= len(r.out.strip().split("\n")) <= 40, "a few lines\n%s" % r)
+    write("own.mc", GOOD)
+    r = make("sendmail.cf", "MC=" + os.path.abspath("own.mc"))
+    expect_status(r, 0)
+    expect("\nDXvalue\n" in read("tree/sendmail.cf"), "not the file that MC names\n%s" % r)
+    expect(read("tree/sendmail.cf.bak") == first, "the old file was not kept as .bak")
+    expect_match(r"smart\.example\.org", r.out + r.err, r)
+    write("own.mc", BAD)
+    second = read("tree/sendmail.cf")
+    r = make("sendmail.cf", "MC=" + os.path.abspath("own.mc"))
+    expect(r.status != 0 and read("tree/sendmail.cf") == second, "an error must keep the old file\n%s" % r)
+    expect_match(r"own\.mc:4:\d+: error: ", r.err, r)
+
+
+def test_make_install():
+    """make install honours DESTDIR and PREFIX and installs nothing that belongs to sendmail."""
+    copy_of_the_tree()
+    r = make("install", "DESTDIR=" + os.path.abspath("root"), "PREFIX=/opt/mcf")
+    expect_status(r, 0)
+    files = sorted(os.path.relpath(os.path.join(d, f), "root")
+                   for d, _, names in os.walk("root") for f in names)
+    expect("opt/mcf/bin/mcf" in files, files)
+    expect("opt/mcf/share/man/man1/mcf.1" in files, files)
+    outside = [f for f in files if not f.startswith("opt/mcf/")]
+    expect(not outside, "outside of PREFIX: %s" % outside)
+    theirs = [f for f in files if os.path.basename(f) in
+              ("sendmail", "makemap", "newaliases", "mailq", "sendmail.cf", "sendmail.mc")]
+    expect(not theirs, "sendmail's names: %s" % theirs)
+    write("case.mc", GOOD)
+    moved = os.path.abspath("root/opt/mcf/bin/mcf")
+    r = run(moved, "build", "case.mc")
+    expect(r.status == 0 and r.out == mcf("build", "case.mc").out, r)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-v", "--verbose", action="store_true")
+    parser.add_argument("cases", nargs="*")
+    options = parser.parse_args()
+    need_mcf()
+    report = Report("cli", "tests/cli/run.py {}", options.verbose)
+    tests = {n[5:]: f for n, f in globals().items() if n.startswith("test_")}
+    for name in options.cases or tests:
+        if name not in tests:
+            report.fail(name, "no such case; there are: " + " ".join(tests))
+            continue
+        folder = tempfile.mkdtemp(prefix="mcf-cli.")
+        os.chdir(folder)
+        try:
+            tests[name]()
+            report.ok(name)
+        except Failed as why:
+            report.fail(name, "%s\n%s" % (tests[name].__doc__, why))
+        except (OSError, subprocess.TimeoutExpired) as why:
+            report.fail(name, "%s\n%r" % (tests[name].__doc__, why))
+        finally:
+            os.chdir("/")
+            shutil.rmtree(folder)
+    report.close()
+
+
+if __name__ == "__main__":
+    main()
