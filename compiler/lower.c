@@ -605,6 +605,8 @@ bool lower_mc(struct config *c, const char *path, const struct lower_options *o,
     struct m4_options mo = {.defines = o->defines,
                             .include_dirs = dirs,
                             .site = site,
+                            .comments = l.tree->comments,
+                            .unclosed_known = l.tree->unclosed > 0,
                             .allow_commands = o->allow_commands,
                             .cpu_seconds = o->cpu_seconds};
     l.m4 = m4_run(l.arena, c->sources, d, path, &mo);

@@ -240,6 +240,7 @@ struct reader {
     struct m4_record **record_tail;
     const char *key;
     const char *path;
+    bool unclosed_known;
     bool reported;         /* a finding says why the run failed */
     const char *exhausted; /* m4's word for what a call without end used up */
 };
@@ -403,12 +404,14 @@ static void read_message(struct reader *r, const char *p, const char *eol)
     char *name;
     if (strstr(text, "end of file in string")) {
         r->reported = true;
-        diag_add(r->diag, DIAG_ERROR, "unclosed-quote", at,
-                 "the file ends inside a quoted text that began on this line or before");
+        if (!r->unclosed_known)
+            diag_add(r->diag, DIAG_ERROR, "unclosed-quote", at,
+                     "the file ends inside a quoted text that began on this line or before");
     } else if (strstr(text, "end of file in argument list")) {
         r->reported = true;
-        diag_add(r->diag, DIAG_ERROR, "unclosed-parenthesis", at,
-                 "the file ends inside a call's arguments: a closing parenthesis is missing");
+        if (!r->unclosed_known)
+            diag_add(r->diag, DIAG_ERROR, "unclosed-parenthesis", at,
+                     "the file ends inside a call's arguments: a closing parenthesis is missing");
     } else if (strncmp(text, "cannot open `", 13) == 0) {
         name = text + 13;
         char *quote = strstr(name, "': ");
@@ -679,24 +682,28 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
                        .result = res,
                        .record_tail = &res->records,
                        .key = key,
+                       .unclosed_known = o->unclosed_known,
                        .path = path};
     struct origin whole = {source_open(sources, path, NULL)->id, 0, 0, 0};
 
     const char *bytes = o->allow_commands ? vocabulary_source : vocabulary_frozen;
     size_t len = o->allow_commands ? vocabulary_source_len : vocabulary_frozen_len;
     char *state = with_key(a, bytes, len, key);
-    static const char finish[] = "_mcf_finish\n";
+    static const char start[] = "changecom(`#')dnl\n", finish[] = "_mcf_finish\n";
     struct run first = {.arena = a};
     struct args v = {.arena = a};
     for (int attempt = 0; attempt < 2; attempt++) {
         int fd = memory_file("mcf-vocabulary", state, len);
         int epilogue = memory_file("mcf-epilogue", finish, sizeof finish - 1);
-        if (fd < 0 || epilogue < 0) {
+        int prologue = o->comments ? memory_file("mcf-prologue", start, sizeof start - 1) : -1;
+        if (fd < 0 || epilogue < 0 || (o->comments && prologue < 0)) {
             diag_add(d, DIAG_ERROR, "system", whole, "no memory file for m4: %s", strerror(errno));
             if (fd >= 0)
                 close(fd);
             if (epilogue >= 0)
                 close(epilogue);
+            if (prologue >= 0)
+                close(prologue);
             return res;
         }
         bool frozen = bytes == vocabulary_frozen;
@@ -726,6 +733,8 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
         }
         if (!frozen)
             arg(&v, vocabulary);
+        if (o->comments)
+            arg(&v, arena_printf(a, "/proc/self/fd/%d", prologue));
         arg(&v, path[0] == '-' ? arena_printf(a, "./%s", path) : path);
         arg(&v, arena_printf(a, "/proc/self/fd/%d", epilogue));
         arg(&v, NULL);
@@ -740,6 +749,8 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
                 state = with_key(a, bytes, len, key);
                 close(fd);
                 close(epilogue);
+                if (prologue >= 0)
+                    close(prologue);
                 continue;
             }
         }
@@ -779,6 +790,8 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
             res->complete = false;
         close(fd);
         close(epilogue);
+        if (prologue >= 0)
+            close(prologue);
         break;
     }
     return res;

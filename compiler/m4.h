@@ -66,9 +66,11 @@ struct m4_options {
     const struct m4_define *defines; /* -D */
     const char *const *include_dirs; /* NULL-terminated; searched by include after "." */
     const struct m4_define *site;    /* "feature_foo" -> path: files of the site's own library */
-    bool allow_commands;             /* syscmd and esyscmd run */
-    unsigned cpu_seconds;            /* 0 = the default of 4 */
-    size_t output_limit;             /* bytes of both streams; 0 = the default of 64 MiB */
+    bool comments;        /* # comments are on until the file includes cf.m4, as m4 has them */
+    bool unclosed_known;  /* a finding says already where a quote or parenthesis is left open */
+    bool allow_commands;  /* syscmd and esyscmd run */
+    unsigned cpu_seconds; /* 0 = the default of 4 */
+    size_t output_limit;  /* bytes of both streams; 0 = the default of 64 MiB */
 };
 
 /* path is read by m4 itself; "-" is not accepted.  Sources that m4 names are added to sources. */

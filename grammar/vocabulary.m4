@@ -82,7 +82,7 @@ undefine(`format') undefine(`hpux') undefine(`__gnu__') undefine(`__unix__') und
 define(`include', `ifelse(`$#', 0, ``include'', _mcf_is_cf(`$1'), 1, `_mcf_cf(`$1')', `_mcf_include(`$1')')')
 define(`sinclude', `ifelse(`$#', 0, ``sinclude'', _mcf_is_cf(`$1'), 1, `_mcf_cf(`$1')', `_mcf_sinclude(`$1')')')
 define(`_mcf_is_cf', `eval(regexp(`$1', `^\(.*/\)?\(m4/\)?cf\.m4$') >= 0)')
-define(`_mcf_cf', `_mcf_rec(`cf', `$1')_mcf_define(`_CF_DIR_', patsubst(`$1', `\(m4/\)?cf\.m4$'))ifdef(`_mcf_loaded', `', `_mcf_define(`_mcf_loaded')_mcf_presets`'')')
+define(`_mcf_cf', `changecom`'_mcf_rec(`cf', `$1')_mcf_define(`_CF_DIR_', patsubst(`$1', `\(m4/\)?cf\.m4$'))ifdef(`_mcf_loaded', `', `_mcf_define(`_mcf_loaded')_mcf_presets`'')')
 _mcf_copy(`include') _mcf_copy(`sinclude')
 
 # --- helpers that site files call ----------------------------------------------------------------
