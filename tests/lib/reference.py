@@ -15,8 +15,7 @@ SENDMAIL = "/usr/sbin/sendmail"
 OWN_FOLDERS = ("domain", "feature", "hack", "mailer", "ostype", "siteconfig")
 CF_M4 = re.compile(rb"^(\s*s?include\(`)[^'\n]*cf\.m4'", re.M)
 # m4 ends with 0 all the same when the library prints one of these.
-ERRORS = re.compile(rb"\*\*\* ERROR|\*\*\* conf|\*\*\* compound|duplicate OSTYPE|must (?:appear|occur)"
-                    rb"|requires (?:FEATURE|two arg)")
+ERRORS = re.compile(rb"\*\*\* ERROR|requires (?:FEATURE|two arg)|must appear after")
 
 
 def own_library(folder):

@@ -1,0 +1,2 @@
+dnl one line
+  FEATURE(`acces_db')dnl

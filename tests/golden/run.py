@@ -1,0 +1,155 @@
+#!/usr/bin/env python3
+"""run.py [-v] [CASE]...
+
+Golden tests: what mcf says about mistakes, and that the vocabulary of the tests is whole.
+
+diag/NAME.mc is built, and its findings must be those of diag/NAME.expect, no more and
+no fewer. A line there is
+
+    [FILE:]LINE[:COLUMN] error|warning [ID]
+
+FILE is the .mc itself when nothing is said; without COLUMN any will do, without ID too;
+- stands for a finding about the file as a whole. The word "more" alone allows others.
+Every finding with a column must be followed by the source line and a caret below that
+column. The exit status must be 65 with an error and 0 without.
+
+vocabulary.txt lists every macro, section, feature and mailer; each must be used by an
+.mc of the samples or of mc/ and own/ (that file's cases are run by tests/differential).
+"""
+import argparse
+import glob
+import os
+import re
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+from report import MCF, ROOT, Report, need_mcf
+
+FINDING = re.compile(r"^(?P<where>[^ :]+(?::\d+){0,2}): (?P<kind>error|warning): .* \[(?P<id>\S+)\]$")
+
+
+def expected(path, mc):
+    """([(place, kind, id or None)], are more allowed)."""
+    out, more = [], False
+    with open(path) as f:
+        for line in f:
+            words = line.split("#")[0].split()
+            if words == ["more"]:
+                more = True
+            elif words:
+                place = words[0]
+                if place == "-":
+                    place = mc
+                elif place[0].isdigit():
+                    place = mc + ":" + place
+                out.append((place, words[1], words[2] if len(words) > 2 else None))
+    return out, more
+
+
+def matches(want, finding):
+    place, kind, ident = want
+    where = finding["where"]
+    exact = re.search(r":\d+:\d+$", place) or not re.search(r":\d+$", place)
+    same = where == place or (not exact and re.fullmatch(re.escape(place) + r":\d+", where))
+    return same and kind == finding["kind"] and ident in (None, finding["id"])
+
+
+def caret_complaint(finding, lines, at):
+    """The two lines below a finding: the source line, and the caret under its column."""
+    file, line, column = finding["where"].rsplit(":", 2)
+    with open(os.path.join(HERE, "diag", file), encoding="utf8") as f:
+        source = f.read().split("\n")[int(line) - 1]
+    below = lines[at + 1:at + 3]
+    if len(below) < 2 or below[0] != "  " + source:
+        return "below line %s stands not its text: %r" % (finding["where"], below[:1])
+    cells = len(source.encode("utf8")[:int(column) - 1].decode("utf8", "ignore"))
+    if below[1].find("^") != cells + 2:
+        return "the caret of %s is not under its column" % finding["where"]
+    return None
+
+
+def run_diagnostic(name):
+    mc = name + ".mc"
+    wanted, more = expected(os.path.join(HERE, "diag", name + ".expect"), mc)
+    p = subprocess.run([MCF, "build", mc], cwd=os.path.join(HERE, "diag"), capture_output=True,
+                       timeout=60)
+    text = p.stderr.decode("utf8", "replace")
+    lines = text.split("\n")
+    found, complaints = [], []
+    for at, line in enumerate(lines):
+        m = FINDING.match(line)
+        if m:
+            found.append(m)
+            if re.search(r":\d+:\d+$", m["where"]):
+                complaints.append(caret_complaint(m, lines, at))
+        elif line and not line.startswith("  "):
+            complaints.append("not a finding: " + line)
+    left = list(found)
+    for want in wanted:
+        hit = next((f for f in left if matches(want, f)), None)
+        if hit:
+            left.remove(hit)
+        else:
+            complaints.append("missing: %s %s %s" % (want[0], want[1], want[2] or ""))
+    if not more:
+        complaints += ["not expected: " + f.group(0) for f in left]
+    errors = any(f["kind"] == "error" for f in found)
+    if p.returncode != (65 if errors else 0):
+        complaints.append("exit status %d" % p.returncode)
+    if errors and p.stdout:
+        complaints.append("a .cf was printed in spite of an error")
+    complaints = [c for c in complaints if c]
+    return complaints and "\n".join(complaints) + "\n" + text
+
+
+def vocabulary():
+    """[(word, is it used)]"""
+    texts = []
+    for pattern in ("samples/*/*.mc", "tests/golden/mc/*.mc", "tests/golden/own/*.mc",
+                    "tests/golden/own/*/*.m4", "tests/golden/mc/parts/*.m4"):
+        for path in glob.glob(os.path.join(ROOT, pattern)):
+            with open(path, encoding="latin-1") as f:
+                texts += [l for l in f.read().split("\n") if not re.match(r"\s*dnl\b", l)]
+    text = "\n".join(texts)
+    kind, out = None, []
+    with open(os.path.join(HERE, "vocabulary.txt")) as f:
+        for line in f:
+            line = line.split("#")[0].strip()
+            if line.startswith("["):
+                kind = line.strip("[]")
+            for word in line.split() if line and not line.startswith("[") else []:
+                if kind == "macros":
+                    pattern = r"(?<![A-Z_])%s(?![A-Z_0-9])" % word
+                elif kind == "variables":
+                    pattern = r"define\(`%s'" % word
+                else:
+                    pattern = r"%s\([`\[]?%s[')\],]" % (kind, re.escape(word))
+                out.append(("%s %s" % (kind, word), re.search(pattern, text) is not None))
+    return out
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-v", "--verbose", action="store_true")
+    parser.add_argument("cases", nargs="*")
+    options = parser.parse_args()
+    need_mcf()
+    report = Report("golden", "tests/golden/run.py {}", options.verbose)
+    names = sorted(os.path.basename(p)[:-3] for p in glob.glob(os.path.join(HERE, "diag", "*.mc")))
+    for name in options.cases or names:
+        if name == "vocabulary":
+            continue
+        why = run_diagnostic(name)
+        report.check(name, not why, why)
+    if not options.cases or "vocabulary" in options.cases:
+        words = vocabulary()
+        unused = [w for w, used in words if not used]
+        report.check("vocabulary", words and not unused, "no .mc uses: " + ", ".join(unused))
+    report.close()
+
+
+if __name__ == "__main__":
+    main()
