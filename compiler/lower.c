@@ -480,8 +480,8 @@ static bool defined(const struct m4_define *list, const char *name)
     return false;
 }
 
-/* Our own ostypes and domains stand behind those of the user's folders, but not behind those of a
- * whole library that the file's include happens to name. */
+/* Ours stand behind the files of the user's folders, but not behind those of a whole library that
+ * the file's include happens to name. */
 static bool ours(const struct lower *l, const char *kind, const char *name)
 {
     if (strcmp(kind, "ostype") == 0)
@@ -500,6 +500,8 @@ static void site_files(const struct lower *l, const char *dir, bool whole_librar
 {
     static const char *const kinds[] = {"ostype", "domain", "feature",
                                         "hack",   "mailer", "siteconfig"};
+    /* A folder that holds a whole reference library adds what ours lacks. */
+    whole_library = whole_library || fs_exists(fs_join(l->arena, dir, "m4/proto.m4"));
     for (size_t k = 0; k < COUNT(kinds); k++) {
         char *sub = fs_join(l->arena, dir, kinds[k]);
         DIR *d = opendir(sub);

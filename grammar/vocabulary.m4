@@ -118,10 +118,10 @@ define(`_mcf_unknown', `_mcf_rec(`unknown', $@)')
 define(`OSTYPE', `_mcf_rec(`OSTYPE', $@)_mcf_define(`__OSTYPE__', `$1')PUSHDIVERT(-1)_mcf_define(`_ARG_', `$2')ifdef(`_mcf_site_ostype_$1', `_mcf_site(`ostype', `$1')', `ifdef(`_mcf_ostype_$1', `indir(`_mcf_ostype_$1')', `_mcf_unknown(`ostype', `$1')')')POPDIVERT`'')
 define(`DOMAIN', `_mcf_rec(`DOMAIN', $@)PUSHDIVERT(-1)_mcf_define(`_ARG_', `$2')ifdef(`_mcf_site_domain_$1', `_mcf_site(`domain', `$1')', `ifdef(`_mcf_domain_$1', `indir(`_mcf_domain_$1')', `_mcf_unknown(`domain', `$1')')')POPDIVERT`'')
 define(`HACK', `_mcf_rec(`HACK', $@)PUSHDIVERT(-1)_mcf_set_args(shift($@))ifdef(`_mcf_site_hack_$1', `_mcf_site(`hack', `$1')', `ifdef(`_mcf_hack_$1', `indir(`_mcf_hack_$1')', `_mcf_unknown(`hack', `$1')')')POPDIVERT`'')
-define(`FEATURE', `_mcf_rec(`FEATURE', $@)PUSHDIVERT(-1)_mcf_set_args(shift($@))ifdef(`_mcf_feature_$1', `_mcf_feature(`$1', _mcf_id)', `ifdef(`_mcf_site_feature_$1', `_mcf_site(`feature', `$1')', `_mcf_unknown(`feature', `$1')')')POPDIVERT`'')
+define(`FEATURE', `_mcf_rec(`FEATURE', $@)PUSHDIVERT(-1)_mcf_set_args(shift($@))ifdef(`_mcf_site_feature_$1', `_mcf_site(`feature', `$1')', `ifdef(`_mcf_feature_$1', `_mcf_feature(`$1', _mcf_id)', `_mcf_unknown(`feature', `$1')')')POPDIVERT`'')
 define(`_mcf_feature', `indir(`_mcf_feature_$1')_mcf_frame(6, `$2', `ifdef(`_mcf_snap_config_$1', `indir(`_mcf_snap_config_$1')')')')
 define(`MAILER', `_mcf_rec(`MAILER', $@)_mcf_define(`_MAILER_DEFINED_', 1)_mcf_mailer(`$1', ifelse(`$2', , ``$1'', ``$2''), _mcf_id, shift($@))')
-define(`_mcf_mailer', `ifdef(`_MAILER_$2_', `_mcf_rec(`again', `mailer', `$2')', `_mcf_define(`_MAILER_$2_')_mcf_set_args(shift(shift(shift($@))))ifdef(`_mcf_mailer_$1', `PUSHDIVERT(-1)indir(`_mcf_mailer_$1')_mcf_frame(7, `$3', `ifdef(`_mcf_snap_mailer_$1', `indir(`_mcf_snap_mailer_$1')')')POPDIVERT`'', `ifdef(`_mcf_site_mailer_$1', `PUSHDIVERT(7)_mcf_site(`mailer', `$1')POPDIVERT`'', `_mcf_unknown(`mailer', `$1')')')')')
+define(`_mcf_mailer', `ifdef(`_MAILER_$2_', `_mcf_rec(`again', `mailer', `$2')', `_mcf_define(`_MAILER_$2_')_mcf_set_args(shift(shift(shift($@))))ifdef(`_mcf_site_mailer_$1', `PUSHDIVERT(7)_mcf_site(`mailer', `$1')POPDIVERT`'', `ifdef(`_mcf_mailer_$1', `PUSHDIVERT(-1)indir(`_mcf_mailer_$1')_mcf_frame(7, `$3', `ifdef(`_mcf_snap_mailer_$1', `indir(`_mcf_snap_mailer_$1')')')POPDIVERT`'', `_mcf_unknown(`mailer', `$1')')')')')
 define(`MAILER_DEFINITIONS', `divert(7)')
 
 define(`LOCAL_CONFIG', `divert(6)')
@@ -197,9 +197,10 @@ divert(-1)')
 
 # UUCP
 define(`UUCPSMTP', `R DOL(*) < @ $1 .UUCP > DOL(*)	DOL(1) < @ $2 > DOL(2)')
+define(`_mcf_site_line', `ifelse(`$2'_mcf_site_class, SU, `CY$1', `C'_mcf_site_class`$1')')
 define(`SITECONFIG', `_mcf_rec(`SITECONFIG', $@)D$3$2
 _mcf_define(`_CLASS_$3_')ifelse(`$3', U, `C{w}$2 $2.UUCP
-')_mcf_define(`SITE', `ifelse($'`2$3, SU, `CY$'`1', `C$3$'`1')')ifdef(`_mcf_site_siteconfig_$1', `_mcf_site(`siteconfig', `$1')')')
+')_mcf_define(`_mcf_site_class', `$3')_mcf_define(`SITE', defn(`_mcf_site_line'))ifdef(`_mcf_site_siteconfig_$1', `_mcf_site(`siteconfig', `$1')')')
 
 # Parts of the Received: header that confRECEIVED_HEADER may be put together from.
 define(`_REC_HDR_', `$?sfrom $s $.$?_($?s$|from $.$_)')

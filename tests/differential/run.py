@@ -87,7 +87,7 @@ def complaints(lines, path):
     """What sendmail said on reading a .cf, without where: line numbers are no contract."""
     out = []
     for line in lines:
-        line = re.sub(r"^\S+\.cf: line \d+: ", "", line.replace(path, "FILE"))
+        line = re.sub(r"^FILE: line \d+: ", "", line.replace(path, "FILE"))
         # A rule is shown with its .cf line; how a rule is written is no contract either.
         out.append(line)
     return sorted(out)
