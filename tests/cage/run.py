@@ -11,7 +11,7 @@ something that must not work, and says in its first lines what must hold:
     dnl !option WORD       one more option of mcf build
     dnl !quick N           it ends within N seconds (15 when nothing is said)
 
-Always: it ends in time and by itself, no file appears but the .cf, and that only with
+Always: it ends in time and by itself, says no more than somebody can read, no file appears but the .cf, and that only with
 exit status 0; an error has a file and a line; nothing is printed that is not a finding;
 no process is left. In a file, @DIR@ is the folder in which it runs,
 and @N*TEXT@ is TEXT N times.
@@ -35,6 +35,7 @@ FINDING = re.compile(r"^(\S+?(:\d+){0,2}|mcf): (error|warning|note): .* \[[a-z0-
 # What may stand below a finding: the source line, the caret, hints, the way there.
 DETAIL = re.compile(r"^( |\t|$)")
 SECONDS = 15
+SAID = 1 << 20  # nobody reads more
 
 
 def wishes(text):
@@ -88,6 +89,8 @@ def run_case(path):
             p.communicate()
             return ["it did not end within 60 seconds"]
         took = time.time() - start
+        if len(err) > SAID:
+            complaints.append("it said %d bytes" % len(err))
         err = err.decode("latin-1")
         if took > float(wish["quick"][0]):
             complaints.append("it took %.1f seconds" % took)

@@ -155,6 +155,9 @@ static void what_is_no_configuration_counts_too(void **state)
     assert_string_equal(compare(*state, "Zx\n", "Zy\n"), "~ other: Zx -> Zy\n");
     assert_string_equal(compare(*state, "", "# c\n\tDXa\n"), "+ other: \"\\n\tDXa\"\n");
     assert_same(*state, "DXa\n\n  \n", "DXa\n");
+    assert_same(*state, "DXa\n \n \n \n", "DXa\n");
+    assert_string_equal(compare(*state, "", "Cw\n \n\tDXa\n"),
+                        "+ class w: DXa\n+ other: \"\\n\tDXa\"\n");
 }
 
 static void remarks_count_as_part_of_a_value(void **state)
