@@ -13,6 +13,8 @@ FILE is the .mc itself when nothing is said; without COLUMN any will do, without
 Every finding with a column must be followed by the source line and a caret below that
 column. The exit status must be 65 with an error and 0 without.
 
+cf/run.sh checks what the verbs that read a .cf print (cf/README.md).
+
 vocabulary.txt lists every macro, section, feature and mailer; each must be used by an
 .mc of the samples or of mc/ and own/ (that file's cases are run by tests/differential).
 """
@@ -140,10 +142,13 @@ def main():
     report = Report("golden", "tests/golden/run.py {}", options.verbose)
     names = sorted(os.path.basename(p)[:-3] for p in glob.glob(os.path.join(HERE, "diag", "*.mc")))
     for name in options.cases or names:
-        if name == "vocabulary":
+        if name in ("vocabulary", "cf"):
             continue
         why = run_diagnostic(name)
         report.check(name, not why, why)
+    if not options.cases or "cf" in options.cases:
+        p = subprocess.run([os.path.join(HERE, "cf", "run.sh"), MCF], capture_output=True, timeout=60)
+        report.check("cf", p.returncode == 0, (p.stdout + p.stderr).decode("utf8", "replace"))
     if not options.cases or "vocabulary" in options.cases:
         words = vocabulary()
         unused = [w for w, used in words if not used]
