@@ -75,8 +75,8 @@ MCFFLAGS ?=
 
 # Everything from a bare machine to ./sendmail.cf.
 sendmail.cf: FORCE
-	@tools/deps.sh build
-	@$(MAKE) --no-print-directory $(BUILD)/mcf >$(BUILD).log 2>&1 || { cat $(BUILD).log; exit 1; }
+	@tools/deps.sh build && mkdir -p $(BUILD)
+	@$(MAKE) --no-print-directory $(BUILD)/mcf >$(BUILD)/make.log 2>&1 || { cat $(BUILD)/make.log; exit 1; }
 	@$(BUILD)/mcf build $(MCFFLAGS) $(if $(wildcard $@),--compare-with $@ --backup .bak) \
 		--map $@.map -o $@ $(MC)
 	@echo "$@ is made from $(MC): $$(grep -c ^R $@) rules in $$(grep -c ^S $@) rulesets."
@@ -126,6 +126,6 @@ tidy: $(BUILD)/mcf
 	@clang-tidy --quiet $$(git ls-files 'lib/*.c' 'grammar/*.c' 'compiler/*.c') -- $(CPPFLAGS) -std=c11
 
 clean:
-	rm -rf $(BUILD) $(BUILD).log
+	rm -rf $(BUILD)
 FORCE:
 .PHONY: all install unit test check test-long mutate check-deps check-own check-format tidy clean FORCE
