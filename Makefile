@@ -84,7 +84,7 @@ sendmail.cf: FORCE
 	@echo "Next: try it:       /usr/sbin/sendmail -C $(CURDIR)/$@ -bt"
 	@echo "      where from:   $(BUILD)/mcf where $@:100"
 	@echo "      install it:   sudo install -m 644 $@ /etc/mail/$@  (and build the maps it names:"
-	@grep -E '^K[a-zA-Z]+ (hash|btree) ' $@ | sed -E 's,.* (/[^ ]+)$$,                    makemap hash \1 < \1,; /makemap/!d'
+	@awk '/^K[a-zA-Z]+ (hash|btree) /{sub(/\.db$$/,"");printf "%20smakemap %s %s < %s\n","",$$2,$$NF,$$NF}' $@
 	@echo "                    then restart sendmail)"
 
 install: $(BUILD)/mcf
