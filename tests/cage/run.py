@@ -9,7 +9,7 @@ something that must not work, and says in its first lines what must hold:
     dnl !no REGEX          no line on standard error matches
     dnl !cf REGEX          a line of the .cf matches; !no-cf REGEX: none does
     dnl !option WORD       one more option of mcf build
-    dnl !quick N           it ends within N seconds (15 when nothing is said)
+    dnl !quick N           it ends within N seconds (30 when nothing is said)
 
 Always: it ends in time and by itself, says no more than somebody can read, no file appears but the .cf, and that only with
 exit status 0; an error has a file and a line; nothing is printed that is not a finding;
@@ -34,7 +34,7 @@ from report import MCF, Report, need, need_mcf
 FINDING = re.compile(r"^(\S+?(:\d+){0,2}|mcf): (error|warning|note): .* \[[a-z0-9-]+\]$")
 # What may stand below a finding: the source line, the caret, hints, the way there.
 DETAIL = re.compile(r"^( |\t|$)")
-SECONDS = 15
+SECONDS = 30  # seconds by themselves; the machine may be busy
 SAID = 1 << 20  # nobody reads more
 
 
