@@ -383,6 +383,17 @@ static void m4_names(struct buf *b, const char *name, const struct rule_file *co
     buf_adds(b, "')\n");
 }
 
+/* Not empty where a feature is missing that f needs: then f does nothing. */
+static void m4_lacks(struct buf *b, const struct rule_library *lib, const struct rule_file *f)
+{
+    buf_printf(b, "define(`_mcf_lacks_%s', `", f->name);
+    for (const char *const *need = f->needs; need && *need; need++)
+        for (size_t i = 0; i < lib->nfeatures; i++)
+            if (strcmp(lib->features[i]->name, *need) == 0)
+                buf_printf(b, "ifdef(`%s', `', `%s')", lib->features[i]->flag, *need);
+    buf_adds(b, "')\n");
+}
+
 static void write_m4(struct writer *w, struct buf *b)
 {
     const struct rule_library *lib = w->lib;
@@ -392,6 +403,7 @@ static void write_m4(struct writer *w, struct buf *b)
         const struct rule_file *f = lib->features[i];
         struct table *config = table_new(w->arena);
         m4_call(b, "feature", f);
+        m4_lacks(b, lib, f);
         buf_printf(b, "define(`_mcf_known_feature_%s', `')\n", f->name);
         want_blocks(lib, config, f->body, RULE_CONFIG);
         want_list(config, f->reads);

@@ -98,6 +98,14 @@ static void a_call_defines_flags_and_runs_its_m4(void **state)
     assert_string_equal(out, "x\n1 a b 1 2 f m yyn");
 }
 
+static void a_feature_says_what_it_lacks(void **state)
+{
+    const char *out = m4(*state, "", "%feature f\n%summary x\n%flag _F_\n%needs f\n",
+                         "%mailer m\n%summary x\n",
+                         "[_mcf_lacks_f]_mcf_feature_f[_mcf_lacks_f]");
+    assert_string_equal(out, "[f][]");
+}
+
 static void parameters_belong_to_the_m4_text(void **state)
 {
     const char *out = m4(*state, "",
@@ -279,6 +287,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         UNIT(a_call_defines_flags_and_runs_its_m4),
+        UNIT(a_feature_says_what_it_lacks),
         UNIT(parameters_belong_to_the_m4_text),
         UNIT(a_feature_without_flags_gets_one),
         UNIT(names_are_wanted_when_they_are_used),
