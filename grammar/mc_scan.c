@@ -28,6 +28,7 @@ struct frame {
     bool data;        /* a quote whose text does not begin like code */
     size_t off;       /* of the opener */
     size_t end;       /* where a repair ends it, or NOWHERE */
+    size_t nearest;   /* the first end of it and all below it, or NOWHERE */
     size_t flat;      /* parentheses in it that are text for being too deep */
     size_t quote;     /* 1 + index of the innermost quote at or below it, or 0 */
     size_t call;      /* 1 + index of the innermost call at or below it, or 0 */
@@ -47,7 +48,6 @@ struct mc_scan {
     struct frame *frames;
     size_t depth;
     size_t cap;
-    size_t forced;         /* frames with an end */
     struct text call_name; /* a call's name was read, its parenthesis comes */
     bool rest_of_line;     /* dnl(...) has closed */
 
@@ -294,6 +294,7 @@ static struct frame *push(struct mc_scan *s, enum frame_kind kind, size_t off)
         .kind = kind,
         .off = off,
         .end = NOWHERE,
+        .nearest = below ? below->nearest : NOWHERE,
         .line_end = NOWHERE,
         .quote = kind == FRAME_QUOTE ? s->depth
                  : below             ? below->quote
@@ -306,7 +307,7 @@ static struct frame *push(struct mc_scan *s, enum frame_kind kind, size_t off)
     if (r && r->kind != MC_REPAIR_TEXT) {
         r->used = true;
         f->end = r->end;
-        s->forced++;
+        f->nearest = f->end < f->nearest ? f->end : f->nearest;
     }
     return f;
 }
@@ -314,8 +315,6 @@ static struct frame *push(struct mc_scan *s, enum frame_kind kind, size_t off)
 static void pop(struct mc_scan *s)
 {
     s->depth--;
-    if (s->frames[s->depth].end != NOWHERE)
-        s->forced--;
     if (s->depth == 0)
         forget_suspects(s);
 }
@@ -338,11 +337,7 @@ static bool in_parens(const struct mc_scan *s)
 /* A repair ends something here. */
 static bool is_forced_here(const struct mc_scan *s)
 {
-    for (size_t i = 0; s->forced && i < s->depth; i++) {
-        if (s->frames[i].end <= s->pos)
-            return true;
-    }
-    return false;
+    return s->depth && top(s)->nearest <= s->pos;
 }
 
 static bool is_too_deep(struct mc_scan *s, size_t off)
@@ -716,10 +711,9 @@ static void line_begins(struct mc_scan *s)
 size_t mc_scan_take(struct mc_scan *s, enum mc_class class, size_t matched)
 {
     size_t len = classify(s, class, matched);
-    for (size_t i = 0; s->forced && i < s->depth; i++) {
-        if (s->frames[i].end > s->pos && s->frames[i].end - s->pos < len)
-            len = s->frames[i].end - s->pos;
-    }
+    size_t nearest = s->depth ? top(s)->nearest : NOWHERE;
+    if (nearest > s->pos && nearest - s->pos < len)
+        len = nearest - s->pos;
     s->token.off = s->pos;
     s->token.len = len;
     s->pos += len;
@@ -759,7 +753,6 @@ void mc_scan_start(struct mc_scan *s)
     mc_yy_scan_buffer(s->buffer, s->len + 2, s->flex);
     s->pos = 0;
     s->depth = 0;
-    s->forced = 0;
     s->call_name.len = 0;
     s->rest_of_line = false;
     s->lquote = text_of("`");
