@@ -142,6 +142,9 @@ static void put_path(FILE *out, const char *path)
     put_visible(out, path, strlen(path));
 }
 
+/* Of a longer line only the part around the column is shown. */
+enum { EXCERPT_MAX = 300, EXCERPT_BEFORE = 100, FINDINGS_MAX = 200 };
+
 static void put_excerpt(FILE *out, const struct source *src, struct origin at,
                         const struct colours *c)
 {
@@ -149,15 +152,26 @@ static void put_excerpt(FILE *out, const struct source *src, struct origin at,
     const char *line = source_line(src, at.line, &len);
     if (!line)
         return;
-    fputs("  ", out);
-    put_visible(out, line, len);
-    fputc('\n', out);
+    size_t from = at.col > 0 && at.col - 1 < len ? at.col - 1 : at.col > 0 ? len : 0;
+    size_t to = at.len < len - from ? from + at.len : len;
+    size_t start = 0, end = len;
+    if (len > EXCERPT_MAX) {
+        start = from > EXCERPT_BEFORE ? from - EXCERPT_BEFORE : 0;
+        /* Not in the middle of a UTF-8 character. */
+        while (start > 0 && ((unsigned char)line[start] & 0xC0) == 0x80)
+            start--;
+        end = len - start > EXCERPT_MAX ? start + EXCERPT_MAX : len;
+        while (end < len && ((unsigned char)line[end] & 0xC0) == 0x80)
+            end++;
+        to = to < end ? to : end;
+    }
+    fputs(start > 0 ? "  ..." : "  ", out);
+    put_visible(out, line + start, end - start);
+    fputs(end < len ? "...\n" : "\n", out);
     if (at.col == 0)
         return;
-    size_t from = at.col - 1 < len ? at.col - 1 : len;
-    size_t to = at.len < len - from ? from + at.len : len;
-    fputs("  ", out);
-    size_t pos = 0;
+    fputs(start > 0 ? "     " : "  ", out);
+    size_t pos = start;
     while (pos < from) {
         size_t n = char_len(line + pos, len - pos);
         if (pos + n > from)
@@ -230,8 +244,10 @@ void diag_print(struct diag *d, FILE *out, bool colour)
         "\033[1m", {"\033[1;36m", "\033[1;35m", "\033[1;31m"}, "\033[1;32m", "\033[0m"};
     size_t n;
     const struct finding *const *sorted = diag_sorted(d, &n);
-    for (size_t i = 0; i < n; i++)
+    for (size_t i = 0; i < n && i < FINDINGS_MAX; i++)
         put_finding(out, d, sorted[i], colour ? &ansi : &none);
+    if (n > FINDINGS_MAX)
+        fprintf(out, "mcf: note: and %zu more findings [more]\n", n - FINDINGS_MAX);
 }
 
 enum { NEAREST_MAX = 64 }; /* longer words are not typing errors */
