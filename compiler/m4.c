@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <ftw.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
@@ -97,7 +98,7 @@ static void limit(int what, rlim_t value)
     setrlimit(what, &r);
 }
 
-static void child(const char *const *argv, int out, int err, unsigned cpu)
+static void child(const char *const *argv, int out, int err, unsigned cpu, const char *tmp)
 {
     int null = open("/dev/null", O_RDONLY);
     if (null >= 0)
@@ -115,6 +116,8 @@ static void child(const char *const *argv, int out, int err, unsigned cpu)
     unsetenv("M4PATH");
     unsetenv("POSIXLY_CORRECT");
     setenv("LC_ALL", "C", 1);
+    /* Large diversions go to files, which an m4 that is killed leaves behind. */
+    setenv("TMPDIR", tmp, 1);
     if (argv && argv[0])
         execvp(argv[0], (char *const *)argv);
     _exit(errno == ENOENT ? 127 : 126);
@@ -130,7 +133,8 @@ static void keep(struct buf *b, const char *p, size_t n, bool tail_only)
 }
 
 /* Starts argv and reads both streams to their ends, or until a limit. */
-static void run(struct run *r, const char *const *argv, unsigned cpu, size_t output, bool tail_only)
+static void run_in(struct run *r, const char *const *argv, unsigned cpu, size_t output,
+                   bool tail_only, const char *tmp)
 {
     int out[2], err[2];
     buf_init(&r->out, r->arena);
@@ -148,7 +152,7 @@ static void run(struct run *r, const char *const *argv, unsigned cpu, size_t out
     }
     pid_t pid = fork();
     if (pid == 0)
-        child(argv, out[1], err[1], cpu);
+        child(argv, out[1], err[1], cpu, tmp);
     close(out[1]);
     close(err[1]);
     if (pid < 0) {
@@ -209,6 +213,31 @@ static void run(struct run *r, const char *const *argv, unsigned cpu, size_t out
         r->status = WTERMSIG(status);
         r->end = r->status == SIGXCPU || r->status == SIGKILL ? END_CPU : END_SIGNAL;
     }
+}
+
+static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
+{
+    (void)st;
+    (void)kind;
+    (void)where;
+    remove(path); /* what stays is harmless */
+    return 0;
+}
+
+/* The same in a folder of its own for temporary files, which is removed afterwards. */
+static void run(struct run *r, const char *const *argv, unsigned cpu, size_t output, bool tail_only)
+{
+    const char *base = getenv("TMPDIR");
+    char *tmp = arena_printf(r->arena, "%s/mcf-XXXXXX", base && *base ? base : "/tmp");
+    if (!mkdtemp(tmp)) {
+        r->end = END_START;
+        r->status = errno;
+        buf_init(&r->out, r->arena);
+        buf_init(&r->err, r->arena);
+        return;
+    }
+    run_in(r, argv, cpu, output, tail_only, tmp);
+    nftw(tmp, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 struct args {
@@ -712,7 +741,7 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
         arg(&v, m4_program());
         arg(&v, "-s");
         arg(&v, "-daflq");
-        static const char *const traced[] = {"define", "undefine", "pushdef", "popdef", "m4exit"};
+        static const char *const traced[] = {"define", "undefine", "pushdef", "popdef"};
         for (size_t i = 0; i < sizeof traced / sizeof *traced; i++) {
             arg(&v, "-t");
             arg(&v, traced[i]);
