@@ -353,8 +353,10 @@ static void check_feature(struct lower *l, const struct m4_record *r, bool maile
                  name, f->required, f->required == 1 ? "" : "s");
 }
 
-static void said(struct lower *l, const struct m4_record *r)
+/* call: the directive that was read last, which said it if both are on one line. */
+static void said(struct lower *l, const struct m4_record *r, const struct m4_record *call)
 {
+    bool by_call = call && call->at.file == r->at.file && call->at.line == r->at.line;
     char *text = arena_strdup(l->arena, r->argc > 0 ? r->argv[0] : "");
     size_t n = strlen(text);
     while (n > 0 && (text[n - 1] == '\n' || text[n - 1] == ' '))
@@ -378,7 +380,31 @@ static void said(struct lower *l, const struct m4_record *r)
         s = strstr(rest, "requires FEATURE") || strstr(rest, "must appear after") ? survivable(l)
                                                                                   : DIAG_WARNING;
     }
-    diag_add(l->diag, s, "said", r->at, "%s", rest);
+    diag_add(l->diag, s, "said", by_call ? exact(l, call) : r->at, "%s", rest);
+}
+
+/* Variables of old releases, and what to write instead. */
+static const struct {
+    const char *name, *instead;
+} old_names[] = {
+    {"confDAEMON_OPTIONS", "write DAEMON_OPTIONS(`...')"},
+    {"confCLIENT_OPTIONS", "write CLIENT_OPTIONS(`...')"},
+    {"confMESSAGE_TIMEOUT", "define confTO_QUEUERETURN and confTO_QUEUEWARN"},
+    {"confAUTO_REBUILD", "leave it out: alias files are rebuilt by newaliases"},
+    {"confDEF_GROUP_ID", "give confDEF_USER_ID as user:group"},
+    {"confREAD_TIMEOUT", "define the confTO_ variables that are meant"},
+    {"confUNSAFE_GROUP_WRITES", "define confDONT_BLAME_SENDMAIL"},
+    {"confMIN_FREE_BLOCKS", "give the second number as confMAX_MESSAGE_SIZE"},
+};
+
+static void old_name(struct lower *l, const char *name, struct origin at)
+{
+    const struct origin *place = table_get(l->places, name);
+    struct finding *f = diag_add(l->diag, DIAG_WARNING, "deprecated-variable", place ? *place : at,
+                                 "%s is of an old release", name);
+    for (size_t i = 0; i < COUNT(old_names); i++)
+        if (strcmp(old_names[i].name, name) == 0)
+            diag_hint(l->diag, f, "%s", old_names[i].instead);
 }
 
 static void check_records(struct lower *l)
@@ -429,13 +455,7 @@ static void check_records(struct lower *l)
             diag_add(l->diag, DIAG_WARNING, "section-before-mailer", at,
                      "%s should stand after the MAILER lines", arg0);
         } else if (strcmp(r->kind, "old") == 0) {
-            const struct origin *place = table_get(l->places, arg0);
-            diag_hint(l->diag,
-                      diag_add(l->diag, DIAG_WARNING, "deprecated-variable", place ? *place : at,
-                               "%s is an old name", arg0),
-                      "write %s(`...') instead",
-                      strcmp(arg0, "confDAEMON_OPTIONS") == 0 ? "DAEMON_OPTIONS"
-                                                              : "CLIENT_OPTIONS");
+            old_name(l, arg0, at);
         } else if (strcmp(r->kind, "command") == 0) {
             diag_hint(l->diag,
                       diag_add(l->diag, DIAG_ERROR, "command", at,
@@ -445,7 +465,7 @@ static void check_records(struct lower *l)
         } else if (strcmp(r->kind, "refused") == 0) {
             diag_add(l->diag, DIAG_WARNING, "refused", at, "%s has no effect in an .mc file", arg0);
         } else if (strcmp(r->kind, "errprint") == 0) {
-            said(l, r);
+            said(l, r, call);
         }
     }
     /* A file that defines __OSTYPE__ says that it knows. */
@@ -594,12 +614,13 @@ bool lower_mc(struct config *c, const char *path, const struct lower_options *o,
     while (o->include_dirs && o->include_dirs[n])
         n++;
     dirs = arena_calloc(l.arena, n + 2, sizeof *dirs);
-    for (size_t i = 0; i < n; i++) {
-        dirs[i] = o->include_dirs[i];
-        site_files(&l, dirs[i], false, &site);
-    }
-    dirs[n] = here;
+    /* Beside the file first, as for a person who reads it. */
+    dirs[0] = here;
     site_files(&l, here, false, &site);
+    for (size_t i = 0; i < n; i++) {
+        dirs[i + 1] = o->include_dirs[i];
+        site_files(&l, dirs[i + 1], false, &site);
+    }
     const struct mc_include_cf *library = mc_find_include_cf(l.arena, l.tree);
     if (library)
         site_files(&l, fs_join(l.arena, here, library->root), true, &site);

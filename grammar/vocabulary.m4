@@ -73,6 +73,9 @@ define(`_mcf_refuse', `define(`$1', `ifelse(`$'`#', 0, ``$1'', `_mcf_rec(`refuse
 _mcf_refuse(`debugfile') _mcf_refuse(`debugmode') _mcf_refuse(`traceon') _mcf_refuse(`traceoff')
 _mcf_refuse(`maketemp') _mcf_refuse(`mkstemp') _mcf_refuse(`dumpdef')
 _mcf_copy(`errprint')
+define(`_mcf_m4exit', defn(`m4exit'))
+define(`m4exit', `_mcf_rec(`m4exit', $@)_mcf_m4exit($@)')
+_mcf_copy(`m4exit')
 define(`builtin', `ifelse(`$#', 0, ``builtin'', `ifdef(`_mcf_builtin_$1', `indir(`_mcf_builtin_$1'ifelse($#, 1, , `, shift($@)'))', `_mcf_rec(`refused', `builtin(`$1')')')')')
 # Names that the reference removes, since .mc text uses the words.
 undefine(`format') undefine(`hpux') undefine(`__gnu__') undefine(`__unix__') undefine(`unix')
@@ -214,7 +217,8 @@ define(`_REC_END_', `for $u; $|;
 
 # --- the end of the input --------------------------------------------------------------------------
 # Names of old releases, turned into what replaced them.
-define(`_mcf_old_names', `ifdef(`confMESSAGE_TIMEOUT', `_mcf_timeout(index(confMESSAGE_TIMEOUT, `/'))')ifelse(defn(`confDAEMON_OPTIONS'), `', `', `_mcf_rec(`old', `confDAEMON_OPTIONS')DAEMON_OPTIONS(`confDAEMON_OPTIONS')')ifelse(defn(`confCLIENT_OPTIONS'), `', `', `_mcf_rec(`old', `confCLIENT_OPTIONS')CLIENT_OPTIONS(`confCLIENT_OPTIONS')')')
+define(`_mcf_old', `ifdef(`$1', `_mcf_rec(`old', `$1')')')
+define(`_mcf_old_names', `_mcf_old(`confAUTO_REBUILD')_mcf_old(`confDEF_GROUP_ID')_mcf_old(`confREAD_TIMEOUT')_mcf_old(`confUNSAFE_GROUP_WRITES')ifelse(eval(index(_mcf_text(`confMIN_FREE_BLOCKS'), `/') >= 0), 1, `_mcf_old(`confMIN_FREE_BLOCKS')')ifdef(`confMESSAGE_TIMEOUT', `_mcf_old(`confMESSAGE_TIMEOUT')_mcf_timeout(index(confMESSAGE_TIMEOUT, `/'))')ifelse(defn(`confDAEMON_OPTIONS'), `', `', `_mcf_rec(`old', `confDAEMON_OPTIONS')DAEMON_OPTIONS(`confDAEMON_OPTIONS')')ifelse(defn(`confCLIENT_OPTIONS'), `', `', `_mcf_rec(`old', `confCLIENT_OPTIONS')CLIENT_OPTIONS(`confCLIENT_OPTIONS')')')
 define(`_mcf_timeout', `ifelse(`$1', -1, `_mcf_define(`confTO_QUEUERETURN', confMESSAGE_TIMEOUT)', `_mcf_define(`confTO_QUEUERETURN', substr(confMESSAGE_TIMEOUT, 0, `$1'))_mcf_define(`confTO_QUEUEWARN', substr(confMESSAGE_TIMEOUT, incr(`$1')))')')
 
 # What the epilogue calls.
