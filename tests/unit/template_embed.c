@@ -101,8 +101,7 @@ static void a_call_defines_flags_and_runs_its_m4(void **state)
 static void a_feature_says_what_it_lacks(void **state)
 {
     const char *out = m4(*state, "", "%feature f\n%summary x\n%flag _F_\n%needs f\n",
-                         "%mailer m\n%summary x\n",
-                         "[_mcf_lacks_f]_mcf_feature_f[_mcf_lacks_f]");
+                         "%mailer m\n%summary x\n", "[_mcf_lacks_f]_mcf_feature_f[_mcf_lacks_f]");
     assert_string_equal(out, "[f][]");
 }
 
