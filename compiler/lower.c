@@ -51,7 +51,6 @@ struct lower {
     struct template template;
     struct template_call *calls; /* one a FEATURE record, in order */
     const struct m4_record **call_records;
-    struct table *then; /* frame values by "id" */
     struct buf text;
     struct cf_line_origin *lines;
     size_t nlines, room;
