@@ -18,6 +18,7 @@
 #include "compiler/vocabulary.h"
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
+#include "lib/model/findings.h"
 
 #define KEY_LENGTH (sizeof(VOCABULARY_KEY) - 1)
 #define DEFAULT_CPU 4
@@ -269,6 +270,7 @@ struct reader {
     struct m4_record **record_tail;
     const char *key;
     const char *path;
+    const char *alias; /* what m4 calls path where it reads another text in its place; or NULL */
     bool unclosed_known;
     bool reported;         /* a finding says why the run failed */
     const char *exhausted; /* m4's word for what a call without end used up */
@@ -277,7 +279,9 @@ struct reader {
 static struct origin place(struct reader *r, const char *file, unsigned long line)
 {
     struct origin o = {0, 0, 0, 0};
-    if (strncmp(file, "/proc/self/fd/", 14) == 0)
+    if (r->alias && strcmp(file, r->alias) == 0)
+        file = r->path;
+    else if (strncmp(file, "/proc/self/fd/", 14) == 0)
         return o; /* our own prologue or epilogue: no place of the user's */
     struct source *s = source_open(r->sources, file, NULL);
     o.file = s->id;
@@ -434,13 +438,11 @@ static void read_message(struct reader *r, const char *p, const char *eol)
     if (strstr(text, "end of file in string")) {
         r->reported = true;
         if (!r->unclosed_known)
-            diag_add(r->diag, DIAG_ERROR, "unclosed-quote", at,
-                     "the file ends inside a quoted text that began on this line or before");
+            finding_add(r->diag, FINDING_QUOTE_TO_END, at, NULL);
     } else if (strstr(text, "end of file in argument list")) {
         r->reported = true;
         if (!r->unclosed_known)
-            diag_add(r->diag, DIAG_ERROR, "unclosed-parenthesis", at,
-                     "the file ends inside a call's arguments: a closing parenthesis is missing");
+            finding_add(r->diag, FINDING_PARENTHESIS_TO_END, at, NULL);
     } else if (strncmp(text, "cannot open `", 13) == 0) {
         name = text + 13;
         char *quote = strstr(name, "': ");
@@ -449,13 +451,13 @@ static void read_message(struct reader *r, const char *p, const char *eol)
             *quote = '\0';
             why = quote + 3;
         }
-        diag_add(r->diag, DIAG_ERROR, "cannot-include", at, "cannot include %s: %s", name, why);
+        finding_add(r->diag, FINDING_CANNOT_INCLUDE, at, name, why, NULL);
     } else if (strstr(text, "memory exhausted") || strstr(text, "stack overflow") ||
                strstr(text, "recursion limit")) {
         r->reported = true;
         r->exhausted = text;
     } else {
-        diag_add(r->diag, DIAG_WARNING, "m4", at, "m4: %s", text);
+        finding_add(r->diag, FINDING_M4_SAYS, at, text, NULL);
     }
 }
 
@@ -681,7 +683,7 @@ static void find_runaway(struct reader *r, struct args *base, const char *state,
             p = eol + 1;
         }
     }
-    struct finding *f = diag_add(r->diag, DIAG_ERROR, "runaway", at, "%s", what);
+    struct finding *f = finding_add(r->diag, FINDING_RUNAWAY, at, what, NULL);
     if (macro && strncmp(macro, "_mcf_", 5) != 0)
         diag_hint(r->diag, f, "it was expanding %s", macro);
 }
@@ -690,12 +692,13 @@ static void ended_early(struct reader *r, struct origin whole, int status)
 {
     for (const struct m4_record *x = r->result->records; x; x = x->next)
         if (strcmp(x->kind, "m4exit") == 0) {
-            diag_add(r->diag, DIAG_ERROR, "incomplete", x->at,
-                     "m4exit ends the file here: nothing is made of it");
+            finding_add(r->diag, FINDING_INCOMPLETE, x->at,
+                        "m4exit ends the file here: nothing is made of it", NULL);
             return;
         }
-    diag_add(r->diag, DIAG_ERROR, "incomplete", whole,
-             "m4 ended before the end of the file (exit code %d)", status);
+    finding_add(
+        r->diag, FINDING_INCOMPLETE, whole,
+        arena_printf(r->arena, "m4 ended before the end of the file (exit code %d)", status), NULL);
 }
 
 struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct diag *d,
@@ -725,14 +728,18 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
         int fd = memory_file("mcf-vocabulary", state, len);
         int epilogue = memory_file("mcf-epilogue", finish, sizeof finish - 1);
         int prologue = o->comments ? memory_file("mcf-prologue", start, sizeof start - 1) : -1;
-        if (fd < 0 || epilogue < 0 || (o->comments && prologue < 0)) {
-            diag_add(d, DIAG_ERROR, "system", whole, "no memory file for m4: %s", strerror(errno));
+        int own = o->text ? memory_file("mcf-text", o->text, o->text_len) : -1;
+        if (fd < 0 || epilogue < 0 || (o->comments && prologue < 0) || (o->text && own < 0)) {
+            finding_add(d, FINDING_SYSTEM, whole,
+                        arena_printf(a, "no memory file for m4: %s", strerror(errno)), NULL);
             if (fd >= 0)
                 close(fd);
             if (epilogue >= 0)
                 close(epilogue);
             if (prologue >= 0)
                 close(prologue);
+            if (own >= 0)
+                close(own);
             return res;
         }
         bool frozen = bytes == vocabulary_frozen;
@@ -764,7 +771,9 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
             arg(&v, vocabulary);
         if (o->comments)
             arg(&v, arena_printf(a, "/proc/self/fd/%d", prologue));
-        arg(&v, path[0] == '-' ? arena_printf(a, "./%s", path) : path);
+        if (o->text)
+            r.alias = arena_printf(a, "/proc/self/fd/%d", own);
+        arg(&v, o->text ? r.alias : path[0] == '-' ? arena_printf(a, "./%s", path) : path);
         arg(&v, arena_printf(a, "/proc/self/fd/%d", epilogue));
         arg(&v, NULL);
         unsigned cpu = o->cpu_seconds ? o->cpu_seconds : DEFAULT_CPU;
@@ -780,6 +789,8 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
                 close(epilogue);
                 if (prologue >= 0)
                     close(prologue);
+                if (own >= 0)
+                    close(own);
                 continue;
             }
         }
@@ -798,14 +809,12 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
                                       strsignal(first.status)));
             break;
         case END_START:
-            diag_add(d, DIAG_ERROR, "system", whole, "cannot start m4: %s", strerror(first.status));
+            finding_add(d, FINDING_SYSTEM, whole,
+                        arena_printf(a, "cannot start m4: %s", strerror(first.status)), NULL);
             break;
         case END_EXIT:
             if (first.status == 127 || first.status == 126) {
-                struct finding *f =
-                    diag_add(d, DIAG_ERROR, "no-m4", whole,
-                             "cannot run %s, which expands .mc files", m4_program());
-                diag_hint(d, f, "apt-get install m4");
+                finding_add(d, FINDING_NO_M4, whole, m4_program(), NULL);
             } else if (r.exhausted) {
                 find_runaway(&r, &v, state, len,
                              arena_printf(a, "a macro calls itself without end: m4 stopped (%s)",
@@ -821,6 +830,8 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
         close(epilogue);
         if (prologue >= 0)
             close(prologue);
+        if (own >= 0)
+            close(own);
         break;
     }
     return res;

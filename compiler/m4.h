@@ -21,12 +21,14 @@
 #include "lib/base/table.h"
 
 struct arena;
+struct mc_node;
 
 /* What a directive, or a traced definition, said. */
 struct m4_record {
-    unsigned long id; /* 0 for traced definitions */
-    const char *kind; /* "FEATURE", "OSTYPE", "define", ... */
-    struct origin at; /* line of the outermost call; no column */
+    unsigned long id;           /* 0 for traced definitions */
+    const char *kind;           /* "FEATURE", "OSTYPE", "define", ... */
+    struct origin at;           /* line of the outermost call; no column */
+    const struct mc_node *node; /* compiler/front.h: what made it, NULL if that is not known */
     size_t argc;
     const char **argv;
     struct m4_record *next;
@@ -66,6 +68,8 @@ struct m4_options {
     const struct m4_define *defines; /* -D */
     const char *const *include_dirs; /* NULL-terminated; searched by include after "." */
     const struct m4_define *site;    /* "feature_foo" -> path: files of the site's own library */
+    const char *text;                /* NULL, or text_len bytes that m4 reads in place of path's */
+    size_t text_len;
     bool comments;        /* # comments are on until the file includes cf.m4, as m4 has them */
     bool unclosed_known;  /* a finding says already where a quote or parenthesis is left open */
     bool allow_commands;  /* syscmd and esyscmd run */

@@ -51,21 +51,21 @@ line:
   | ODD text EOL                    { cf_unknown(b, @$); }
   | 'V' text EOL                    { cf_version(b, @$, @2); }
   | defines NAME text EOL           { cf_macro(b, @$, $1, @2, @3); }
-  | defines unnamed                 { cf_broken(b, @$, @2, "missing-name", "the name of the macro or class is missing", NULL); }
-  | defines OPEN_NAME text EOL      { cf_broken(b, @$, @2, "missing-brace", "'{' without '}'", NULL); }
+  | defines unnamed                 { cf_broken(b, @$, @2, FINDING_MISSING_NAME, "the name of the macro or class is missing", NULL); }
+  | defines OPEN_NAME text EOL      { cf_broken(b, @$, @2, FINDING_MISSING_BRACE, NULL, NULL); }
   | map
   | named nothing WORD NAME_END equates EOL { cf_named_equates(b, @$, $1, @3); }
-  | named nothing EOL               { cf_broken(b, @$, @3, "missing-name", "the name is missing", NULL); }
-  | named nothing ',' equates EOL   { cf_broken(b, @$, @3, "missing-name", "the name is missing before ','", NULL); }
+  | named nothing EOL               { cf_broken(b, @$, @3, FINDING_MISSING_NAME, "the name is missing", NULL); }
+  | named nothing ',' equates EOL   { cf_broken(b, @$, @3, FINDING_MISSING_NAME, "the name is missing before ','", NULL); }
   | header
   | option
   | sets text '=' text EOL          { cf_setting(b, @$, $1, @2, &@4); }
   | sets text EOL                   { cf_setting(b, @$, $1, @2, NULL); }
   | 'T' text EOL                    { cf_trusted(b, @$, @2); }
-  | 'S' nothing EOL                 { cf_broken(b, @$, @3, "missing-name", "the ruleset's name is missing", NULL); }
+  | 'S' nothing EOL                 { cf_broken(b, @$, @3, FINDING_MISSING_NAME, "the ruleset's name is missing", NULL); }
   | 'S' nothing WORD text EOL       { cf_ruleset(b, @$, @3, NULL); }
   | 'S' nothing WORD '=' nothing WORD text EOL { cf_ruleset(b, @$, @3, &@6); }
-  | 'S' nothing WORD '=' nothing EOL { cf_broken(b, @$, @6, "missing-number", "the ruleset's number is missing after '='", NULL); }
+  | 'S' nothing WORD '=' nothing EOL { cf_broken(b, @$, @6, FINDING_MISSING_NUMBER, NULL, NULL); }
   | 'R' text EOL                    { cf_rule(b, @$, @2, NULL, NULL); }
   | 'R' text TAB text EOL           { cf_rule(b, @$, @2, &@4, NULL); }
   | 'R' text TAB text TAB text EOL  { cf_rule(b, @$, @2, &@4, &@6); }
@@ -96,21 +96,21 @@ sets:
   ;
 
 map:
-    'K' nothing EOL                 { cf_broken(b, @$, @3, "missing-name", "the map's name is missing", NULL); }
-  | 'K' nothing WORD nothing EOL    { cf_broken(b, @$, @5, "missing-class", "the map's class is missing", NULL); }
+    'K' nothing EOL                 { cf_broken(b, @$, @3, FINDING_MISSING_NAME, "the map's name is missing", NULL); }
+  | 'K' nothing WORD nothing EOL    { cf_broken(b, @$, @5, FINDING_MISSING_CLASS, NULL, NULL); }
   | 'K' nothing WORD nothing WORD text EOL { cf_map(b, @$, @3, @5, @6); }
   ;
 
 header:
     'H' text ':' text EOL           { cf_header(b, @$, NULL, @2, @4); }
   | 'H' '?' text '?' text ':' text EOL { cf_header(b, @$, &@3, @5, @7); }
-  | 'H' text EOL                    { cf_broken(b, @$, @3, "missing-colon", "the ':' after the header's name is missing", NULL); }
-  | 'H' '?' text '?' text EOL       { cf_broken(b, @$, @6, "missing-colon", "the ':' after the header's name is missing", NULL); }
-  | 'H' '?' text EOL                { cf_broken(b, @$, @2, "missing-question-mark", "the second '?' is missing after the header's flags", NULL); }
+  | 'H' text EOL                    { cf_broken(b, @$, @3, FINDING_MISSING_COLON, NULL, NULL); }
+  | 'H' '?' text '?' text EOL       { cf_broken(b, @$, @6, FINDING_MISSING_COLON, NULL, NULL); }
+  | 'H' '?' text EOL                { cf_broken(b, @$, @2, FINDING_MISSING_QUESTION_MARK, NULL, NULL); }
   ;
 
 option:
-    'O' EOL                         { cf_broken(b, @$, @2, "missing-name", "the option's name is missing", NULL); }
+    'O' EOL                         { cf_broken(b, @$, @2, FINDING_MISSING_NAME, "the option's name is missing", NULL); }
   | 'O' LONG text EOL               { cf_option(b, @$, @3, NULL); }
   | 'O' LONG text '=' text EOL      { cf_option(b, @$, @3, &@5); }
   | 'O' LONG text EQUALS_LIST equates EOL { cf_option(b, @$, @3, &@5); }
@@ -148,5 +148,5 @@ nothing:
 static void cf_error(struct cf_span *span, void *scanner, struct cf_builder *b, const char *text)
 {
     (void)scanner;
-    cf_broken(b, *span, *span, "cf-syntax", text, NULL);
+    cf_broken(b, *span, *span, FINDING_CF_SYNTAX, text, NULL);
 }

@@ -37,9 +37,14 @@ static struct origin place(const struct cf_builder *b, struct cf_span span)
     struct origin at = {0};
 
     if (b->line_of) {
+        size_t begin = b->line_start[line];
+        const char *eol = memchr(b->text + begin, '\n', b->len - begin);
+        size_t line_len = eol ? (size_t)(eol - (b->text + begin)) : b->len - begin;
         at = b->line_of[line].at;
-        col += at.col > 0 ? at.col - 1 : 0;
-    } else if (b->src) {
+        return source_place_in(source_by_id(b->config->sources, at.file), at, b->text + begin,
+                               line_len, col, len);
+    }
+    if (b->src) {
         at.file = b->src->id;
         at.line = (uint32_t)line + 1;
     }
@@ -53,17 +58,11 @@ static struct origin cause(const struct cf_builder *b, size_t off)
     return b->line_of ? b->line_of[line_index(b, off)].cause : (struct origin){0};
 }
 
-static struct finding *find(struct cf_builder *b, enum diag_severity severity, struct cf_span at,
-                            const char *id, const char *text, const char *hint)
+static void find(struct cf_builder *b, struct cf_span at, enum finding_id id, const char *what,
+                 const char *hint)
 {
-    struct finding *f;
-
-    if (!b->diag)
-        return NULL;
-    f = diag_add(b->diag, severity, id, place(b, at), "%s", text);
-    if (hint)
-        diag_hint(b->diag, f, "%s", hint);
-    return f;
+    if (b->diag)
+        finding_add(b->diag, id, place(b, at), what ? what : "", hint, NULL);
 }
 
 /* --- text of spans ------------------------------------------------------------------------ */
@@ -249,10 +248,10 @@ static struct item *add(struct cf_builder *b, struct cf_span line, enum item_kin
     return it;
 }
 
-void cf_broken(struct cf_builder *b, struct cf_span line, struct cf_span at, const char *id,
-               const char *text, const char *hint)
+void cf_broken(struct cf_builder *b, struct cf_span line, struct cf_span at, enum finding_id id,
+               const char *what, const char *hint)
 {
-    find(b, DIAG_ERROR, at, id, text, hint);
+    find(b, at, id, what, hint);
     add(b, line, ITEM_UNKNOWN);
     /* Rules below a ruleset that has no valid name belong to none. */
     if (b->text[line.begin] == 'S')
@@ -276,8 +275,7 @@ void cf_comment(struct cf_builder *b, struct cf_span line)
     if (fold)
         rest = narrow(b, (struct cf_span){(size_t)(fold - b->text), end});
     if (rest.begin < rest.end)
-        find(b, DIAG_WARNING, rest, "continued-comment", "the line continues the comment above it",
-             "a line that starts with a blank or a tab belongs to the line before");
+        find(b, rest, FINDING_CONTINUED_COMMENT, NULL, NULL);
     if (b->keep_comments || rest.begin < rest.end)
         add(b, line, ITEM_COMMENT);
     next_line(b);
@@ -299,12 +297,12 @@ void cf_unknown(struct cf_builder *b, struct cf_span line)
     }
     if (!hint && is_blank(b->text[at.begin]))
         hint = "a line that starts with a blank has nothing to continue here";
-    cf_broken(b, line, at, "unknown-line", "unknown configuration line", hint);
+    cf_broken(b, line, at, FINDING_UNKNOWN_LINE, hint, NULL);
 }
 
 void cf_load(struct cf_builder *b, struct cf_span line)
 {
-    find(b, DIAG_WARNING, line, "unknown-line", "sendmail does not read L lines", NULL);
+    find(b, line, FINDING_RESERVED_LINE, NULL, NULL);
     add(b, line, ITEM_LOAD);
     next_line(b);
 }
@@ -317,8 +315,7 @@ void cf_version(struct cf_builder *b, struct cf_span line, struct cf_span text)
     const char *vendor;
 
     if (digits == 0) {
-        cf_broken(b, line, narrow(b, text), "bad-version", "the configuration level is no number",
-                  NULL);
+        cf_broken(b, line, narrow(b, text), FINDING_BAD_VERSION, NULL, NULL);
         return;
     }
     it = add(b, line, ITEM_VERSION);
@@ -346,14 +343,15 @@ void cf_macro(struct cf_builder *b, struct cf_span line, enum item_kind kind, st
     struct item *it;
 
     if (inner.begin == inner.end) {
-        cf_broken(b, line, name, "missing-name", "the name between '{' and '}' is missing", NULL);
+        cf_broken(b, line, name, FINDING_MISSING_NAME, "the name between '{' and '}' is missing",
+                  NULL);
         return;
     }
     for (size_t i = inner.begin; braces && i < inner.end; i++) {
         char c = b->text[i];
 
         if (c != '_' && !isalnum((unsigned char)c)) {
-            cf_broken(b, line, (struct cf_span){i, i + 1}, "bad-name",
+            cf_broken(b, line, (struct cf_span){i, i + 1}, FINDING_BAD_NAME,
                       "a macro's or class's name has letters, digits and '_' only", NULL);
             return;
         }
@@ -397,7 +395,7 @@ void cf_equate(struct cf_builder *b, struct cf_span key, const struct cf_span *v
         b->equate_first = e;
     b->equate_last = e;
     if (!value && b->quotes)
-        find(b, DIAG_ERROR, narrow(b, key), "missing-equals", "'=' expected after the key", NULL);
+        find(b, narrow(b, key), FINDING_MISSING_EQUALS, "the key", NULL);
 }
 
 void cf_named_equates(struct cf_builder *b, struct cf_span line, enum item_kind kind,
@@ -407,7 +405,7 @@ void cf_named_equates(struct cf_builder *b, struct cf_span line, enum item_kind 
 
     /* sendmail takes a blank for the end of the name. */
     if (name.begin != line.begin + 1 && is_blank(b->text[line.begin + 1])) {
-        cf_broken(b, line, (struct cf_span){line.begin + 1, name.begin}, "missing-name",
+        cf_broken(b, line, (struct cf_span){line.begin + 1, name.begin}, FINDING_MISSING_NAME,
                   "the name must follow the first letter at once", NULL);
         return;
     }
@@ -430,13 +428,13 @@ void cf_header(struct cf_builder *b, struct cf_span line, const struct cf_span *
     struct item *it;
 
     if (at.begin == at.end || at.begin != name.begin) {
-        cf_broken(b, line, (struct cf_span){name.begin, name.begin + 1}, "missing-name",
+        cf_broken(b, line, (struct cf_span){name.begin, name.begin + 1}, FINDING_MISSING_NAME,
                   "the header's name is missing", NULL);
         return;
     }
     for (size_t i = at.begin; i < at.end; i++)
         if (is_blank(b->text[i])) {
-            cf_broken(b, line, (struct cf_span){i, i + 1}, "bad-name",
+            cf_broken(b, line, (struct cf_span){i, i + 1}, FINDING_BAD_NAME,
                       "a blank in the header's name", NULL);
             return;
         }
@@ -476,19 +474,19 @@ void cf_option(struct cf_builder *b, struct cf_span line, struct cf_span name,
     struct item *it;
 
     if (at.begin == at.end || b->text[at.begin] == '#') {
-        cf_broken(b, line, (struct cf_span){name.begin, name.begin}, "missing-name",
+        cf_broken(b, line, (struct cf_span){name.begin, name.begin}, FINDING_MISSING_NAME,
                   "the option's name is missing", NULL);
         return;
     }
     if (at.begin != name.begin) {
-        cf_broken(b, line, (struct cf_span){name.begin, at.begin}, "blank-before-option",
-                  "one blank only may stand before an option's name", NULL);
+        cf_broken(b, line, (struct cf_span){name.begin, at.begin}, FINDING_BLANK_BEFORE_OPTION,
+                  NULL, NULL);
         return;
     }
     if (!value && strpbrk(trimmed(b, name), " \t\n")) {
         at.begin += strcspn(b->text + at.begin, " \t\n");
         at.end = at.begin + 1;
-        cf_broken(b, line, at, "missing-equals", "'=' expected after the option's name", NULL);
+        cf_broken(b, line, at, FINDING_MISSING_EQUALS, "the option's name", NULL);
         return;
     }
     it = add(b, line, ITEM_OPTION);
@@ -505,7 +503,7 @@ void cf_short_option(struct cf_builder *b, struct cf_span line, struct cf_span l
     struct item *it;
 
     if (is_blank(b->text[letter.begin]) || b->text[letter.begin] == '#') {
-        cf_broken(b, line, letter, "missing-name", "the option's name is missing",
+        cf_broken(b, line, letter, FINDING_MISSING_NAME, "the option's name is missing",
                   "a long name follows 'O' and one blank, a short one follows 'O' at once");
         return;
     }
@@ -524,8 +522,7 @@ void cf_setting(struct cf_builder *b, struct cf_span line, enum item_kind kind, 
     struct item *it;
 
     if (kind == ITEM_PRIORITY && !value) {
-        cf_broken(b, line, line, "missing-equals", "'=' expected after the precedence's name",
-                  NULL);
+        cf_broken(b, line, line, FINDING_MISSING_EQUALS, "the precedence's name", NULL);
         return;
     }
     it = add(b, line, kind);
@@ -567,17 +564,17 @@ void cf_ruleset(struct cf_builder *b, struct cf_span line, struct cf_span name,
            (isalnum((unsigned char)b->text[name.begin + len]) || b->text[name.begin + len] == '_'))
         len++;
     if (len == 0) {
-        cf_broken(b, line, name, "bad-name", "a ruleset's name has letters, digits and '_' only",
-                  NULL);
+        cf_broken(b, line, name, FINDING_BAD_NAME,
+                  "a ruleset's name has letters, digits and '_' only", NULL);
         return;
     }
     text = trimmed(b, (struct cf_span){name.begin, name.begin + len});
     if (strspn(text, "0123456789") == len && !ruleset_number(b, text)) {
-        cf_broken(b, line, name, "bad-number", "a ruleset's number is below 100", NULL);
+        cf_broken(b, line, name, FINDING_BAD_RULESET_NUMBER, NULL, NULL);
         return;
     }
     if (number && !(value = ruleset_number(b, trimmed(b, *number)))) {
-        cf_broken(b, line, *number, "bad-number", "a ruleset's number is below 100", NULL);
+        cf_broken(b, line, *number, FINDING_BAD_RULESET_NUMBER, NULL, NULL);
         return;
     }
     it = add(b, line, ITEM_RULESET);
@@ -623,23 +620,21 @@ void cf_rule(struct cf_builder *b, struct cf_span line, struct cf_span left,
             seen.end = b->skips[i].begin > seen.begin ? b->skips[i].begin : seen.begin;
     seen = narrow(b, seen);
     if (!b->in_ruleset) {
-        cf_broken(b, line, line, "rule-without-ruleset", "a rule before any ruleset",
-                  "an S line names the ruleset that a rule belongs to");
+        cf_broken(b, line, line, FINDING_RULE_WITHOUT_RULESET, NULL, NULL);
         return;
     }
     if (!right) {
-        cf_broken(b, line, missing_tab(b, seen), "rule-no-tab",
-                  "a tab must separate the rule's left-hand side from its right-hand side", NULL);
+        cf_broken(b, line, missing_tab(b, seen), FINDING_RULE_NO_TAB, NULL, NULL);
         return;
     }
     if (!right_text[0]) {
-        cf_broken(b, line, (struct cf_span){seen.end, seen.end + 1}, "rule-no-right-side",
-                  "the rule's right-hand side is missing", NULL);
+        cf_broken(b, line, (struct cf_span){seen.end, seen.end + 1}, FINDING_RULE_NO_RIGHT_SIDE,
+                  NULL, NULL);
         return;
     }
     if (seen.begin == seen.end)
-        find(b, DIAG_ERROR, (struct cf_span){line.begin, line.begin + 1}, "rule-no-left-side",
-             "the rule's left-hand side is empty", NULL);
+        find(b, (struct cf_span){line.begin, line.begin + 1}, FINDING_RULE_NO_LEFT_SIDE, NULL,
+             NULL);
     it = add(b, line, ITEM_RULE);
     it->aux = trimmed(b, left);
     it->value = right_text;
@@ -681,8 +676,7 @@ static void replace_nuls(struct cf_builder *b)
             continue;
         line = line_index(b, i) + 1;
         if (line != last)
-            find(b, DIAG_ERROR, (struct cf_span){i, i + 1}, "nul-byte",
-                 "a NUL byte, which reads as a blank", NULL);
+            find(b, (struct cf_span){i, i + 1}, FINDING_NUL_IN_LINE, NULL, NULL);
         last = line;
         copy[i] = ' ';
     }
@@ -702,8 +696,8 @@ void cf_read(struct config *c, const char *text, size_t len, const struct source
 
     if (len > TEXT_MAX) {
         if (d)
-            diag_add(d, DIAG_ERROR, "too-large", (struct origin){.file = src ? src->id : 0},
-                     "more than %d bytes are no configuration", TEXT_MAX);
+            finding_add(d, FINDING_TOO_LARGE, (struct origin){.file = src ? src->id : 0},
+                        arena_printf(c->arena, "%d", TEXT_MAX >> 20), NULL);
         return;
     }
     /* A line end may be cut off behind its CR. */

@@ -14,6 +14,7 @@
 #include <stddef.h>
 
 #include "grammar/cf.h"
+#include "lib/model/findings.h"
 
 struct cf_span {
     size_t begin, end;
@@ -86,8 +87,9 @@ void cf_load(struct cf_builder *b, struct cf_span line);
 /* One key of the line's equates; value NULL when there is no '='. */
 void cf_equate(struct cf_builder *b, struct cf_span key, const struct cf_span *value);
 
-/* A line that lacks something: a finding at at, and the line as ITEM_UNKNOWN. */
-void cf_broken(struct cf_builder *b, struct cf_span line, struct cf_span at, const char *id,
-               const char *text, const char *hint);
+/* A line that lacks something: a finding at at, and the line as ITEM_UNKNOWN.  what and hint are
+ * the values for the finding's %1 and %2, or NULL. */
+void cf_broken(struct cf_builder *b, struct cf_span line, struct cf_span at, enum finding_id id,
+               const char *what, const char *hint);
 
 #endif

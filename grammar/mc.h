@@ -71,11 +71,34 @@ struct mc_tree {
     size_t ncalls;
     bool comments;   /* the file includes cf.m4 itself: m4's comments are on until there */
     size_t unclosed; /* quotes and parentheses that a finding was due for */
+    /* Where these end, as the tree has it: for each the text that is missing. */
+    struct mc_edit *missing;
+};
+
+/* Bytes of the source that are to be other ones; off ascending. */
+struct mc_edit {
+    size_t off, len;
+    const char *text;
+    struct mc_edit *next;
+};
+
+/* A text of the same lines in which quoting faults are mended. */
+struct mc_mended {
+    const char *text; /* the source's own bytes where there is no edit */
+    size_t len;
+    const struct mc_edit *edits;
 };
 
 /* d may be NULL: no findings.  A source without bytes gives an empty tree.
  * Findings: unclosed-quote and unclosed-parenthesis, at what opens; nesting-too-deep. */
 struct mc_tree *mc_parse(struct arena *a, const struct source *source, struct diag *d);
+
+/* Finds quoting faults that have one likely meaning, and makes the text that says it.  Edits keep
+ * every line end.  Findings (d may be NULL): wrong-quotes, stray-quote, apostrophe,
+ * quote-in-comment, macro-in-comment, quoted-lines. */
+struct mc_mended *mc_mend(struct arena *a, const struct mc_tree *t, struct diag *d);
+/* The byte of the source that off of the mended text stands for. */
+size_t mc_unmend(const struct mc_mended *m, size_t off);
 
 /* The node after node in source order (parents before children), inside top; NULL at the end.
  * Start with top itself.  mc_skip leaves out what is in node. */

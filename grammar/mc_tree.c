@@ -6,6 +6,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/diag.h"
 #include "lib/base/fs.h"
+#include "lib/model/findings.h"
 
 /* Building. */
 
@@ -158,27 +159,41 @@ static void collect_calls(struct mc_parse *p)
 
 /* Findings. */
 
-static void add_unclosed_quote(struct diag *d, const struct source *src, const struct mc_repair *r)
+static struct finding *add_unclosed_quote(struct diag *d, const struct source *src,
+                                          const struct mc_repair *r)
 {
     struct finding *f =
-        diag_add(d, DIAG_ERROR, "unclosed-quote", source_origin(src, r->off, r->width),
-                 "the quote %.*s is never closed", (int)r->width, src->bytes + r->off);
+        finding_add(d, FINDING_UNCLOSED_QUOTE, source_origin(src, r->off, r->width),
+                    arena_strndup(diag_arena(d), src->bytes + r->off, r->width), NULL);
     struct origin end = source_origin(src, r->end, 0);
     if (r->end < src->len && (src->bytes[r->end] == ')' || src->bytes[r->end] == ','))
         diag_hint(d, f, "close it before the %c in column %u", src->bytes[r->end], end.col);
     else
         diag_hint(d, f, "close it at the end of the line");
+    return f;
 }
 
-static void add_unclosed_parenthesis(struct diag *d, const struct source *src,
-                                     const struct mc_repair *r)
+static struct finding *add_unclosed_parenthesis(struct diag *d, const struct source *src,
+                                                const struct mc_repair *r)
 {
-    struct finding *f =
-        diag_add(d, DIAG_ERROR, "unclosed-parenthesis", source_origin(src, r->off, 1),
-                 "the parenthesis of %.*s is never closed", (int)r->name_len,
-                 src->bytes + r->off - r->name_len);
+    struct finding *f = finding_add(
+        d, FINDING_UNCLOSED_PARENTHESIS, source_origin(src, r->off, 1),
+        arena_strndup(diag_arena(d), src->bytes + r->off - r->name_len, r->name_len), NULL);
     struct origin end = source_origin(src, r->end, 0);
     diag_hint(d, f, "put a ) after line %u, column %u", end.line, end.col > 1 ? end.col - 1 : 1);
+    return f;
+}
+
+/* What the tree closed, as text that is missing there. */
+static void add_missing(struct mc_tree *t, size_t off, const char *text)
+{
+    struct mc_edit *e = arena_alloc(t->arena, sizeof *e), **to = &t->missing;
+    e->off = off;
+    e->text = text;
+    while (*to && (*to)->off <= off)
+        to = &(*to)->next;
+    e->next = *to;
+    *to = e;
 }
 
 static void add_findings(struct mc_parse *p, struct diag *d)
@@ -189,16 +204,19 @@ static void add_findings(struct mc_parse *p, struct diag *d)
     for (size_t i = 0; i < n; i++) {
         if (!r[i].used || r[i].kind == MC_REPAIR_TEXT)
             continue;
+        const char *text = r[i].kind == MC_REPAIR_QUOTE ? "'" : ")";
         p->tree->unclosed++;
-        if (d && r[i].kind == MC_REPAIR_QUOTE)
-            add_unclosed_quote(d, src, &r[i]);
-        else if (d)
-            add_unclosed_parenthesis(d, src, &r[i]);
+        add_missing(p->tree, r[i].end, text);
+        if (!d)
+            continue;
+        struct finding *f = r[i].kind == MC_REPAIR_QUOTE ? add_unclosed_quote(d, src, &r[i])
+                                                         : add_unclosed_parenthesis(d, src, &r[i]);
+        diag_edit(d, f, source_origin(src, r[i].end, 0), text);
     }
     size_t off;
     if (d && mc_scan_too_deep(p->scan, &off))
-        diag_add(d, DIAG_ERROR, "nesting-too-deep", source_origin(src, off, 1),
-                 "nested more than %d levels deep", MC_DEPTH_MAX);
+        finding_add(d, FINDING_NESTING_TOO_DEEP, source_origin(src, off, 1),
+                    arena_printf(diag_arena(d), "%d", MC_DEPTH_MAX), NULL);
 }
 
 struct mc_tree *mc_parse(struct arena *a, const struct source *source, struct diag *d)

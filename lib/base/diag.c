@@ -13,6 +13,7 @@ struct diag {
     size_t count;
     size_t cap;
     bool werror;
+    bool lax;
 };
 
 struct diag *diag_new(struct arena *a, struct source_set *sources)
@@ -65,6 +66,31 @@ void diag_hint(struct diag *d, struct finding *f, const char *fmt, ...)
     va_start(ap, fmt);
     f->hint = one_line(arena_vprintf(d->arena, fmt, ap));
     va_end(ap);
+}
+
+void diag_edit(struct diag *d, struct finding *f, struct origin at, const char *text)
+{
+    struct edit *e = arena_alloc(d->arena, sizeof *e), **last = &f->edits;
+    e->at = at;
+    e->text = arena_strdup(d->arena, text);
+    while (*last)
+        last = &(*last)->next;
+    *last = e;
+}
+
+struct arena *diag_arena(struct diag *d)
+{
+    return d->arena;
+}
+
+void diag_lax(struct diag *d)
+{
+    d->lax = true;
+}
+
+enum diag_severity diag_survivable(const struct diag *d)
+{
+    return d->lax ? DIAG_WARNING : DIAG_ERROR;
 }
 
 size_t diag_count(const struct diag *d, enum diag_severity at_least)

@@ -26,6 +26,13 @@
 
 enum diag_severity { DIAG_NOTE, DIAG_WARNING, DIAG_ERROR };
 
+/* Bytes of a source that are to be other ones. */
+struct edit {
+    struct origin at; /* at.len bytes from there, which may run over line ends; 0 = insert */
+    const char *text; /* what stands there instead */
+    struct edit *next;
+};
+
 struct finding {
     enum diag_severity severity;
     const char *id;              /* short, stable: "feature-after-mailer" */
@@ -33,7 +40,8 @@ struct finding {
     const char *hint;            /* NULL or one line: what to do */
     const char *in_expansion_of; /* NULL or the macro that made the call */
     struct origin at;
-    size_t seq; /* order of adding */
+    struct edit *edits; /* the one right answer, if there is one; NULL otherwise */
+    size_t seq;         /* order of adding */
 };
 
 struct diag;
@@ -44,11 +52,17 @@ struct finding *diag_add(struct diag *d, enum diag_severity sev, const char *id,
                          const char *fmt, ...) __attribute__((format(printf, 5, 6)));
 void diag_hint(struct diag *d, struct finding *f, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
+/* Adds an edit to those that mend the finding; all of them belong together. */
+void diag_edit(struct diag *d, struct finding *f, struct origin at, const char *text);
+struct arena *diag_arena(struct diag *d);
 size_t diag_count(const struct diag *d, enum diag_severity at_least);
 /* Findings sorted by file id, line, column, then order of adding (findings without a file last). */
 const struct finding *const *diag_sorted(struct diag *d, size_t *n);
 /* Raises every warning to an error (--werror). */
 void diag_werror(struct diag *d);
+/* What the reference prints as an error and survives is an error, or a warning after diag_lax. */
+void diag_lax(struct diag *d);
+enum diag_severity diag_survivable(const struct diag *d);
 void diag_print(struct diag *d, FILE *out, bool colour);
 
 /* The name in names[0..n) nearest to word (edit distance with transpositions, at most a third of

@@ -81,6 +81,15 @@ struct source *source_open(struct source_set *s, const char *path, int *err)
     return &e->pub;
 }
 
+struct source *source_variant(struct source_set *s, const struct source *of, const char *bytes,
+                              size_t len)
+{
+    struct source *v = arena_alloc(s->arena, sizeof *v);
+    *v = *of;
+    fill(s, v, arena_strndup(s->arena, bytes, len), len);
+    return v;
+}
+
 struct source *source_find(const struct source_set *s, const char *path)
 {
     struct entry *e = table_get(s->by_path, path);
@@ -153,4 +162,41 @@ size_t source_offset(const struct source *src, uint32_t line, uint32_t col)
         return src->len;
     size_t off = src->line_start[line - 1] + (col ? col - 1 : 0);
     return off > src->len ? src->len : off;
+}
+
+static bool in_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+/* Does the word that begins or ends here go on outside of it? */
+static bool apart(const struct source *src, size_t off, size_t len)
+{
+    const char *s = src->bytes;
+    if (off > 0 && in_word(s[off]) && in_word(s[off - 1]))
+        return false;
+    return off + len >= src->len || !in_word(s[off + len - 1]) || !in_word(s[off + len]);
+}
+
+struct origin source_place_in(const struct source *src, struct origin at, const char *text,
+                              size_t text_len, size_t off, size_t len)
+{
+    size_t line_len;
+    const char *line = src && at.line ? source_line(src, at.line, &line_len) : NULL;
+    if (!line)
+        return at;
+    size_t col = at.col ? at.col - 1 : 0;
+    if (col <= line_len && text_len <= line_len - col && memcmp(line + col, text, text_len) == 0)
+        return source_origin(src, (size_t)(line - src->bytes) + col + off, len);
+    if (len == 0)
+        return at;
+    size_t from = source_offset(src, at.line, at.col ? at.col : 1);
+    size_t end = at.len ? from + at.len : (size_t)(line - src->bytes) + line_len;
+    size_t found = 0, count = 0;
+    for (size_t i = from; i + len <= end && i + len <= src->len; i++)
+        if (memcmp(src->bytes + i, text + off, len) == 0 && apart(src, i, len)) {
+            found = i;
+            count++;
+        }
+    return count == 1 ? source_origin(src, found, len) : at;
 }

@@ -43,6 +43,9 @@ struct source *source_add(struct source_set *s, const char *path, const char *by
 /* Reads path if it is not known yet; a file that cannot be read gives a source without bytes
  * and *err = errno (err may be NULL). */
 struct source *source_open(struct source_set *s, const char *path, int *err);
+/* Other bytes (copied) under the same id and path; the set does not know it. */
+struct source *source_variant(struct source_set *s, const struct source *of, const char *bytes,
+                              size_t len);
 struct source *source_find(const struct source_set *s, const char *path); /* NULL if unknown */
 struct source *source_by_id(const struct source_set *s, uint32_t id);     /* NULL if unknown */
 size_t source_count(const struct source_set *s);
@@ -53,5 +56,12 @@ struct origin source_origin(const struct source *src, size_t off, size_t len);
 const char *source_line(const struct source *src, uint32_t line, size_t *len);
 /* The byte offset of line:col, clamped into the source. */
 size_t source_offset(const struct source *src, uint32_t line, uint32_t col);
+
+/* Where text[off..off+len) stands, for a line of text that `at` (of src) caused: the column is
+ * known where the line stands there byte for byte, or where those bytes occur once in at's span
+ * (without a length: in its line), not as part of a word.  Else the answer is at: a column is never
+ * guessed. */
+struct origin source_place_in(const struct source *src, struct origin at, const char *text,
+                              size_t text_len, size_t off, size_t len);
 
 #endif

@@ -568,7 +568,31 @@ static void assembled_text_has_the_origins_of_its_lines(void **state)
     assert_int_equal(c.config->first->cause.file, 3);
     assert_int_equal(c.config->first->cause.line, 40);
     assert_int_equal(c.config->last->at.line, 100);
-    assert_string_equal(cf_case_findings(a, c), "200:2+1 missing-equals");
+    /* The file is not known: no column. */
+    assert_string_equal(cf_case_findings(a, c), "200:0+0 missing-equals");
+}
+
+static void a_column_is_told_where_the_bytes_are_the_same(void **state)
+{
+    static const struct {
+        const char *source, *line, *findings;
+    } cases[] = {
+        {"", "K", "1:0+0 missing-name"}, /* no such line */
+        {"Mx, P=/x, Q\n", "Mx, P=/x, Q", "1:11+1 missing-equals"},
+        {"macro(`Q')\n", "Mx, P=/x, Q", "1:8+1 missing-equals"},   /* once in its line */
+        {"macro(`Q,Q')\n", "Mx, P=/x, Q", "1:0+0 missing-equals"}, /* which of the two? */
+        {"macro(`QQ')\n", "Mx, P=/x, Q", "1:0+0 missing-equals"},  /* part of a word */
+    };
+    struct arena *a = *state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct source_set *sources = source_set_new(a);
+        struct cf_case c = {config_new(a, sources), diag_new(a, sources)};
+        uint32_t id = source_add(sources, "x.mc", cases[i].source, strlen(cases[i].source))->id;
+        const struct cf_line_origin lines[] = {{{id, 1, 0, 0}, {0, 0, 0, 0}}};
+
+        cf_read(c.config, cases[i].line, strlen(cases[i].line), NULL, lines, false, c.findings);
+        assert_string_equal(cf_case_findings(a, c), cases[i].findings);
+    }
 }
 
 static void reading_twice_appends(void **state)
@@ -627,6 +651,7 @@ int main(void)
         UNIT(what_is_wrong_is_no_item_of_its_kind),
         UNIT(items_stand_where_their_line_begins),
         UNIT(assembled_text_has_the_origins_of_its_lines),
+        UNIT(a_column_is_told_where_the_bytes_are_the_same),
         UNIT(reading_twice_appends),
     };
 

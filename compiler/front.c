@@ -1,0 +1,329 @@
+#include "compiler/front.h"
+
+#include <dirent.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/buf.h"
+#include "lib/base/fs.h"
+
+static const char *const known_ostypes[] = {
+#define OSTYPE(name, how, variable, value) name,
+#include "lib/model/ostypes.def"
+#undef OSTYPE
+};
+
+static const char *const known_domains[] = {
+#define DOMAIN(name, how, variable, value) name,
+#include "lib/model/domains.def"
+#undef DOMAIN
+};
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+/* A file of the .mc or that it includes, as a tree. */
+struct front_file {
+    const struct source *source;
+    struct mc_tree *tree;     /* of the mended text */
+    struct mc_mended *mended; /* NULL: the source is as it was read */
+};
+
+static bool in(const char *const *names, size_t n, const char *name)
+{
+    for (size_t i = 0; i < n; i++)
+        if (strcmp(names[i], name) == 0)
+            return true;
+    return false;
+}
+
+/* --- places -------------------------------------------------------------------------------------
+ */
+
+static struct front_file *file_of(const struct front *f, uint32_t id)
+{
+    return id && id <= f->nfiles ? f->files[id - 1] : NULL;
+}
+
+/* The tree of a file that a record names; included ones are read when they are asked for. */
+static const struct front_file *tree_of(struct front *f, uint32_t id)
+{
+    struct front_file *known = file_of(f, id);
+    if (known || !id)
+        return known;
+    const struct source *s = source_by_id(f->config->sources, id);
+    if (id > f->nfiles) {
+        size_t n = id + 8;
+        struct front_file **files = arena_calloc(f->arena, n, sizeof *files);
+        if (f->nfiles)
+            memcpy(files, f->files, f->nfiles * sizeof *files);
+        f->files = files;
+        f->nfiles = n;
+    }
+    known = arena_alloc(f->arena, sizeof *known);
+    known->source = s;
+    known->tree = s && s->bytes ? mc_parse(f->arena, s, NULL) : NULL;
+    f->files[id - 1] = known;
+    return known;
+}
+
+/* A place in the mended text, in the source. */
+static struct origin unmended(const struct front_file *file, struct origin at)
+{
+    if (!file || !file->mended || at.line == 0 || at.col == 0)
+        return at;
+    size_t off = source_offset(file->tree->source, at.line, at.col);
+    size_t from = mc_unmend(file->mended, off), to = mc_unmend(file->mended, off + at.len);
+    return source_origin(file->source, from, to - from);
+}
+
+static const char *first_argument(const struct m4_record *r)
+{
+    return r->argc > 0 ? r->argv[0] : NULL;
+}
+
+/* Every record's node.  Of several calls that read the same in one line each has its own. */
+static void find_nodes(struct front *f)
+{
+    struct table *last = table_new(f->arena);
+    for (struct m4_record *r = f->m4->records; r; r = r->next) {
+        const struct front_file *file = r->at.line ? tree_of(f, r->at.file) : NULL;
+        if (!file || !file->tree)
+            continue;
+        const char *name = first_argument(r);
+        char *key = arena_printf(f->arena, "%u:%u %s %s", r->at.file, r->at.line, r->kind,
+                                 name ? name : "");
+        const struct mc_node *before = table_get(last, key);
+        r->node = mc_find_call(file->tree, r->at.line, r->kind, name, before);
+        if (!r->node) /* a macro that is called again */
+            r->node = before;
+        if (r->node)
+            table_set(last, key, (void *)(uintptr_t)r->node);
+    }
+}
+
+const struct mc_node *front_node(const struct front *f, const struct m4_record *r)
+{
+    (void)f;
+    return r->node;
+}
+
+const struct mc_tree *front_tree(const struct front *f, uint32_t file)
+{
+    const struct front_file *known = file_of(f, file);
+    return known ? known->tree : NULL;
+}
+
+struct origin front_node_place(const struct front *f, uint32_t file, const struct mc_node *node,
+                               size_t arg)
+{
+    const struct front_file *known = file_of(f, file);
+    const struct mc_tree *t = known->tree;
+    return unmended(known, arg ? mc_arg_origin(t, node, arg) : mc_origin(t, node));
+}
+
+struct origin front_place(const struct front *f, const struct m4_record *r, size_t arg)
+{
+    const struct front_file *file = file_of(f, r->at.file);
+    if (r->at.line == 0 || !file || !file->tree)
+        return r->at;
+    if (r->node)
+        return front_node_place(f, r->at.file, r->node, arg);
+    const struct mc_node *outer = mc_outermost_at(file->tree, r->at.line, NULL);
+    return outer ? front_node_place(f, r->at.file, outer, 0) : r->at;
+}
+
+void front_blame(const struct front *f, struct finding *x, const struct m4_record *r)
+{
+    const struct front_file *file = file_of(f, r->at.file);
+    if (r->node || !file || !file->tree || r->at.line == 0)
+        return;
+    const struct mc_node *outer = mc_outermost_at(file->tree, r->at.line, NULL);
+    if (outer)
+        x->in_expansion_of = mc_name(f->arena, file->tree, outer);
+}
+
+static void find_defines(struct front *f)
+{
+    f->defines = table_new(f->arena);
+    for (const struct m4_record *r = f->m4->records; r; r = r->next)
+        if (r->argc > 0 && (strcmp(r->kind, "define") == 0 || strcmp(r->kind, "pushdef") == 0)) {
+            struct front_define *x = arena_alloc(f->arena, sizeof *x);
+            x->record = r;
+            x->call = front_place(f, r, 0);
+            x->name = r->node ? front_place(f, r, 1) : x->call;
+            x->value = r->node && r->argc > 1 ? front_place(f, r, 2) : x->call;
+            table_set(f->defines, r->argv[0], x);
+        }
+}
+
+/* --- names of the site's own library -------------------------------------------------------------
+ */
+
+static void add_define(struct arena *a, struct m4_define **list, const char *name,
+                       const char *value)
+{
+    struct m4_define *x = arena_alloc(a, sizeof *x);
+    x->name = name;
+    x->value = value;
+    x->next = *list;
+    *list = x;
+}
+
+static bool defined(const struct m4_define *list, const char *name)
+{
+    for (; list; list = list->next)
+        if (strcmp(list->name, name) == 0)
+            return true;
+    return false;
+}
+
+/* Ours stand behind the files of the user's folders, but not behind those of a whole library that
+ * the file's include happens to name. */
+static bool ours(const struct front *f, const char *kind, const char *name)
+{
+    if (strcmp(kind, "ostype") == 0)
+        return in(known_ostypes, COUNT(known_ostypes), name);
+    if (strcmp(kind, "domain") == 0)
+        return in(known_domains, COUNT(known_domains), name);
+    if (strcmp(kind, "feature") == 0)
+        return template_feature(f->library, name) != NULL;
+    if (strcmp(kind, "mailer") == 0)
+        return template_mailer_file(f->library, name) != NULL;
+    return false;
+}
+
+static void site_files(const struct front *f, const char *dir, bool whole_library,
+                       struct m4_define **list)
+{
+    static const char *const kinds[] = {"ostype", "domain", "feature",
+                                        "hack",   "mailer", "siteconfig"};
+    /* A folder that holds a whole reference library adds what ours lacks. */
+    whole_library = whole_library || fs_exists(fs_join(f->arena, dir, "m4/proto.m4"));
+    for (size_t k = 0; k < COUNT(kinds); k++) {
+        char *sub = fs_join(f->arena, dir, kinds[k]);
+        DIR *d = opendir(sub);
+        if (!d)
+            continue;
+        for (struct dirent *e; (e = readdir(d)) != NULL;) {
+            size_t n = strlen(e->d_name);
+            if (n < 4 || strcmp(e->d_name + n - 3, ".m4") != 0)
+                continue;
+            char *name = arena_strndup(f->arena, e->d_name, n - 3);
+            char *key = arena_printf(f->arena, "%s_%s", kinds[k], name);
+            if (strchr(name, '=') || defined(*list, key) ||
+                (whole_library && ours(f, kinds[k], name)))
+                continue;
+            add_define(f->arena, list, key, fs_join(f->arena, sub, e->d_name));
+        }
+        closedir(d);
+    }
+}
+
+/* --- names for "did you mean"
+ * --------------------------------------------------------------------- */
+
+const char *const *front_names(const struct front *f, const char *kind, size_t *n)
+{
+    bool feature = strcmp(kind, "feature") == 0, mailer = strcmp(kind, "mailer") == 0;
+    size_t count = feature                       ? f->library->nfeatures
+                   : mailer                      ? f->library->nmailers
+                   : strcmp(kind, "ostype") == 0 ? COUNT(known_ostypes)
+                   : strcmp(kind, "domain") == 0 ? COUNT(known_domains)
+                                                 : 0;
+    size_t site = 0;
+    for (const struct m4_define *x = f->site; x; x = x->next)
+        site++;
+    const char **names = arena_calloc(f->arena, count + site + 1, sizeof *names);
+    for (size_t i = 0; i < count; i++)
+        names[i] = feature                       ? f->library->features[i]->name
+                   : mailer                      ? f->library->mailers[i]->name
+                   : strcmp(kind, "ostype") == 0 ? known_ostypes[i]
+                                                 : known_domains[i];
+    size_t len = strlen(kind);
+    for (const struct m4_define *x = f->site; x; x = x->next)
+        if (strncmp(x->name, kind, len) == 0 && x->name[len] == '_')
+            names[count++] = x->name + len + 1;
+    *n = count;
+    return names;
+}
+
+/* --- the whole ----------------------------------------------------------------------------------
+ */
+
+/* The tree of the file, or of what it says once its faults are mended. */
+static void read_tree(struct front *f)
+{
+    struct front_file *file;
+    tree_of(f, f->source->id);
+    file = file_of(f, f->source->id);
+    file->tree = mc_parse(f->arena, f->source, f->diag);
+    f->unclosed = file->tree->unclosed > 0;
+    struct mc_mended *m = mc_mend(f->arena, file->tree, f->diag);
+    if (m->edits) {
+        file->mended = m;
+        file->tree = mc_parse(f->arena,
+                              source_variant(f->config->sources, f->source, m->text, m->len), NULL);
+    }
+    f->tree = file->tree;
+    f->mended = file->mended;
+}
+
+bool front_read(struct front *f, struct config *c, const char *path, const struct lower_options *o,
+                struct diag *d)
+{
+    int err = 0;
+    f->arena = c->arena;
+    f->config = c;
+    f->diag = d;
+    f->options = o;
+    f->path = path;
+    f->library = &template_rulesets;
+    f->source = source_open(c->sources, path, &err);
+    if (!f->source->bytes) {
+        finding_add(d, FINDING_CANNOT_READ, (struct origin){f->source->id, 0, 0, 0}, path,
+                    strerror(err), NULL);
+        return false;
+    }
+    const char *nul = memchr(f->source->bytes, '\0', f->source->len);
+    if (nul) {
+        finding_add(d, FINDING_NUL_BYTE,
+                    source_origin(f->source, (size_t)(nul - f->source->bytes), 1), NULL);
+        return false;
+    }
+    read_tree(f);
+
+    /* Where includes and the site's own library files are looked for. */
+    char *here = fs_dirname(f->arena, path);
+    const char **dirs;
+    size_t n = 0;
+    while (o->include_dirs && o->include_dirs[n])
+        n++;
+    dirs = arena_calloc(f->arena, n + 2, sizeof *dirs);
+    /* Beside the file first, as for a person who reads it. */
+    dirs[0] = here;
+    site_files(f, here, false, &f->site);
+    for (size_t i = 0; i < n; i++) {
+        dirs[i + 1] = o->include_dirs[i];
+        site_files(f, dirs[i + 1], false, &f->site);
+    }
+    const struct mc_include_cf *library = mc_find_include_cf(f->arena, f->tree);
+    if (library)
+        site_files(f, fs_join(f->arena, here, library->root), true, &f->site);
+
+    struct m4_options mo = {.defines = o->defines,
+                            .include_dirs = dirs,
+                            .site = f->site,
+                            .text = f->mended ? f->mended->text : NULL,
+                            .text_len = f->mended ? f->mended->len : 0,
+                            .comments = f->tree->comments,
+                            .unclosed_known = f->unclosed,
+                            .allow_commands = o->allow_commands,
+                            .cpu_seconds = o->cpu_seconds};
+    f->m4 = m4_run(f->arena, c->sources, d, path, &mo);
+    find_nodes(f);
+    find_defines(f);
+    return true;
+}
