@@ -1,20 +1,16 @@
 #include "compiler/m4.h"
 
 #include <errno.h>
-#include <fcntl.h>
 #include <ftw.h>
-#include <poll.h>
-#include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
-#include <sys/resource.h>
-#include <sys/wait.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "compiler/cage.h"
 #include "compiler/vocabulary.h"
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
@@ -23,17 +19,8 @@
 #define KEY_LENGTH (sizeof(VOCABULARY_KEY) - 1)
 #define DEFAULT_CPU 4
 #define DEFAULT_OUTPUT ((size_t)64 << 20)
-#define MEMORY_LIMIT ((rlim_t)1 << 30)
-#define TAIL_KEPT 65536
-
-enum end { END_EXIT, END_SIGNAL, END_CPU, END_OUTPUT, END_START };
-
-struct run {
-    struct arena *arena;
-    struct buf out, err;
-    enum end end;
-    int status; /* exit code, signal or errno */
-};
+#define TRACE_LIMIT ((size_t)32 << 20)
+#define TRACE_SECONDS 2
 
 const char *m4_program(void)
 {
@@ -93,129 +80,6 @@ static char *with_key(struct arena *a, const char *bytes, size_t len, const char
     return copy;
 }
 
-static void limit(int what, rlim_t value)
-{
-    struct rlimit r = {value, value};
-    setrlimit(what, &r);
-}
-
-static void child(const char *const *argv, int out, int err, unsigned cpu, const char *tmp)
-{
-    int null = open("/dev/null", O_RDONLY);
-    if (null >= 0)
-        dup2(null, 0);
-    dup2(out, 1);
-    dup2(err, 2);
-    limit(RLIMIT_CPU, cpu);
-#ifndef __SANITIZE_ADDRESS__ /* whose shadow memory is larger than any limit, also here */
-    limit(RLIMIT_AS, MEMORY_LIMIT);
-#endif
-    limit(RLIMIT_FSIZE, (rlim_t)DEFAULT_OUTPUT * 2); /* m4 spills large diversions to disk */
-    limit(RLIMIT_CORE, 0);
-    limit(RLIMIT_NOFILE, 64); /* a file that includes itself */
-    /* What m4 reads from the environment would change what an .mc means. */
-    unsetenv("M4PATH");
-    unsetenv("POSIXLY_CORRECT");
-    setenv("LC_ALL", "C", 1);
-    /* Large diversions go to files, which an m4 that is killed leaves behind. */
-    setenv("TMPDIR", tmp, 1);
-    if (argv && argv[0])
-        execvp(argv[0], (char *const *)argv);
-    _exit(errno == ENOENT ? 127 : 126);
-}
-
-static void keep(struct buf *b, const char *p, size_t n, bool tail_only)
-{
-    buf_add(b, p, n);
-    if (tail_only && b->len > 2 * TAIL_KEPT) {
-        memmove(b->data, b->data + b->len - TAIL_KEPT, TAIL_KEPT);
-        buf_truncate(b, TAIL_KEPT);
-    }
-}
-
-/* Starts argv and reads both streams to their ends, or until a limit. */
-static void run_in(struct run *r, const char *const *argv, unsigned cpu, size_t output,
-                   bool tail_only, const char *tmp)
-{
-    int out[2], err[2];
-    buf_init(&r->out, r->arena);
-    buf_init(&r->err, r->arena);
-    r->end = END_START;
-    if (pipe2(out, O_CLOEXEC) < 0) {
-        r->status = errno;
-        return;
-    }
-    if (pipe2(err, O_CLOEXEC) < 0) {
-        r->status = errno;
-        close(out[0]);
-        close(out[1]);
-        return;
-    }
-    pid_t pid = fork();
-    if (pid == 0)
-        child(argv, out[1], err[1], cpu, tmp);
-    close(out[1]);
-    close(err[1]);
-    if (pid < 0) {
-        r->status = errno;
-        close(out[0]);
-        close(err[0]);
-        return;
-    }
-    struct pollfd fds[2] = {{out[0], POLLIN, 0}, {err[0], POLLIN, 0}};
-    struct buf *bufs[2] = {&r->out, &r->err};
-    size_t total = 0;
-    int open_fds = 2;
-    bool killed = false;
-    struct timespec t0, now;
-    clock_gettime(CLOCK_MONOTONIC, &t0);
-    while (open_fds > 0) {
-        int n = poll(fds, 2, 1000);
-        /* A run that waits without using the processor (a pipe as include) must end too. */
-        clock_gettime(CLOCK_MONOTONIC, &now);
-        if (now.tv_sec - t0.tv_sec > (time_t)cpu * 3 && !killed) {
-            r->end = END_CPU;
-            killed = true;
-            kill(pid, SIGKILL);
-        }
-        if (n < 0 && errno != EINTR)
-            break;
-        for (int i = 0; n > 0 && i < 2; i++) {
-            char chunk[65536];
-            if (!(fds[i].revents & (POLLIN | POLLHUP | POLLERR)))
-                continue;
-            ssize_t got = read(fds[i].fd, chunk, sizeof chunk);
-            if (got <= 0) {
-                fds[i].fd = -1;
-                open_fds--;
-                continue;
-            }
-            total += (size_t)got;
-            if (total <= output)
-                keep(bufs[i], chunk, (size_t)got, tail_only);
-            else if (!killed) {
-                r->end = END_OUTPUT;
-                killed = true;
-                kill(pid, SIGKILL);
-            }
-        }
-    }
-    close(out[0]);
-    close(err[0]);
-    int status;
-    while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
-        ;
-    if (killed)
-        return;
-    if (WIFEXITED(status)) {
-        r->end = END_EXIT;
-        r->status = WEXITSTATUS(status);
-    } else {
-        r->status = WTERMSIG(status);
-        r->end = r->status == SIGXCPU || r->status == SIGKILL ? END_CPU : END_SIGNAL;
-    }
-}
-
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
 {
     (void)st;
@@ -225,20 +89,30 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
     return 0;
 }
 
-/* The same in a folder of its own for temporary files, which is removed afterwards. */
-static void run(struct run *r, const char *const *argv, unsigned cpu, size_t output, bool tail_only)
+/* Once more with a folder for temporary files, which is removed afterwards: an m4 that is killed
+ * leaves them behind. */
+static void run_with_folder(struct cage *c, struct arena *a, const char *const *argv, unsigned cpu,
+                            size_t output)
 {
     const char *base = getenv("TMPDIR");
-    char *tmp = arena_printf(r->arena, "%s/mcf-XXXXXX", base && *base ? base : "/tmp");
-    if (!mkdtemp(tmp)) {
-        r->end = END_START;
-        r->status = errno;
-        buf_init(&r->out, r->arena);
-        buf_init(&r->err, r->arena);
-        return;
-    }
-    run_in(r, argv, cpu, output, tail_only, tmp);
+    char *tmp = arena_printf(a, "%s/mcf-XXXXXX", base && *base ? base : "/tmp");
+    if (!mkdtemp(tmp))
+        return; /* it stays as it was: m4's message says what is missing */
+    cage_start(c, a, argv, cpu, output, tmp);
+    cage_wait(c);
     nftw(tmp, remove_one, 8, FTW_DEPTH | FTW_PHYS);
+}
+
+/* Few files have diversions so large that m4 puts them into files; those are run twice. */
+static void run(struct cage *c, struct arena *a, const char *const *argv, unsigned cpu,
+                size_t output)
+{
+    static const char no_file[] = "cannot create temporary file for diversion";
+    cage_start(c, a, argv, cpu, output, NULL);
+    cage_wait(c);
+    if (c->end == CAGE_EXIT && c->status != 0 &&
+        memmem(c->err, c->err_len, no_file, sizeof no_file - 1))
+        run_with_folder(c, a, argv, cpu, output);
 }
 
 struct args {
@@ -351,6 +225,9 @@ static const char *read_record(struct reader *r, const char *p, const char *end)
     if (p < end && *p == '\n')
         p++;
     add_record(r, rec);
+    if (strcmp(rec->kind, "open") == 0)
+        finding_add(r->diag, FINDING_CANNOT_INCLUDE, rec->at, argc > 0 ? rec->argv[0] : "",
+                    "it is m4's own", NULL);
     return p;
 }
 
@@ -461,9 +338,9 @@ static void read_message(struct reader *r, const char *p, const char *eol)
     }
 }
 
-static void read_stderr(struct reader *r, const struct buf *b)
+static void read_stderr(struct reader *r, const char *p, size_t len)
 {
-    const char *p = b->data, *end = b->data + b->len;
+    const char *end = p + len;
     while (p < end) {
         const char *next = NULL;
         if ((size_t)(end - p) > KEY_LENGTH && memcmp(p, r->key, KEY_LENGTH) == 0) {
@@ -542,7 +419,7 @@ static bool sync_line(struct reader *r, const char *p, const char *eol, struct o
     return true;
 }
 
-static void read_stdout(struct reader *r, const struct buf *b)
+static void read_stdout(struct reader *r, const char *p, size_t len)
 {
     struct m4_result *res = r->result;
     struct m4_piece **tails[M4_SECTIONS];
@@ -555,7 +432,7 @@ static void read_stdout(struct reader *r, const struct buf *b)
     struct buf v, carried;
     buf_init(&v, r->arena);
     buf_init(&carried, r->arena);
-    const char *p = b->data, *end = b->data + b->len;
+    const char *end = p + len;
     while (p < end) {
         const char *eol = memchr(p, '\n', (size_t)(end - p));
         if (!eol)
@@ -649,7 +526,7 @@ static void read_stdout(struct reader *r, const struct buf *b)
 static void find_runaway(struct reader *r, struct args *base, const char *state, size_t len,
                          const char *what)
 {
-    struct run again = {.arena = r->arena};
+    struct cage again;
     struct origin at = {source_open(r->sources, r->path, NULL)->id, 0, 0, 0};
     int fd = memory_file("mcf-vocabulary", state, len);
     char *macro = NULL;
@@ -664,9 +541,9 @@ static void find_runaway(struct reader *r, struct args *base, const char *state,
             else
                 arg(&a, base->v[i]);
         arg(&a, NULL);
-        run(&again, a.v, 2, (size_t)256 << 20, true);
+        run(&again, r->arena, a.v, TRACE_SECONDS, TRACE_LIMIT);
         close(fd);
-        const char *end = again.err.data + again.err.len, *p = again.err.data;
+        const char *end = again.err + again.err_len, *p = again.err;
         while (p < end) {
             const char *eol = memchr(p, '\n', (size_t)(end - p)), *rest;
             struct origin o = {0, 0, 0, 0};
@@ -722,7 +599,7 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
     size_t len = o->allow_commands ? vocabulary_source_len : vocabulary_frozen_len;
     char *state = with_key(a, bytes, len, key);
     static const char start[] = "changecom(`#')dnl\n", finish[] = "_mcf_finish\n";
-    struct run first = {.arena = a};
+    struct cage first;
     struct args v = {.arena = a};
     for (int attempt = 0; attempt < 2; attempt++) {
         int fd = memory_file("mcf-vocabulary", state, len);
@@ -777,8 +654,8 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
         arg(&v, arena_printf(a, "/proc/self/fd/%d", epilogue));
         arg(&v, NULL);
         unsigned cpu = o->cpu_seconds ? o->cpu_seconds : DEFAULT_CPU;
-        run(&first, v.v, cpu, o->output_limit ? o->output_limit : DEFAULT_OUTPUT, false);
-        if (first.end == END_EXIT && first.status != 127 && first.status != 126) {
+        run(&first, a, v.v, cpu, o->output_limit ? o->output_limit : DEFAULT_OUTPUT);
+        if (first.end == CAGE_EXIT && first.status != 127 && first.status != 126) {
             /* An m4 that refuses the frozen state (another release's format) gets the source. */
             bool refused = frozen && first.status == 63;
             if (refused && attempt == 0) {
@@ -794,25 +671,25 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
                 continue;
             }
         }
-        read_stderr(&r, &first.err);
-        read_stdout(&r, &first.out);
+        read_stderr(&r, first.err, first.err_len);
+        read_stdout(&r, first.out, first.out_len);
         switch (first.end) {
-        case END_CPU:
+        case CAGE_TIME:
             find_runaway(&r, &v, state, len, "the file does not come to an end: m4 was stopped");
             break;
-        case END_OUTPUT:
+        case CAGE_OUTPUT:
             find_runaway(&r, &v, state, len, "the file grows without end: m4 was stopped");
             break;
-        case END_SIGNAL:
+        case CAGE_SIGNAL:
             find_runaway(&r, &v, state, len,
                          arena_printf(a, "m4 was ended by signal %d (%s)", first.status,
                                       strsignal(first.status)));
             break;
-        case END_START:
+        case CAGE_START:
             finding_add(d, FINDING_SYSTEM, whole,
                         arena_printf(a, "cannot start m4: %s", strerror(first.status)), NULL);
             break;
-        case END_EXIT:
+        case CAGE_EXIT:
             if (first.status == 127 || first.status == 126) {
                 finding_add(d, FINDING_NO_M4, whole, m4_program(), NULL);
             } else if (r.exhausted) {
@@ -824,7 +701,7 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
             }
             break;
         }
-        if (first.end != END_EXIT)
+        if (first.end != CAGE_EXIT)
             res->complete = false;
         close(fd);
         close(epilogue);

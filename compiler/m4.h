@@ -74,7 +74,7 @@ struct m4_options {
     bool unclosed_known;  /* a finding says already where a quote or parenthesis is left open */
     bool allow_commands;  /* syscmd and esyscmd run */
     unsigned cpu_seconds; /* 0 = the default of 4 */
-    size_t output_limit;  /* bytes of both streams; 0 = the default of 64 MiB */
+    size_t output_limit;  /* bytes of either stream; 0 = the default of 64 MiB */
 };
 
 /* path is read by m4 itself; "-" is not accepted.  Sources that m4 names are added to sources. */

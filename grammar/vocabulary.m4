@@ -80,10 +80,11 @@ define(`builtin', `ifelse(`$#', 0, ``builtin'', `ifdef(`_mcf_builtin_$1', `indir
 # Names that the reference removes, since .mc text uses the words.
 undefine(`format') undefine(`hpux') undefine(`__gnu__') undefine(`__unix__') undefine(`unix')
 
-# include: a path that ends in m4/cf.m4 (or is cf.m4) means this vocabulary.  As in m4 the bare words
-# are text.
-define(`include', `ifelse(`$#', 0, ``include'', _mcf_is_cf(`$1'), 1, `_mcf_cf(`$1')', `_mcf_include(`$1')')')
-define(`sinclude', `ifelse(`$#', 0, ``sinclude'', _mcf_is_cf(`$1'), 1, `_mcf_cf(`$1')', `_mcf_sinclude(`$1')')')
+# include: a path that ends in m4/cf.m4 (or is cf.m4) means this vocabulary, and what m4 itself has
+# open (this text, with its key, and its own output) is no file.  As in m4 the bare words are text.
+define(`include', `ifelse(`$#', 0, ``include'', _mcf_is_cf(`$1'), 1, `_mcf_cf(`$1')', _mcf_is_open(`$1'), 1, `_mcf_rec(`open', `$1')', `_mcf_include(`$1')')')
+define(`sinclude', `ifelse(`$#', 0, ``sinclude'', _mcf_is_cf(`$1'), 1, `_mcf_cf(`$1')', _mcf_is_open(`$1'), 1, `_mcf_rec(`open', `$1')', `_mcf_sinclude(`$1')')')
+define(`_mcf_is_open', `eval(regexp(`$1', `\(^\|/\)\(proc/.*fd/\|dev/\(fd/\|std\)\)') >= 0)')
 define(`_mcf_is_cf', `eval(regexp(`$1', `^\(.*/\)?\(m4/\)?cf\.m4$') >= 0)')
 define(`_mcf_cf', `changecom`'_mcf_rec(`cf', `$1')_mcf_define(`_CF_DIR_', patsubst(`$1', `\(m4/\)?cf\.m4$'))ifdef(`_mcf_loaded', `', `_mcf_define(`_mcf_loaded')_mcf_presets`'')')
 _mcf_copy(`include') _mcf_copy(`sinclude')

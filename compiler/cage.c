@@ -1,0 +1,163 @@
+#include "compiler/cage.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <sched.h>
+#include <signal.h>
+#include <stdalign.h>
+#include <stdbool.h>
+#include <stddef.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include "lib/base/arena.h"
+
+#define MEMORY_LIMIT ((rlim_t)1 << 30)
+#define OPEN_FILES 64 /* a file that includes itself */
+#define STACK ((size_t)64 << 10)
+#define NOWHERE "/proc/self/fd" /* is a folder, and nobody can make a file there */
+
+/* What the child reads; it shares our memory until it is another program, and writes nothing. */
+struct child {
+    const char *const *argv;
+    char *const *envp;
+    int out, err, null;
+    unsigned cpu;
+    rlim_t file_size;
+};
+
+static void limit(int what, rlim_t value)
+{
+    struct rlimit r = {value, value};
+    setrlimit(what, &r);
+}
+
+static int child(void *arg)
+{
+    const struct child *c = arg;
+    if (c->null >= 0)
+        dup2(c->null, 0);
+    dup2(c->out, 1);
+    dup2(c->err, 2);
+    /* One that waits without using the processor (a pipe as include) must end too. */
+    sigset_t none;
+    sigemptyset(&none);
+    sigprocmask(SIG_SETMASK, &none, NULL);
+    signal(SIGALRM, SIG_DFL);
+    signal(SIGXFSZ, SIG_DFL);
+    signal(SIGXCPU, SIG_DFL);
+    alarm(c->cpu * 3);
+    limit(RLIMIT_CPU, c->cpu);
+#ifndef __SANITIZE_ADDRESS__ /* whose shadow memory is larger than any limit, also here */
+    limit(RLIMIT_AS, MEMORY_LIMIT);
+#endif
+    limit(RLIMIT_FSIZE, c->file_size);
+    limit(RLIMIT_CORE, 0);
+    limit(RLIMIT_NOFILE, OPEN_FILES);
+    execvpe(c->argv[0], (char *const *)c->argv, c->envp);
+    _exit(errno == ENOENT ? 127 : 126);
+}
+
+static bool is_variable(const char *entry, const char *name)
+{
+    size_t n = strlen(name);
+    return strncmp(entry, name, n) == 0 && entry[n] == '=';
+}
+
+static char **environment(struct arena *a, const char *tmp)
+{
+    static const char *const dropped[] = {"M4PATH", "POSIXLY_CORRECT", "LC_ALL", "TMPDIR"};
+    static char locale[] = "LC_ALL=C";
+    size_t n = 0, kept = 0;
+    while (environ[n])
+        n++;
+    char **envp = arena_calloc(a, n + 3, sizeof *envp);
+    for (size_t i = 0; i < n; i++) {
+        bool drop = false;
+        for (size_t k = 0; k < sizeof dropped / sizeof *dropped; k++)
+            drop = drop || is_variable(environ[i], dropped[k]);
+        if (!drop)
+            envp[kept++] = environ[i];
+    }
+    envp[kept++] = locale;
+    envp[kept] = arena_printf(a, "TMPDIR=%s", tmp ? tmp : NOWHERE);
+    return envp;
+}
+
+void cage_start(struct cage *c, struct arena *a, const char *const *argv, unsigned cpu_seconds,
+                size_t output, const char *tmp)
+{
+    *c = (struct cage){.arena = a, .out = "", .err = "", .end = CAGE_START};
+    c->out_fd = memfd_create("mcf-out", MFD_CLOEXEC);
+    c->err_fd = memfd_create("mcf-err", MFD_CLOEXEC);
+    int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
+    if (c->out_fd < 0 || c->err_fd < 0 || !argv[0]) {
+        c->status = errno;
+    } else {
+        struct child what = {.argv = argv,
+                             .envp = environment(a, tmp),
+                             .out = c->out_fd,
+                             .err = c->err_fd,
+                             .null = null,
+                             .cpu = cpu_seconds,
+                             .file_size = output};
+        /* As posix_spawn does it, which has no way to set limits: no copy of our pages is made. */
+        alignas(max_align_t) char stack[STACK];
+        c->pid = clone(child, stack + STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, &what);
+        c->status = errno;
+    }
+    if (null >= 0)
+        close(null);
+    if (c->pid < 0)
+        c->pid = 0;
+}
+
+/* The bytes of a memory file, which is closed. */
+static const char *take(struct arena *a, int fd, size_t *len)
+{
+    struct stat st;
+    char *bytes = NULL;
+    *len = 0;
+    if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > 0) {
+        size_t size = (size_t)st.st_size;
+        ssize_t got;
+        bytes = arena_alloc(a, size + 1);
+        while (*len < size && (got = pread(fd, bytes + *len, size - *len, (off_t)*len)) != 0) {
+            if (got > 0)
+                *len += (size_t)got;
+            else if (errno != EINTR)
+                break;
+        }
+    }
+    if (fd >= 0)
+        close(fd);
+    return bytes ? bytes : "";
+}
+
+void cage_wait(struct cage *c)
+{
+    int status;
+    pid_t pid = c->pid;
+    if (pid) {
+        while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
+            ;
+        c->pid = 0;
+        if (WIFEXITED(status)) {
+            c->end = CAGE_EXIT;
+            c->status = WEXITSTATUS(status);
+        } else {
+            c->status = WTERMSIG(status);
+            c->end = c->status == SIGXFSZ ? CAGE_OUTPUT
+                     : c->status == SIGXCPU || c->status == SIGKILL || c->status == SIGALRM
+                         ? CAGE_TIME
+                         : CAGE_SIGNAL;
+        }
+    }
+    c->out = take(c->arena, c->out_fd, &c->out_len);
+    c->err = take(c->arena, c->err_fd, &c->err_len);
+    c->out_fd = c->err_fd = -1;
+}
