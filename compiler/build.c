@@ -7,7 +7,9 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "compiler/arguments.h"
 #include "compiler/lower.h"
+#include "compiler/report.h"
 #include "compiler/source_map.h"
 #include "compiler/template.h"
 #include "compiler/verbs.h"
@@ -18,125 +20,6 @@
 #include "grammar/cf.h"
 #include "lib/model/compare.h"
 #include "lib/model/config.h"
-
-struct arguments {
-    const char *file, *output, *map, *compare_with, *backup;
-    struct lower_options lower;
-};
-
-static const char help[] =
-    "usage: mcf build [-o FILE] [-I DIR]... [-D NAME[=VALUE]]... [--lax] [--werror]\n"
-    "                 [--compare-with OLD.cf] [--backup SUFFIX] [--map FILE] [--allow-commands] "
-    "FILE.mc\n"
-    "\n"
-    "  -o FILE               write FILE, whole or not at all (default: standard output)\n"
-    "  -I DIR                look for includes and for feature/, mailer/, ostype/, domain/, hack/\n"
-    "                        files here too\n"
-    "  -D NAME[=VALUE]       as define(`NAME', `VALUE') before the file's first line\n"
-    "  --lax                 what the reference prints as an ERROR and survives is a warning\n"
-    "  --werror              a warning is an error\n"
-    "  --compare-with OLD.cf say on standard error what changes against OLD.cf\n"
-    "  --backup SUFFIX       keep the FILE that -o replaces as FILESUFFIX\n"
-    "  --map FILE            write a source map for `mcf where'\n"
-    "  --allow-commands      let the file's syscmd and esyscmd run\n";
-
-/* The value of option argv[*i], in the same word or the next; NULL where there is none. */
-static const char *value(int argc, char **argv, int *i, size_t name)
-{
-    if (argv[*i][name])
-        return argv[*i] + name + (argv[*i][name] == '=' && name > 2);
-    return *i + 1 < argc ? argv[++*i] : NULL;
-}
-
-static bool is(const char *arg, const char *option)
-{
-    size_t n = strlen(option);
-    return strncmp(arg, option, n) == 0 && (arg[n] == '\0' || arg[n] == '=');
-}
-
-/* 0, or an exit code; -1: help was asked for. */
-static int parse(struct arena *a, int argc, char **argv, struct arguments *o)
-{
-    const char **dirs = arena_calloc(a, (size_t)argc + 1, sizeof *dirs);
-    struct m4_define **tail = NULL, *defines = NULL;
-    size_t ndirs = 0;
-    bool only_files = false;
-    tail = &defines;
-    for (int i = 1; i < argc; i++) {
-        const char *arg = argv[i], *v = NULL;
-        if (only_files || arg[0] != '-' || arg[1] == '\0') {
-            if (o->file) {
-                fprintf(stderr, "mcf build: one .mc at a time: %s and %s\n", o->file, arg);
-                return EXIT_USAGE;
-            }
-            o->file = arg;
-            continue;
-        }
-        const char **to = NULL;
-        size_t name = 2;
-        if (strcmp(arg, "--") == 0) {
-            only_files = true;
-            continue;
-        }
-        if (strcmp(arg, "--help") == 0)
-            return -1;
-        if (strcmp(arg, "--lax") == 0) {
-            o->lower.lax = true;
-            continue;
-        }
-        if (strcmp(arg, "--werror") == 0) {
-            o->lower.werror = true;
-            continue;
-        }
-        if (strcmp(arg, "--allow-commands") == 0) {
-            o->lower.allow_commands = true;
-            continue;
-        }
-        if (strncmp(arg, "-o", 2) == 0) {
-            to = &o->output;
-        } else if (is(arg, "--map")) {
-            to = &o->map;
-            name = strlen("--map");
-        } else if (is(arg, "--backup")) {
-            to = &o->backup;
-            name = strlen("--backup");
-        } else if (is(arg, "--compare-with")) {
-            to = &o->compare_with;
-            name = strlen("--compare-with");
-        } else if (strncmp(arg, "-I", 2) != 0 && strncmp(arg, "-D", 2) != 0) {
-            fprintf(stderr, "mcf build: there is no option %s\n%s", arg, help);
-            return EXIT_USAGE;
-        }
-        v = value(argc, argv, &i, name);
-        if (!v || !*v) {
-            fprintf(stderr, "mcf build: %s needs a value\n", arg);
-            return EXIT_USAGE;
-        }
-        if (to) {
-            *to = v;
-        } else if (arg[1] == 'I') {
-            dirs[ndirs++] = v;
-        } else {
-            struct m4_define *d = arena_alloc(a, sizeof *d);
-            const char *eq = strchr(v, '=');
-            d->name = eq ? arena_strndup(a, v, (size_t)(eq - v)) : v;
-            d->value = eq ? eq + 1 : NULL;
-            if (!*d->name) {
-                fprintf(stderr, "mcf build: -D needs a name: %s\n", arg);
-                return EXIT_USAGE;
-            }
-            *tail = d;
-            tail = &d->next;
-        }
-    }
-    o->lower.include_dirs = dirs;
-    o->lower.defines = defines;
-    if (!o->file) {
-        fprintf(stderr, "mcf build: which .mc?\n%s", help);
-        return EXIT_USAGE;
-    }
-    return 0;
-}
 
 /* Says on standard error what changes against the old file. */
 static void say_changes(struct arena *a, struct source_set *sources, const struct config *c,
@@ -231,19 +114,14 @@ int verb_build(int argc, char **argv)
         arena_free(a);
         return 0;
     }
-    int rc = parse(a, argc, argv, &o);
-    if (rc < 0) {
-        fputs(help, stdout);
-        arena_free(a);
-        return 0;
-    }
+    int rc = arguments_parse(a, ARGUMENTS_BUILD, argc, argv, &o);
     if (rc == 0) {
         struct source_set *sources = source_set_new(a);
         struct diag *d = diag_new(a, sources);
         struct config *c = config_new(a, sources);
         o.lower.knockout = knockout();
         bool good = lower_mc(c, o.file, &o.lower, d);
-        diag_print(d, stderr, isatty(2) && !getenv("NO_COLOR"));
+        report(d, sources, o.format, stderr);
         const struct source *s = source_find(sources, o.file);
         if (!good)
             rc = s && s->bytes ? EXIT_BAD_INPUT : EXIT_NO_INPUT;
@@ -254,5 +132,5 @@ int verb_build(int argc, char **argv)
         }
     }
     arena_free(a);
-    return rc;
+    return rc < 0 ? 0 : rc;
 }

@@ -316,8 +316,10 @@ bool front_read(struct front *f, struct config *c, const char *path, const struc
     struct m4_options mo = {.defines = o->defines,
                             .include_dirs = dirs,
                             .site = f->site,
-                            .text = f->mended ? f->mended->text : NULL,
-                            .text_len = f->mended ? f->mended->len : 0,
+                            .text = f->mended  ? f->mended->text
+                                    : o->given ? f->source->bytes
+                                               : NULL,
+                            .text_len = f->mended ? f->mended->len : f->source->len,
                             .comments = f->tree->comments,
                             .unclosed_known = f->unclosed,
                             .allow_commands = o->allow_commands,

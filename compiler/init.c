@@ -4,45 +4,14 @@
  * An existing Makefile is never touched: what ours would change is shown instead.
  */
 #include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
-#include <sys/mman.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
 #include "compiler/verbs.h"
 #include "compiler/vocabulary.h"
 #include "lib/base/arena.h"
 #include "lib/base/fs.h"
-
-/* diff(1) says it; its exit code is passed on: 0 the same, 1 different. */
-static int show_difference(const char *path)
-{
-    int fd = memfd_create("Makefile", 0);
-    if (fd < 0 || write(fd, mail_makefile, mail_makefile_len) != (ssize_t)mail_makefile_len) {
-        fprintf(stderr, "mcf init: no memory file: %s\n", strerror(errno));
-        if (fd >= 0)
-            close(fd);
-        return EXIT_SYSTEM;
-    }
-    char ours[64];
-    snprintf(ours, sizeof ours, "/proc/self/fd/%d", fd);
-    fflush(stdout);
-    pid_t pid = fork();
-    if (pid == 0) {
-        execlp("diff", "diff", "-u", "--label", path, "--label", "mcf's Makefile", path, ours,
-               (char *)NULL);
-        fprintf(stderr, "mcf init: cannot run diff: %s\n", strerror(errno));
-        _exit(EXIT_SYSTEM);
-    }
-    int status = 0;
-    if (pid < 0 || waitpid(pid, &status, 0) < 0)
-        status = -1;
-    close(fd);
-    return status >= 0 && WIFEXITED(status) ? WEXITSTATUS(status) : EXIT_SYSTEM;
-}
 
 int verb_init(int argc, char **argv)
 {
@@ -65,7 +34,16 @@ int verb_init(int argc, char **argv)
     char *path = fs_join(a, argv[1], "Makefile");
     int rc = 0;
     if (fs_exists(path)) {
-        rc = show_difference(path);
+        size_t len = 0;
+        char *old = NULL;
+        int err = fs_read(a, path, 0, &old, &len);
+        if (err) {
+            fprintf(stderr, "mcf init: cannot read %s: %s\n", path, strerror(err));
+            arena_free(a);
+            return EXIT_NO_INPUT;
+        }
+        rc = verb_show_difference("init", path, old, len, "mcf's Makefile", mail_makefile,
+                                  mail_makefile_len);
         if (rc == 0)
             printf("%s is mcf's Makefile already\n", path);
         else if (rc == 1)
