@@ -199,5 +199,11 @@ int arguments_parse(struct arena *a, unsigned verb, int argc, char **argv, struc
         usage(stderr, verb);
         return EXIT_USAGE;
     }
+    if (o->compare_with && o->format != REPORT_TEXT) {
+        fputs("mcf build: --compare-with speaks to a person: take --format text, or mcf diff "
+              "--json\n",
+              stderr);
+        return EXIT_USAGE;
+    }
     return 0;
 }

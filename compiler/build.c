@@ -20,36 +20,34 @@
 #include "grammar/cf.h"
 #include "lib/model/compare.h"
 #include "lib/model/config.h"
+#include "lib/model/findings.h"
 
-/* Says on standard error what changes against the old file. */
-static void say_changes(struct arena *a, struct source_set *sources, const struct config *c,
-                        const char *old_path)
+/* What changes against the file at old_path, in words. */
+static char *changes(struct arena *a, struct source_set *sources, const struct config *c,
+                     const char *old_path)
 {
     int err = 0;
     struct source *s = source_open(sources, old_path, &err);
-    if (!s->bytes) {
-        fprintf(stderr, "mcf: nothing to compare with: %s: %s\n", old_path, strerror(err));
-        return;
-    }
+    if (!s->bytes)
+        return arena_printf(a, "mcf: nothing to compare with: %s: %s\n", old_path, strerror(err));
     struct config *old = config_new(a, sources);
     cf_read(old, s->bytes, s->len, s, NULL, false, NULL);
     struct difference *d = config_compare(a, old, c);
-    if (!d) {
-        fprintf(stderr, "mcf: the same configuration as %s\n", old_path);
-        return;
-    }
+    if (!d)
+        return arena_printf(a, "mcf: the same configuration as %s\n", old_path);
     struct buf b;
     buf_init(&b, a);
+    buf_printf(&b, "mcf: what changes against %s:\n", old_path);
     size_t rulesets = 0;
     for (; d; d = d->next)
         if (d->section == ITEM_RULESET || d->section == ITEM_RULE)
             rulesets++;
         else
             difference_print(d, &b);
-    fprintf(stderr, "mcf: what changes against %s:\n%s", old_path, b.data);
     if (rulesets)
-        fprintf(stderr, "  rules of %zu ruleset%s (`mcf diff' lists them)\n", rulesets,
-                rulesets == 1 ? "" : "s");
+        buf_printf(&b, "  rules of %zu ruleset%s (`mcf diff' lists them)\n", rulesets,
+                   rulesets == 1 ? "" : "s");
+    return b.data;
 }
 
 /* Tests leave out one block of rulesets/ and see who notices: MCF_TEST_KNOCKOUT is its number. */
@@ -72,36 +70,35 @@ static bool list_blocks(void)
     return true;
 }
 
-static int write_output(struct arena *a, const struct arguments *o, const struct config *c)
+static int cannot_write(struct diag *d, const char *what, int err)
+{
+    finding_add(d, FINDING_CANNOT_WRITE, (struct origin){0, 0, 0, 0}, what, strerror(err), NULL);
+    return EXIT_CANNOT_WRITE;
+}
+
+static int write_output(struct arena *a, const struct arguments *o, const struct config *c,
+                        struct diag *d)
 {
     struct buf out;
     buf_init(&out, a);
     config_emit(c, &out);
     int err = 0;
     if (o->output) {
-        if (o->backup && fs_exists(o->output) && (err = fs_backup(o->output, o->backup)) != 0) {
-            fprintf(stderr, "mcf: cannot keep %s as %s%s: %s\n", o->output, o->output, o->backup,
-                    strerror(err));
-            return EXIT_CANNOT_WRITE;
-        }
+        if (o->backup && fs_exists(o->output) && (err = fs_backup(o->output, o->backup)) != 0)
+            return cannot_write(d, arena_printf(a, "%s%s", o->output, o->backup), err);
         err = fs_write_whole(o->output, out.data, out.len, 0644);
-        if (err) {
-            fprintf(stderr, "mcf: cannot write %s: %s\n", o->output, strerror(err));
-            return EXIT_CANNOT_WRITE;
-        }
+        if (err)
+            return cannot_write(d, o->output, err);
     } else if (fwrite(out.data, 1, out.len, stdout) != out.len || fflush(stdout) != 0) {
-        fprintf(stderr, "mcf: cannot write standard output: %s\n", strerror(errno));
-        return EXIT_CANNOT_WRITE;
+        return cannot_write(d, "standard output", errno);
     }
     if (o->map) {
         struct buf map;
         buf_init(&map, a);
         source_map_write(&map, c, o->output ? o->output : "-", out.data, out.len);
         err = fs_write_whole(o->map, map.data, map.len, 0644);
-        if (err) {
-            fprintf(stderr, "mcf: cannot write %s: %s\n", o->map, strerror(err));
-            return EXIT_CANNOT_WRITE;
-        }
+        if (err)
+            return cannot_write(d, o->map, err);
     }
     return 0;
 }
@@ -121,15 +118,18 @@ int verb_build(int argc, char **argv)
         struct config *c = config_new(a, sources);
         o.lower.knockout = knockout();
         bool good = lower_mc(c, o.file, &o.lower, d);
-        report(d, sources, o.format, stderr);
         const struct source *s = source_find(sources, o.file);
-        if (!good)
+        const char *changed = NULL;
+        if (!good) {
             rc = s && s->bytes ? EXIT_BAD_INPUT : EXIT_NO_INPUT;
-        else {
-            if (o.compare_with)
-                say_changes(a, sources, c, o.compare_with);
-            rc = write_output(a, &o, c);
+        } else {
+            if (o.compare_with) /* which may be the file that is written */
+                changed = changes(a, sources, c, o.compare_with);
+            rc = write_output(a, &o, c, d);
         }
+        report(d, sources, o.format, stderr);
+        if (changed)
+            fputs(changed, stderr);
     }
     arena_free(a);
     return rc < 0 ? 0 : rc;

@@ -137,18 +137,11 @@ void diag_werror(struct diag *d)
     }
 }
 
-/* The bytes of the character at s: a well-formed UTF-8 sequence, else one byte. */
+/* A byte that is no UTF-8 counts as one character. */
 static size_t char_len(const char *s, size_t left)
 {
-    unsigned char c = (unsigned char)s[0];
-    size_t n = c < 0xc2 || c > 0xf4 ? 1 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : 4;
-    if (n > left)
-        return 1;
-    for (size_t i = 1; i < n; i++) {
-        if (((unsigned char)s[i] & 0xc0) != 0x80)
-            return 1;
-    }
-    return n;
+    size_t n = source_character(s, left);
+    return n ? n : 1;
 }
 
 static void put_visible(FILE *out, const char *s, size_t len)

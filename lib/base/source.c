@@ -164,6 +164,25 @@ size_t source_offset(const struct source *src, uint32_t line, uint32_t col)
     return off > src->len ? src->len : off;
 }
 
+size_t source_character(const char *s, size_t left)
+{
+    unsigned char c = left ? (unsigned char)s[0] : 0xff, second;
+    size_t n = c < 0x80 ? 1 : c < 0xc2 ? 0 : c < 0xe0 ? 2 : c < 0xf0 ? 3 : c < 0xf5 ? 4 : 0;
+    if (n > left)
+        return 0;
+    for (size_t i = 1; i < n; i++)
+        if (((unsigned char)s[i] & 0xc0) != 0x80)
+            return 0;
+    if (n < 3)
+        return n;
+    /* Overlong forms, surrogates and what is beyond U+10FFFF. */
+    second = (unsigned char)s[1];
+    if ((c == 0xe0 && second < 0xa0) || (c == 0xed && second > 0x9f) ||
+        (c == 0xf0 && second < 0x90) || (c == 0xf4 && second > 0x8f))
+        return 0;
+    return n;
+}
+
 static bool in_word(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';

@@ -57,6 +57,10 @@ const char *source_line(const struct source *src, uint32_t line, size_t *len);
 /* The byte offset of line:col, clamped into the source. */
 size_t source_offset(const struct source *src, uint32_t line, uint32_t col);
 
+/* Bytes of the well-formed UTF-8 character that s[0..left) begins with, 0 if it begins with none.
+ */
+size_t source_character(const char *s, size_t left);
+
 /* Where text[off..off+len) stands, for a line of text that `at` (of src) caused: the column is
  * known where the line stands there byte for byte, or where those bytes occur once in at's span
  * (without a length: in its line), not as part of a word.  Else the answer is at: a column is never

@@ -1,5 +1,6 @@
 #include "lib/model/findings.h"
 
+#include <ctype.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -35,6 +36,36 @@ static const char *filled(struct arena *a, const char *text, const char *const *
         }
     }
     return b.len ? b.data : NULL;
+}
+
+char *finding_readable(struct arena *a, const char *text)
+{
+    static const char letters[] = "XYZUVWABC";
+    struct buf b;
+    buf_init(&b, a);
+    for (const char *p = text; *p; p++) {
+        if (*p != '%' || p[1] < '1' || p[1] > '9') {
+            buf_addc(&b, *p);
+            continue;
+        }
+        p++;
+        if (b.len && islower((unsigned char)b.data[b.len - 1]))
+            buf_adds(&b, "(s)"); /* the ending of a word */
+        else
+            buf_addc(&b, letters[*p - '1']);
+    }
+    return b.data;
+}
+
+char *finding_shape(struct arena *a, enum finding_id id)
+{
+    const struct finding_info *row = &table[id];
+    bool words = strcmp(row->text, "%1") != 0 || !*row->reason;
+    char *s = finding_readable(a, words ? row->text : row->reason);
+    size_t n = strlen(s);
+    if (n && s[n - 1] == '.')
+        s[n - 1] = '\0';
+    return s;
 }
 
 struct finding *finding_add(struct diag *d, enum finding_id id, struct origin at, ...)

@@ -27,6 +27,11 @@ struct finding_info {
 
 const struct finding_info *finding_info(enum finding_id id);
 
+/* A text or fix of the table with X, Y and Z for its values. */
+char *finding_readable(struct arena *a, const char *text);
+/* The row's text, readable; where it has no words of its own, the reason's. */
+char *finding_shape(struct arena *a, enum finding_id id);
+
 /* Adds a finding, with its hint; never NULL. */
 struct finding *finding_add(struct diag *d, enum finding_id id, struct origin at, ...)
     __attribute__((sentinel));

@@ -4,6 +4,7 @@
 #include <string.h>
 
 #include "lib/base/buf.h"
+#include "lib/base/source.h"
 
 void json_start(struct json *j, struct buf *out)
 {
@@ -17,33 +18,14 @@ static void new_line(struct json *j)
         buf_adds(j->out, "  ");
 }
 
-/* Bytes of the well-formed UTF-8 sequence at s, 0 if there is none. */
-static size_t utf8_length(const unsigned char *s)
-{
-    size_t n = s[0] < 0x80   ? 1
-               : s[0] < 0xc2 ? 0
-               : s[0] < 0xe0 ? 2
-               : s[0] < 0xf0 ? 3
-               : s[0] < 0xf5 ? 4
-                             : 0;
-
-    for (size_t i = 1; i < n; i++)
-        if ((s[i] & 0xc0) != 0x80)
-            return 0;
-    /* Overlong forms, surrogates and what is beyond U+10FFFF. */
-    if ((s[0] == 0xe0 && s[1] < 0xa0) || (s[0] == 0xed && s[1] > 0x9f) ||
-        (s[0] == 0xf0 && s[1] < 0x90) || (s[0] == 0xf4 && s[1] > 0x8f))
-        return 0;
-    return n;
-}
-
 static void add_string(struct json *j, const char *text)
 {
     const unsigned char *s = (const unsigned char *)text;
+    size_t left = strlen(text);
 
     buf_addc(j->out, '"');
     while (*s) {
-        size_t n = utf8_length(s);
+        size_t n = source_character((const char *)s, left);
 
         if (*s == '"' || *s == '\\') {
             buf_addc(j->out, '\\');
@@ -59,9 +41,11 @@ static void add_string(struct json *j, const char *text)
         } else {
             buf_add(j->out, s, n);
             s += n;
+            left -= n;
             continue;
         }
         s++;
+        left--;
     }
     buf_addc(j->out, '"');
 }

@@ -1,0 +1,86 @@
+/*
+ * list: `mcf list`: what mcf knows, from the tables that it works from.
+ */
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "compiler/verbs.h"
+#include "lib/base/arena.h"
+#include "lib/model/findings.h"
+
+static const char help[] =
+    "usage: mcf list findings [ID]\n"
+    "\n"
+    "  Everything that mcf has to say about a configuration, a line each: its id, how grave it\n"
+    "  is, its text.  With an ID also why it matters, an example and what to do.  \"error (lax)\"\n"
+    "  is a warning with --lax.\n";
+
+static const char *const severities[] = {[FINDING_NOTE] = "note",
+                                         [FINDING_WARNING] = "warning",
+                                         [FINDING_SURVIVES] = "error (lax)",
+                                         [FINDING_ERROR] = "error"};
+
+static void list_all(struct arena *a)
+{
+    for (enum finding_id i = 0; i < FINDINGS; i++) {
+        const struct finding_info *row = finding_info(i);
+        printf("%-26s %-11s %s\n", row->id, severities[row->severity], finding_shape(a, i));
+    }
+}
+
+static void list_one(struct arena *a, enum finding_id i)
+{
+    const struct finding_info *row = finding_info(i);
+    printf("%s: %s\n", severities[row->severity], finding_shape(a, i));
+    if (*row->reason)
+        printf("  why:     %s\n", row->reason);
+    if (*row->example)
+        printf("  example: %s\n", row->example);
+    if (*row->fix)
+        printf("  fix:     %s\n", finding_readable(a, row->fix));
+}
+
+static int list_findings(struct arena *a, const char *id)
+{
+    size_t found = 0;
+    if (!id) {
+        list_all(a);
+        return 0;
+    }
+    for (enum finding_id i = 0; i < FINDINGS; i++)
+        if (strcmp(finding_info(i)->id, id) == 0) {
+            if (found++)
+                putchar('\n');
+            list_one(a, i);
+        }
+    if (found)
+        return 0;
+    const char *ids[FINDINGS];
+    for (enum finding_id i = 0; i < FINDINGS; i++)
+        ids[i] = finding_info(i)->id;
+    const char *near = diag_nearest(id, ids, FINDINGS);
+    fprintf(stderr, "mcf list: there is no finding %s%s%s%s\n", id, near ? ": did you mean " : "",
+            near ? near : "", near ? "?" : "");
+    return EXIT_USAGE;
+}
+
+int verb_list(int argc, char **argv)
+{
+    if (argc == 2 && strcmp(argv[1], "--help") == 0) {
+        fputs(help, stdout);
+        return 0;
+    }
+    if (argc < 2 || argc > 3 || strcmp(argv[1], "findings") != 0) {
+        fputs(help, stderr);
+        return EXIT_USAGE;
+    }
+    struct arena *a = arena_new(verb_out_of_memory, NULL);
+    int rc = list_findings(a, argc > 2 ? argv[2] : NULL);
+    if (fflush(stdout) != 0) {
+        fprintf(stderr, "mcf list: cannot write standard output: %s\n", strerror(errno));
+        rc = EXIT_CANNOT_WRITE;
+    }
+    arena_free(a);
+    return rc;
+}
