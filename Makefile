@@ -58,20 +58,25 @@ $(BUILD)/embed: $(BUILD)/compiler/embed.o $(RULE_OBJ) $(call obj,$(BASE_SRC))
 $(BUILD)/tables: compiler/tables.c $(HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(OURS) $(CFLAGS) -o $@ $<
-$(BUILD)/library.c $(BUILD)/library.m4: $(BUILD)/rulesets.stamp ;
+$(BUILD)/library.c $(BUILD)/library.m4 $(BUILD)/library.end: $(BUILD)/rulesets.stamp ;
 $(BUILD)/rulesets.stamp: $(BUILD)/embed $(RULES) rulesets
-	$(BUILD)/embed $(BUILD)/library.c $(BUILD)/library.m4 rulesets $(RULES)
+	$(BUILD)/embed $(BUILD)/library.c $(BUILD)/library.m4 $(BUILD)/library.end rulesets $(RULES)
 	@touch $@
 $(BUILD)/library.o: $(BUILD)/library.c
 	$(CC) $(CPPFLAGS) $(OURS) $(CFLAGS) -c -o $@ $<
 $(BUILD)/tables.m4: $(BUILD)/tables
 	$(BUILD)/tables > $@.new && mv $@.new $@
+$(BUILD)/tables.end: $(BUILD)/tables
+	$(BUILD)/tables end > $@.new && mv $@.new $@
+$(BUILD)/epilogue.m4: $(BUILD)/tables.end $(BUILD)/library.end
+	{ echo _mcf_finish; cat $^; echo "\`@mcf-key-00@ !'"; } > $@
 $(BUILD)/vocabulary.m4: grammar/vocabulary.m4 $(BUILD)/tables.m4 $(BUILD)/library.m4
 	cat $^ > $@
 $(BUILD)/vocabulary.m4f: $(BUILD)/vocabulary.m4
 	$(M4) -E -F $@ $< >/dev/null
-$(BUILD)/vocabulary.o: compiler/vocabulary.S $(BUILD)/vocabulary.m4f share/Makefile.mail
-	$(CC) -DFROZEN='"$(BUILD)/vocabulary.m4f"' -DSOURCE='"$(BUILD)/vocabulary.m4"' -c -o $@ $<
+$(BUILD)/vocabulary.o: compiler/vocabulary.S $(BUILD)/vocabulary.m4f $(BUILD)/epilogue.m4 share/Makefile.mail
+	$(CC) -DFROZEN='"$(BUILD)/vocabulary.m4f"' -DSOURCE='"$(BUILD)/vocabulary.m4"' \
+		-DEPILOGUE='"$(BUILD)/epilogue.m4"' -c -o $@ $<
 
 # --- for the administrator -------------------------------------------------------------------
 MC ?= samples/centos6/sendmail.mc

@@ -1,19 +1,21 @@
 /*
  * embed: rulesets/ becomes C and m4, at build time.
  *
- *     embed OUT.c OUT.m4 ROOT FILE...      checks the files and writes both
- *     embed --check ROOT FILE...           checks only
+ *     embed OUT.c OUT.m4 OUT.end ROOT FILE...   checks the files and writes all three
+ *     embed --check ROOT FILE...                checks only
  *
  * ROOT is the folder that the files' names are relative to (rulesets).  OUT.c defines
  * template_rulesets (compiler/template.h); OUT.m4 has the part of a feature that must run as m4:
- * its flags, its %m4 text, and which values are wanted when (grammar/README.md lists its macros).
- * A file that does not parse or check ends the build: exit 1, findings on standard error.
+ * its flags, its %m4 text, and which values are wanted at its call (ARCHITECTURE.md lists its
+ * macros); OUT.end asks for the values that are wanted at the end. A file that does not parse or
+ * check ends the build: exit 1, findings on standard error.
  */
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/vocabulary.h"
 #include "grammar/rule.h"
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
@@ -279,12 +281,11 @@ static void write_c(struct writer *w)
 
 /* --- m4 --- */
 
-/* Writes the macro that runs at the call.  Its text is kept in a macro of its own that is only read
- * with defn and passed on: calling it would replace each $1 in it, which belongs to the definitions
- * that it makes. */
+/* Writes what runs at the call.  It is only read with defn and passed on to _mcf_run: calling it
+ * would replace each $1 in it, which belongs to the definitions that it makes. */
 static void m4_call(struct buf *b, const char *kind, const struct rule_file *f)
 {
-    buf_printf(b, "define(`_mcf_text_%s_%s', `", kind, f->name);
+    buf_printf(b, "define(`_mcf_%s_%s', `", kind, f->name);
     if (f->kind == RULE_FILE_FEATURE && !f->nflags)
         buf_printf(b, "define(`%s', `1')", f->flag);
     for (size_t i = 0; i < f->nflags; i++)
@@ -293,8 +294,7 @@ static void m4_call(struct buf *b, const char *kind, const struct rule_file *f)
         if (n->kind == RULE_M4)
             buf_adds(b, n->name);
     }
-    buf_printf(b, "')\ndefine(`_mcf_%s_%s', `_mcf_run(defn(`_mcf_text_%s_%s'))')\n", kind, f->name,
-               kind, f->name);
+    buf_adds(b, "')\n");
 }
 
 static void want(struct table *t, const struct rule_name *n)
@@ -359,12 +359,20 @@ static void want_blocks(const struct rule_library *lib, struct table *t, const s
     }
 }
 
-static void m4_wanted(struct buf *b, const char *definition, const char *name, const char *each,
-                      const struct table *t)
+/* Lines that give the values of the names: see grammar/vocabulary.m4. */
+static void m4_values(struct buf *b, const struct table *t)
 {
-    buf_printf(b, "define(`%s%s', `", definition, name);
     for (size_t i = 0; i < table_count(t); i++)
-        buf_printf(b, "%s(`%s')%s", each, table_at(t, i)->key, i % 4 == 3 ? "dnl\n" : "");
+        buf_printf(b, "`" VOCABULARY_KEY " =%s:'%s\n", table_at(t, i)->key, table_at(t, i)->key);
+}
+
+static void m4_snap(struct buf *b, const char *kind, const char *name, const struct table *t)
+{
+    if (table_count(t) == 0)
+        return;
+    buf_printf(b, "define(`_mcf_snap_%s_%s', `", kind, name);
+    m4_values(b, t);
+    buf_truncate(b, b->len - 1); /* the frame ends the last line */
     buf_adds(b, "')\n");
 }
 
@@ -374,18 +382,11 @@ static void want_list(struct table *t, const char *const *words)
         table_set(t, *words, (void *)*words);
 }
 
-static void m4_names(struct buf *b, const char *name, const struct rule_file *const *files,
-                     size_t n)
-{
-    buf_printf(b, "define(`%s', `", name);
-    for (size_t i = 0; i < n; i++)
-        buf_printf(b, "%s%s", i ? "," : "", files[i]->name);
-    buf_adds(b, "')\n");
-}
-
 /* Not empty where a feature is missing that f needs: then f does nothing. */
 static void m4_lacks(struct buf *b, const struct rule_library *lib, const struct rule_file *f)
 {
+    if (!f->needs || !*f->needs)
+        return;
     buf_printf(b, "define(`_mcf_lacks_%s', `", f->name);
     for (const char *const *need = f->needs; need && *need; need++)
         for (size_t i = 0; i < lib->nfeatures; i++)
@@ -394,7 +395,7 @@ static void m4_lacks(struct buf *b, const struct rule_library *lib, const struct
     buf_adds(b, "')\n");
 }
 
-static void write_m4(struct writer *w, struct buf *b)
+static void write_m4(struct writer *w, struct buf *b, struct buf *end)
 {
     const struct rule_library *lib = w->lib;
     struct table *all = table_new(w->arena);
@@ -404,10 +405,9 @@ static void write_m4(struct writer *w, struct buf *b)
         struct table *config = table_new(w->arena);
         m4_call(b, "feature", f);
         m4_lacks(b, lib, f);
-        buf_printf(b, "define(`_mcf_known_feature_%s', `')\n", f->name);
         want_blocks(lib, config, f->body, RULE_CONFIG);
         want_list(config, f->reads);
-        m4_wanted(b, "_mcf_snap_config_", f->name, "_mcf_snap", config);
+        m4_snap(b, "config", f->name, config);
         want_blocks(lib, all, f->body, RULE_AT);
         if (holds(f->body, RULE_AT))
             table_set(all, f->flag, (void *)f->flag);
@@ -416,18 +416,15 @@ static void write_m4(struct writer *w, struct buf *b)
         const struct rule_file *f = lib->mailers[i];
         struct table *body = table_new(w->arena);
         m4_call(b, "mailer", f);
-        buf_printf(b, "define(`_mcf_known_mailer_%s', `')\n", f->name);
         want_nodes(lib, body, f->body);
         want_list(body, f->reads);
-        m4_wanted(b, "_mcf_snap_mailer_", f->name, "_mcf_snap", body);
+        m4_snap(b, "mailer", f->name, body);
     }
     for (size_t i = 0; i < lib->nfiles; i++) {
         if (lib->files[i]->kind == RULE_FILE_BASE)
             want_nodes(lib, all, lib->files[i]->body);
     }
-    m4_wanted(b, "_mcf_dump_all", "", "_mcf_dump", all);
-    m4_names(b, "_mcf_features", lib->features, lib->nfeatures);
-    m4_names(b, "_mcf_mailers", lib->mailers, lib->nmailers);
+    m4_values(end, all);
 }
 
 /* --- */
@@ -467,8 +464,8 @@ static int add_file(struct rule_set *set, struct source_set *sources, const char
 }
 
 /* out_c NULL: checks only. */
-static int embed(struct arena *a, const char *out_c, const char *out_m4, const char *root,
-                 char **files)
+static int embed(struct arena *a, const char *out_c, const char *out_m4, const char *out_end,
+                 const char *root, char **files)
 {
     struct source_set *sources = source_set_new(a);
     struct diag *d = diag_new(a, sources);
@@ -485,27 +482,31 @@ static int embed(struct arena *a, const char *out_c, const char *out_m4, const c
     if (!out_c)
         return 0;
     struct writer w = {.arena = a, .lib = lib};
-    struct buf m4;
+    struct buf m4, end;
     buf_init(&w.out, a);
     buf_init(&m4, a);
+    buf_init(&end, a);
     write_c(&w);
-    write_m4(&w, &m4);
+    write_m4(&w, &m4, &end);
     status = put(out_c, &w.out);
-    return status ? status : put(out_m4, &m4);
+    if (!status)
+        status = put(out_m4, &m4);
+    return status ? status : put(out_end, &end);
 }
 
 int main(int argc, char **argv)
 {
     bool check_only = argc > 1 && strcmp(argv[1], "--check") == 0;
-    int root = check_only ? 2 : 3;
+    int root = check_only ? 2 : 4;
     if (argc <= root + 1) {
-        fputs("usage: embed OUT.c OUT.m4 ROOT FILE...\n"
+        fputs("usage: embed OUT.c OUT.m4 OUT.end ROOT FILE...\n"
               "       embed --check ROOT FILE...\n",
               stderr);
         return 2;
     }
     struct arena *a = arena_new(out_of_memory, NULL);
-    int status = embed(a, check_only ? NULL : argv[1], argv[2], argv[root], argv + root + 1);
+    int status =
+        embed(a, check_only ? NULL : argv[1], argv[2], argv[3], argv[root], argv + root + 1);
     arena_free(a);
     return status;
 }

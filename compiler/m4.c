@@ -21,6 +21,7 @@
 #define DEFAULT_OUTPUT ((size_t)64 << 20)
 #define TRACE_LIMIT ((size_t)32 << 20)
 #define TRACE_SECONDS 2
+#define HASH_SIZE "-H1021" /* m4's own is for sixty times as many macros: 128 pages to clear */
 
 const char *m4_program(void)
 {
@@ -145,6 +146,9 @@ struct reader {
     const char *key;
     const char *path;
     const char *alias; /* what m4 calls path where it reads another text in its place; or NULL */
+    const struct m4_define *defines; /* -D */
+    bool names_itself;               /* some macro's text has its own name in it */
+    bool undefines;                  /* something was undefined or popped */
     bool unclosed_known;
     bool reported;         /* a finding says why the run failed */
     const char *exhausted; /* m4's word for what a call without end used up */
@@ -197,7 +201,7 @@ static void add_record(struct reader *r, struct m4_record *rec)
     r->record_tail = &rec->next;
 }
 
-/* " R id kind line len:file argc len:arg..." after the key; returns where it ends, NULL if broken.
+/* " R id kind line len:file n len:arg..." after the key; returns where it ends, NULL if broken.
  */
 static const char *read_record(struct reader *r, const char *p, const char *end)
 {
@@ -214,7 +218,8 @@ static const char *read_record(struct reader *r, const char *p, const char *end)
         p++;
     rec->kind = arena_strndup(r->arena, kind, (size_t)(p - kind));
     if (p >= end || *p++ != ' ' || !number(&p, end, &line) || !sized(r, &p, end, &file) ||
-        p >= end || *p++ != ' ' || !number(&p, end, &argc) || argc > (unsigned long)(end - p))
+        p >= end || *p++ != ' ' || !number(&p, end, &argc) || argc-- == 0 ||
+        argc > (unsigned long)(end - p))
         return NULL;
     rec->at = place(r, file, line);
     rec->argc = argc;
@@ -293,6 +298,10 @@ static const char *read_trace(struct reader *r, const char *p, const char *end)
     rec->argc = argc;
     rec->argv = arena_calloc(r->arena, argc + 1, sizeof *rec->argv);
     memcpy(rec->argv, argv, argc * sizeof *argv);
+    if (strcmp(rec->kind, "undefine") == 0 || strcmp(rec->kind, "popdef") == 0)
+        r->undefines = true;
+    if (argc > 1 && strstr(argv[1], argv[0]))
+        r->names_itself = true;
     add_record(r, rec);
     const char *nl = p < end ? memchr(p, '\n', (size_t)(end - p)) : NULL;
     return nl ? nl + 1 : end;
@@ -419,6 +428,34 @@ static bool sync_line(struct reader *r, const char *p, const char *eol, struct o
     return true;
 }
 
+/* Whether the last definition of a macro that anybody saw may give it its own name as its text. */
+static bool means_itself(const struct reader *r, const char *name)
+{
+    bool itself = false;
+    for (const struct m4_define *x = r->defines; x; x = x->next)
+        if (x->value && strcmp(x->name, name) == 0)
+            itself = strstr(x->value, name) != NULL;
+    for (const struct m4_record *x = r->result->records; x; x = x->next)
+        if (x->id == 0 && x->argc > 0 && strcmp(x->argv[0], name) == 0)
+            itself = x->argc > 1 && strstr(x->argv[1], name) != NULL;
+    return itself;
+}
+
+/* What m4 gives for a name; for one that is not defined, the name. */
+static void add_value(struct reader *r, struct m4_piece *frame, const char *name,
+                      const struct buf *text)
+{
+    struct table *t = r->result->values;
+    if (strcmp(name, text->data) == 0 && !(r->names_itself && means_itself(r, name)))
+        return;
+    if (frame) {
+        if (!frame->values)
+            frame->values = table_new(r->arena);
+        t = frame->values;
+    }
+    table_set(t, name, arena_strndup(r->arena, text->data, text->len));
+}
+
 static void read_stdout(struct reader *r, const char *p, size_t len)
 {
     struct m4_result *res = r->result;
@@ -478,8 +515,18 @@ static void read_stdout(struct reader *r, const char *p, size_t len)
             add_line(r->arena, to, from, n_text, at);
         }
         if (mark) {
-            const char *m = mark + KEY_LENGTH;
+            const char *m = mark + KEY_LENGTH, *colon;
             unsigned long n;
+            if (value)
+                add_value(r, frame, value, &v);
+            value = NULL;
+            if (eol - m >= 2 && m[1] == '=' &&
+                (colon = memchr(m, ':', (size_t)(eol - m))) != NULL) {
+                value = arena_strndup(r->arena, m + 2, (size_t)(colon - (m + 2)));
+                buf_truncate(&v, 0);
+                p = colon + 1;
+                continue;
+            }
             if (eol - m >= 3 && m[1] == '#') {
                 m += 3;
                 frame = NULL;
@@ -493,22 +540,8 @@ static void read_stdout(struct reader *r, const char *p, size_t len)
                     const struct m4_record *rec = record_by_id(res, n);
                     frame = rec ? new_piece(r->arena, &tails[section], rec) : NULL;
                 }
-            } else if (eol - m >= 3 && m[1] == '=') {
-                value = arena_strndup(r->arena, m + 3, (size_t)(eol - (m + 3)));
-                buf_truncate(&v, 0);
             } else if (eol - m >= 2 && m[1] == '.') {
-                if (value) {
-                    struct table *t = res->values;
-                    if (frame) {
-                        if (!frame->values)
-                            frame->values = table_new(r->arena);
-                        t = frame->values;
-                    }
-                    table_set(t, value, arena_strndup(r->arena, v.data, v.len));
-                    value = NULL;
-                } else {
-                    frame = NULL;
-                }
+                frame = NULL;
             } else if (eol - m >= 2 && m[1] == '!') {
                 res->complete = true;
             }
@@ -565,6 +598,32 @@ static void find_runaway(struct reader *r, struct args *base, const char *state,
         diag_hint(r->diag, f, "it was expanding %s", macro);
 }
 
+/* A file that takes away what the directives are made of is not to be believed. */
+static void missing_tools(struct reader *r)
+{
+    static const char *const tools[] = {"define", "defn", "divert", "divnum", "ifdef",
+                                        "ifelse", "incr", "indir",  "shift"};
+    for (size_t i = 0; i < sizeof tools / sizeof *tools; i++) {
+        const struct m4_record *gone = NULL;
+        for (const struct m4_record *x = r->result->records; x; x = x->next)
+            for (size_t k = 0; x->id == 0 && k < x->argc; k++)
+                if (strcmp(x->argv[k], tools[i]) == 0) {
+                    if (strcmp(x->kind, "undefine") == 0 || strcmp(x->kind, "popdef") == 0)
+                        gone = x;
+                    else if (k == 0)
+                        gone = NULL;
+                }
+        if (gone) {
+            finding_add(
+                r->diag, FINDING_INCOMPLETE, gone->at,
+                arena_printf(r->arena, "directives are made of %s, which ends here", tools[i]),
+                NULL);
+            r->reported = true;
+            r->result->complete = false;
+        }
+    }
+}
+
 static void ended_early(struct reader *r, struct origin whole, int status)
 {
     for (const struct m4_record *x = r->result->records; x; x = x->next)
@@ -591,19 +650,23 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
                        .result = res,
                        .record_tail = &res->records,
                        .key = key,
+                       .defines = o->defines,
                        .unclosed_known = o->unclosed_known,
                        .path = path};
     struct origin whole = {source_open(sources, path, NULL)->id, 0, 0, 0};
+    for (const struct m4_define *x = o->defines; x; x = x->next)
+        r.names_itself = r.names_itself || (x->value && strstr(x->value, x->name));
 
     const char *bytes = o->allow_commands ? vocabulary_source : vocabulary_frozen;
     size_t len = o->allow_commands ? vocabulary_source_len : vocabulary_frozen_len;
     char *state = with_key(a, bytes, len, key);
-    static const char start[] = "changecom(`#')dnl\n", finish[] = "_mcf_finish\n";
+    static const char start[] = "changecom(`#')dnl\n";
+    char *finish = with_key(a, vocabulary_epilogue, vocabulary_epilogue_len, key);
     struct cage first;
     struct args v = {.arena = a};
     for (int attempt = 0; attempt < 2; attempt++) {
         int fd = memory_file("mcf-vocabulary", state, len);
-        int epilogue = memory_file("mcf-epilogue", finish, sizeof finish - 1);
+        int epilogue = memory_file("mcf-epilogue", finish, vocabulary_epilogue_len);
         int prologue = o->comments ? memory_file("mcf-prologue", start, sizeof start - 1) : -1;
         int own = o->text ? memory_file("mcf-text", o->text, o->text_len) : -1;
         if (fd < 0 || epilogue < 0 || (o->comments && prologue < 0) || (o->text && own < 0)) {
@@ -624,6 +687,7 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
         v.n = 0;
         arg(&v, m4_program());
         arg(&v, "-s");
+        arg(&v, HASH_SIZE);
         arg(&v, "-daflq");
         static const char *const traced[] = {"define", "undefine", "pushdef", "popdef"};
         for (size_t i = 0; i < sizeof traced / sizeof *traced; i++) {
@@ -640,6 +704,8 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
             arg(&v, "-D_mcf_allow_commands");
         for (const struct m4_define *x = o->site; x; x = x->next)
             arg(&v, arena_printf(a, "-D_mcf_site_%s=%s", x->name, x->value));
+        if (o->defines)
+            arg(&v, "-D_mcf_given");
         for (const struct m4_define *x = o->defines; x; x = x->next) {
             arg(&v, arena_printf(a, "-D_mcf_given_%s", x->name));
             arg(&v, arena_printf(a, "-D%s=%s", x->name, x->value ? x->value : ""));
@@ -673,6 +739,8 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
         }
         read_stderr(&r, first.err, first.err_len);
         read_stdout(&r, first.out, first.out_len);
+        if (r.undefines)
+            missing_tools(&r);
         switch (first.end) {
         case CAGE_TIME:
             find_runaway(&r, &v, state, len, "the file does not come to an end: m4 was stopped");

@@ -8,11 +8,14 @@
 
 #include <stddef.h>
 
-/* What stands for the key of a run in both. */
-#define VOCABULARY_KEY "@KEY@mcf-key-000000@KEY@"
+/* What stands for the key of a run in all of them. */
+#define VOCABULARY_KEY "@mcf-key-00@"
 
 extern const char vocabulary_frozen[];
 extern const size_t vocabulary_frozen_len;
+/* What m4 reads behind the last file. */
+extern const char vocabulary_epilogue[];
+extern const size_t vocabulary_epilogue_len;
 extern const char vocabulary_source[];
 extern const size_t vocabulary_source_len;
 /* share/Makefile.mail, which `mcf init' puts into a mail configuration folder. */

@@ -6,17 +6,20 @@ divert(-1)
 # two streams:
 #
 #   standard error: records, one a directive, in order of execution:
-#       KEY R <id> <kind> <line> <length>:<file><n> <length>:<arg>...  (bytes; the newline ends it)
-#     KEY stands for the twenty-four characters below, which the compiler replaces in the frozen state by
+#       KEY R <id> <kind> <line> <length>:<file> <n> <length>:<arg>...  (bytes; the newline ends it;
+#         n counts the kind and the arguments)
+#     KEY stands for the twelve characters below, which the compiler replaces in the frozen state by
 #     random ones of the same length for each run: a file's own text cannot know them.
 #   standard output: the .mc's own text, and frames placed among it in the diversion where the
 #     directive's effect belongs:
 #       KEY @ <id>      the frame's text, expanded by m4, follows up to
 #       KEY .
-#     After the last file the epilogue writes, section by section, what the diversions hold, and the
-#     value of every macro that rulesets/ or the table of options reads:
+#     After the last file the epilogue (build/epilogue.m4, made with this text) writes, section by
+#     section, what the diversions hold, and the value of every macro that rulesets/ or the table of
+#     options reads:
 #       KEY # <n>       section n begins
-#       KEY = <name>    the value follows up to KEY .
+#       KEY =<name>:    the value follows, up to the next KEY and a line end less; m4 gives the name
+#                       itself where there is no such macro
 #       KEY !           everything is there
 #
 # Names that begin with _mcf_ are ours; all others are the .mc language or are tested by site files.
@@ -48,19 +51,13 @@ define(`_mcf_id', 0)
 define(`_mcf_sized', `len(`$1'):`$1'')
 define(`_mcf_args', `ifelse(`$#', 0, , `$#', 1, ` _mcf_sized(`$1')', ` _mcf_sized(`$1')`'_mcf_args(shift($@))')')
 # _mcf_rec(kind, args...): writes a record; its id is _mcf_id afterwards.
-define(`_mcf_rec', `_mcf_define(`_mcf_id', incr(_mcf_id))_mcf_errprint(`@KEY@mcf-key-000000@KEY@ R '_mcf_id` $1 '__line__` '_mcf_sized(__file__)` 'eval($# - 1)_mcf_args(shift($@))`
+define(`_mcf_rec', `_mcf_define(`_mcf_id', incr(_mcf_id))_mcf_errprint(`@mcf-key-00@ R '_mcf_id` $1 '__line__` '_mcf_sized(__file__)` $#'ifelse(`$#', 1, , `_mcf_args(shift($@))')`
 ')')
 # _mcf_frame(diversion, id, text): places the frame of record id; text is expanded there.
-define(`_mcf_frame', `_mcf_pushdef(`_mcf_back', divnum)divert($1)`@KEY@mcf-key-000000@KEY@ @ $2'
+define(`_mcf_frame', `_mcf_pushdef(`_mcf_back', divnum)divert($1)`@mcf-key-00@ @ $2'
 $3
-`@KEY@mcf-key-000000@KEY@ .'
+`@mcf-key-00@ .'
 divert(_mcf_back)_mcf_popdef(`_mcf_back')')
-# _mcf_value(name): inside a frame, the value of a macro, if it is defined.
-define(`_mcf_snap', `ifdef(`$1', ``@KEY@mcf-key-000000@KEY@ = $1'
-indir(`$1')
-`@KEY@mcf-key-000000@KEY@ .'
-')')
-define(`_mcf_dump', defn(`_mcf_snap'))
 
 define(`errprint', `ifelse(`$#', 0, ``errprint'', `_mcf_rec(`errprint', `$*')')')
 # Where commands are allowed the compiler passes _mcf_allow_commands and the text of this file in
@@ -86,7 +83,7 @@ define(`include', `ifelse(`$#', 0, ``include'', _mcf_is_cf(`$1'), 1, `_mcf_cf(`$
 define(`sinclude', `ifelse(`$#', 0, ``sinclude'', _mcf_is_cf(`$1'), 1, `_mcf_cf(`$1')', _mcf_is_open(`$1'), 1, `_mcf_rec(`open', `$1')', `_mcf_sinclude(`$1')')')
 define(`_mcf_is_open', `eval(regexp(`$1', `\(^\|/\)\(proc/.*fd/\|dev/\(fd/\|std\)\)') >= 0)')
 define(`_mcf_is_cf', `eval(regexp(`$1', `^\(.*/\)?\(m4/\)?cf\.m4$') >= 0)')
-define(`_mcf_cf', `changecom`'_mcf_rec(`cf', `$1')_mcf_define(`_CF_DIR_', patsubst(`$1', `\(m4/\)?cf\.m4$'))ifdef(`_mcf_loaded', `', `_mcf_define(`_mcf_loaded')_mcf_presets`'')')
+define(`_mcf_cf', `changecom`'_mcf_rec(`cf', `$1')_mcf_define(`_CF_DIR_', patsubst(`$1', `\(m4/\)?cf\.m4$'))ifdef(`_mcf_loaded', `', `_mcf_define(`_mcf_loaded')ifdef(`_mcf_given', `_mcf_define(`_mcf_preset', defn(`_mcf_preset_unless_given'))')_mcf_presets`'')')
 _mcf_copy(`include') _mcf_copy(`sinclude')
 
 # --- helpers that site files call ----------------------------------------------------------------
@@ -106,15 +103,16 @@ define(`_mcf_text', `ifdef(`$1', `indir(`$1')')')
 
 # --- directives ----------------------------------------------------------------------------------
 # The text of these is not passed on as an argument: it may hold a lone quote.
-define(`_mcf_open', ``@KEY@mcf-key-000000@KEY@ @ '_mcf_id
+define(`_mcf_open', ``@mcf-key-00@ @ '_mcf_id
 ')
 define(`_mcf_close', `
-`@KEY@mcf-key-000000@KEY@ .'
+`@mcf-key-00@ .'
 ')
 define(`VERSIONID', `_mcf_rec(`VERSIONID')_mcf_open`'$1`'_mcf_close`'')
 
-define(`_mcf_set_args', `_mcf_define(`_ARG_', `$1')_mcf_define(`_ARGS_', `$@')_mcf_set_each(1, $@)')
-define(`_mcf_set_each', `ifelse(`$1', 10, `', `_mcf_define(`_ARG$1_', `$2')_mcf_set_each(incr($1), shift(shift($@)))')')
+# A call of one argument after one of one argument finds the others empty.
+define(`_mcf_set_args', `_mcf_define(`_ARG_', `$1')_mcf_define(`_ARGS_', `$@')_mcf_define(`_ARG1_', `$1')ifelse(`$#'_mcf_had_more, `1', `', `_mcf_define(`_ARG2_', `$2')_mcf_define(`_ARG3_', `$3')_mcf_define(`_ARG4_', `$4')_mcf_define(`_ARG5_', `$5')_mcf_define(`_ARG6_', `$6')_mcf_define(`_ARG7_', `$7')_mcf_define(`_ARG8_', `$8')_mcf_define(`_ARG9_', `$9')_mcf_define(`_mcf_had_more', ifelse(`$#', `1', `', `x'))')')
+define(`_mcf_had_more', `x')
 define(`_mcf_site', `_mcf_rec(`site', `$1', `$2', indir(`_mcf_site_$1_$2'))_mcf_include(indir(`_mcf_site_$1_$2'))')
 # The library's folder was named by the file and is not there, or a name is unknown: the compiler says so.
 define(`_mcf_unknown', `_mcf_rec(`unknown', $@)')
@@ -123,10 +121,10 @@ define(`OSTYPE', `_mcf_rec(`OSTYPE', $@)_mcf_define(`__OSTYPE__', `$1')PUSHDIVER
 define(`DOMAIN', `_mcf_rec(`DOMAIN', $@)PUSHDIVERT(-1)_mcf_define(`_ARG_', `$2')ifdef(`_mcf_site_domain_$1', `_mcf_site(`domain', `$1')', `ifdef(`_mcf_domain_$1', `indir(`_mcf_domain_$1')', `_mcf_unknown(`domain', `$1')')')POPDIVERT`'')
 define(`HACK', `_mcf_rec(`HACK', $@)PUSHDIVERT(-1)_mcf_set_args(shift($@))ifdef(`_mcf_site_hack_$1', `_mcf_site(`hack', `$1')', `ifdef(`_mcf_hack_$1', `indir(`_mcf_hack_$1')', `_mcf_unknown(`hack', `$1')')')POPDIVERT`'')
 define(`FEATURE', `_mcf_rec(`FEATURE', $@)PUSHDIVERT(-1)_mcf_set_args(shift($@))ifdef(`_mcf_site_feature_$1', `_mcf_site(`feature', `$1')', `ifdef(`_mcf_feature_$1', `_mcf_feature(`$1', _mcf_id)', `_mcf_unknown(`feature', `$1')')')POPDIVERT`'')
-define(`_mcf_feature', `ifelse(indir(`_mcf_lacks_$1'), `', `_mcf_feature_on(`$1', `$2')')')
-define(`_mcf_feature_on', `indir(`_mcf_feature_$1')_mcf_frame(6, `$2', `ifdef(`_mcf_snap_config_$1', `indir(`_mcf_snap_config_$1')')')')
+define(`_mcf_feature', `ifelse(_mcf_text(`_mcf_lacks_$1'), `', `_mcf_feature_on(`$1', `$2')')')
+define(`_mcf_feature_on', `_mcf_run(defn(`_mcf_feature_$1'))_mcf_frame(6, `$2', `ifdef(`_mcf_snap_config_$1', `indir(`_mcf_snap_config_$1')')')')
 define(`MAILER', `_mcf_rec(`MAILER', $@)_mcf_define(`_MAILER_DEFINED_', 1)_mcf_mailer(`$1', ifelse(`$2', , ``$1'', ``$2''), _mcf_id, shift($@))')
-define(`_mcf_mailer', `ifdef(`_MAILER_$2_', `_mcf_rec(`again', `mailer', `$2')', `_mcf_define(`_MAILER_$2_')_mcf_set_args(shift(shift(shift($@))))ifdef(`_mcf_site_mailer_$1', `PUSHDIVERT(7)_mcf_site(`mailer', `$1')POPDIVERT`'', `ifdef(`_mcf_mailer_$1', `PUSHDIVERT(-1)indir(`_mcf_mailer_$1')_mcf_frame(7, `$3', `ifdef(`_mcf_snap_mailer_$1', `indir(`_mcf_snap_mailer_$1')')')POPDIVERT`'', `_mcf_unknown(`mailer', `$1')')')')')
+define(`_mcf_mailer', `ifdef(`_MAILER_$2_', `_mcf_rec(`again', `mailer', `$2')', `_mcf_define(`_MAILER_$2_')_mcf_set_args(shift(shift(shift($@))))ifdef(`_mcf_site_mailer_$1', `PUSHDIVERT(7)_mcf_site(`mailer', `$1')POPDIVERT`'', `ifdef(`_mcf_mailer_$1', `PUSHDIVERT(-1)_mcf_run(defn(`_mcf_mailer_$1'))_mcf_frame(7, `$3', `ifdef(`_mcf_snap_mailer_$1', `indir(`_mcf_snap_mailer_$1')')')POPDIVERT`'', `_mcf_unknown(`mailer', `$1')')')')')
 define(`MAILER_DEFINITIONS', `divert(7)')
 
 define(`LOCAL_CONFIG', `divert(6)')
@@ -178,9 +176,9 @@ define(`MASQUERADE_AS', `_mcf_rec(`MASQUERADE_AS', $@)_mcf_define(`MASQUERADE_NA
 
 # Lists that are expanded when the options are written, so that a later define still counts.
 define(`_mcf_append', `_mcf_define(`$1', ifdef(`$1', `defn(`$1')')`$2')')
-define(`_mcf_entry', ``@KEY@mcf-key-000000@KEY@ @ $1'
+define(`_mcf_entry', ``@mcf-key-00@ @ $1'
 $2
-`@KEY@mcf-key-000000@KEY@ .'
+`@mcf-key-00@ .'
 ')
 define(`DAEMON_OPTIONS', `_mcf_rec(`DAEMON_OPTIONS', $@)_mcf_append(`_DPO_', `_mcf_entry('_mcf_id`, `$1')')')
 define(`CLIENT_OPTIONS', `_mcf_rec(`CLIENT_OPTIONS', $@)_mcf_append(`_CPO_', `_mcf_entry('_mcf_id`, `$1')')')
@@ -224,13 +222,12 @@ define(`_mcf_timeout', `ifelse(`$1', -1, `_mcf_define(`confTO_QUEUERETURN', conf
 
 # What the epilogue calls.
 define(`_mcf_finish', `changequote`'changecom`'divert(0)ifdef(`_MAILER_local_', `', `MAILER(`local')')_mcf_old_names`'_mcf_late_presets`'_mcf_sections`'_mcf_list(10, `_DPO_')_mcf_list(11, `_CPO_')_mcf_list(12, `_QUEUE_GROUP_')_mcf_list(13, `_MAIL_FILTERS_')
-_mcf_dump_options`'_mcf_dump_all`'`@KEY@mcf-key-000000@KEY@ !'
 ')
-define(`_mcf_list', ``@KEY@mcf-key-000000@KEY@ # $1'
+define(`_mcf_list', ``@mcf-key-00@ # $1'
 indir(`$2')
 ')
 define(`_mcf_sections', `_mcf_section(0)_mcf_section(1)_mcf_section(2)_mcf_section(3)_mcf_section(4)_mcf_section(5)_mcf_section(6)_mcf_section(7)_mcf_section(8)_mcf_section(9)')
-define(`_mcf_section', ``@KEY@mcf-key-000000@KEY@ # $1'
+define(`_mcf_section', ``@mcf-key-00@ # $1'
 undivert($1)
 ')
 

@@ -66,7 +66,8 @@ static const char *shell(struct arena *a, const char *command, int *status)
     return out.data;
 }
 
-/* What m4 says to input after the library of main, feature and mailer. */
+/* What m4 says to input after the library of main, feature and mailer, and what is wanted at the
+ * end; a line that gives the value of NAME is <NAME>, one of the end is end: NAME:'NAME. */
 static const char *m4(struct arena *a, const char *main_text, const char *feature,
                       const char *mailer, const char *input)
 {
@@ -75,11 +76,12 @@ static const char *m4(struct arena *a, const char *main_text, const char *featur
     put("feature/f.rules", feature);
     put("mailer/m.rules", mailer);
     put("in.m4", input);
-    put("pre.m4", "changecom`'define(`_mcf_snap', `[`$1']')define(`_mcf_dump', `<`$1'>')dnl\n");
+    put("pre.m4", "changecom`'define(`_mcf_run', `$1')dnl\n");
     const char *out = shell(a,
-                            "embed o.c o.m4 . ./*.rules ./*/*.rules 2>&1 &&"
+                            "embed o.c o.m4 o.end . ./*.rules ./*/*.rules 2>&1 &&"
                             " { cat pre.m4; echo 'divert(-1)'; cat o.m4; echo 'divert`'\"'dnl\";"
-                            " cat in.m4; } | m4 -E -E 2>&1",
+                            " cat in.m4; } | { m4 -E -E 2>&1 && cat o.end; } |"
+                            " sed 's/^@mcf-key-00@ =\\([^:]*\\):\\1$/<\\1>/; s/^`@.* =/end: /'",
                             &status);
     if (status != 0)
         fail_msg("%s", out);
@@ -92,17 +94,21 @@ static void a_call_defines_flags_and_runs_its_m4(void **state)
                          "%feature f\n%summary x\n%flag _F_\n%flag _G_ a b\n%m4\n"
                          "%# no\ndefine(`V', _ARG_)dnl\n  %end\n%m4\nx\n%end\n",
                          "%mailer m\n%summary x\n%m4\ndefine(`W', 2)dnl\n%end\n",
-                         "define(`_ARG_', 1)_mcf_feature_f`'_mcf_mailer_m`'_F_ _G_ V W "
-                         "_mcf_features _mcf_mailers ifdef(`_mcf_known_feature_f', y, n)`'"
-                         "ifdef(`_mcf_known_mailer_m', y, n)`'ifdef(`_mcf_known_mailer_f', y, n)");
-    assert_string_equal(out, "x\n1 a b 1 2 f m yyn");
+                         "define(`_ARG_', 1)_mcf_run(defn(`_mcf_feature_f'))`'"
+                         "_mcf_run(defn(`_mcf_mailer_m'))`'_F_ _G_ V W "
+                         "ifdef(`_mcf_feature_m', y, n)`'ifdef(`_mcf_mailer_f', y, n)");
+    assert_string_equal(out, "x\n1 a b 1 2 nn");
 }
 
 static void a_feature_says_what_it_lacks(void **state)
 {
-    const char *out = m4(*state, "", "%feature f\n%summary x\n%flag _F_\n%needs f\n",
-                         "%mailer m\n%summary x\n", "[_mcf_lacks_f]_mcf_feature_f[_mcf_lacks_f]");
+    const char *out =
+        m4(*state, "", "%feature f\n%summary x\n%flag _F_\n%needs f\n", "%mailer m\n%summary x\n",
+           "[_mcf_lacks_f]_mcf_run(defn(`_mcf_feature_f'))[_mcf_lacks_f]");
     assert_string_equal(out, "[f][]");
+    out = m4(*state, "", "%feature f\n%summary x\n", "%mailer m\n%summary x\n",
+             "ifdef(`_mcf_lacks_f', y, n)");
+    assert_string_equal(out, "n");
 }
 
 static void parameters_belong_to_the_m4_text(void **state)
@@ -111,15 +117,16 @@ static void parameters_belong_to_the_m4_text(void **state)
                          "%feature f\n%summary x\n%m4\n"
                          "define(`A', `a$1,$2,`$1',$#,`$*' ifelse(`$1', `x', ``$1'')')\n"
                          "$1 $ `$2' ``$3'' $# $@\n%end\n",
-                         "%mailer m\n%summary x\n", "_mcf_feature_f(7,8,9)A(`x', `y')");
+                         "%mailer m\n%summary x\n", "_mcf_run(defn(`_mcf_feature_f'))A(`x', `y')");
     assert_string_equal(out, "\n$1 $ $2 `$3' $# $@\nax,y,x,2,x,y x");
 }
 
 static void a_feature_without_flags_gets_one(void **state)
 {
-    const char *out = m4(*state, "%if f\n%end\n", "%feature f\n%summary x\n",
-                         "%mailer m\n%summary x\n", "_mcf_feature_f`'_mcf_on_f _mcf_dump_all");
-    assert_string_equal(out, "1 <_mcf_on_f>");
+    const char *out =
+        m4(*state, "%if f\n%end\n", "%feature f\n%summary x\n", "%mailer m\n%summary x\n",
+           "_mcf_run(defn(`_mcf_feature_f'))`'_mcf_on_f\n");
+    assert_string_equal(out, "1\nend: _mcf_on_f:'_mcf_on_f\n");
 }
 
 static void names_are_wanted_when_they_are_used(void **state)
@@ -130,9 +137,11 @@ static void names_are_wanted_when_they_are_used(void **state)
         "G1\n%config\nC%{K}%{one}\n"
         "%if L\n%end\n%end\n%elif G2\n%end\n%at h\nC%{H}%{R}\n%end\n%if Z\n%at h\n%end\n%end\n",
         "%mailer m\n%summary x\n%reads T\nC%{U}%{f?x}\n",
-        "_mcf_dump_all\n_mcf_snap_config_f\n_mcf_snap_mailer_m\n");
-    assert_string_equal(out, "<H><R><Z><_F_><A><B><C><D><E><__OSTYPE__><_MAILER_m_>\n"
-                             "[G1][K][L][G2][R][S]\n[U][_F_][T]\n");
+        "_mcf_snap_config_f\n_mcf_snap_mailer_m\n");
+    assert_string_equal(
+        out, "<G1>\n<K>\n<L>\n<G2>\n<R>\n<S>\n<U>\n<_F_>\n<T>\n"
+             "end: H:'H\nend: R:'R\nend: Z:'Z\nend: _F_:'_F_\nend: A:'A\nend: B:'B\nend: C:'C\n"
+             "end: D:'D\nend: E:'E\nend: __OSTYPE__:'__OSTYPE__\nend: _MAILER_m_:'_MAILER_m_\n");
 }
 
 static void a_bad_file_writes_nothing(void **state)
@@ -142,8 +151,8 @@ static void a_bad_file_writes_nothing(void **state)
     put("feature/f.rules", "%feature f\n%summary x\n");
     put("mailer/m.rules", "%mailer m\n%summary x\n");
     const char *out = shell(*state,
-                            "rm -f o.*; embed o.c o.m4 . ./*.rules ./*/*.rules 2>&1; s=$?;"
-                            " ls o.c o.m4 2>/dev/null; exit $s",
+                            "rm -f o.*; embed o.c o.m4 o.end . ./*.rules ./*/*.rules 2>&1; s=$?;"
+                            " ls o.c o.m4 o.end 2>/dev/null; exit $s",
                             &status);
     assert_int_equal(status, 1);
     assert_string_equal(out, "./main.rules:1:4: error: the end of the line has no place here: "
