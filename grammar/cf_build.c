@@ -16,6 +16,10 @@ static size_t line_index(const struct cf_builder *b, size_t off)
 {
     size_t low = 0, high = b->lines;
 
+    /* Mostly the line that was read last, or the next. */
+    for (size_t line = b->line; line < high && line < b->line + 2; line++)
+        if (b->line_start[line] <= off && (line + 1 == high || off < b->line_start[line + 1]))
+            return line;
     while (high - low > 1) {
         size_t middle = low + (high - low) / 2;
 
@@ -91,11 +95,16 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\n' || c == '\r' || c == '\v' || c == '\f';
 }
 
-/* The span's bytes without the CRs of line ends; without what was skipped if seen. */
-static void add_span(const struct cf_builder *b, struct buf *out, struct cf_span span, bool seen)
+/* The span's bytes without the CRs of line ends; without what was skipped if seen.  len: how many.
+ */
+static char *copy(const struct cf_builder *b, struct cf_span span, bool seen, size_t *len)
 {
-    size_t skip = 0;
+    size_t skip = 0, room = span.end > span.begin ? span.end - span.begin : 0;
+    char *out = arena_alloc(b->config->arena, room + 1), *to = out;
 
+    *len = room;
+    if (room == 0)
+        return out;
     /* Skips are in order of the text. */
     for (size_t low = 0, high = b->skip_count; low < high;) {
         size_t middle = low + (high - low) / 2;
@@ -104,6 +113,11 @@ static void add_span(const struct cf_builder *b, struct buf *out, struct cf_span
             skip = low = middle + 1;
         else
             high = middle;
+    }
+    if ((!seen || skip == b->skip_count || b->skips[skip].begin >= span.end) &&
+        !memchr(b->text + span.begin, '\r', room)) {
+        memcpy(out, b->text + span.begin, room);
+        return out;
     }
     for (size_t i = span.begin; i < span.end; i++) {
         if (b->text[i] == '\r' && (i == span.begin || b->text[i - 1] != '\r')) {
@@ -121,21 +135,20 @@ static void add_span(const struct cf_builder *b, struct buf *out, struct cf_span
                 skip++;
             }
         if (i < span.end)
-            buf_addc(out, b->text[i]);
+            *to++ = b->text[i];
     }
+    *len = (size_t)(to - out);
+    return out;
 }
 
 /* What sendmail sees of the span; trailing blanks are never seen. */
 static const char *text_of(const struct cf_builder *b, struct cf_span span, bool trim_left)
 {
-    struct buf out;
-    const char *s;
+    size_t len;
+    char *s = copy(b, span, true, &len);
 
-    buf_init(&out, b->config->arena);
-    add_span(b, &out, span, true);
-    while (out.len > 0 && is_blank(out.data[out.len - 1]))
-        buf_truncate(&out, out.len - 1);
-    s = out.data;
+    while (len > 0 && is_blank(s[len - 1]))
+        s[--len] = '\0';
     while (trim_left && is_blank(*s))
         s++;
     return s;
@@ -144,11 +157,9 @@ static const char *text_of(const struct cf_builder *b, struct cf_span span, bool
 /* All of it, for names that blanks belong to. */
 static const char *exact(const struct cf_builder *b, struct cf_span span)
 {
-    struct buf out;
+    size_t len;
 
-    buf_init(&out, b->config->arena);
-    add_span(b, &out, span, true);
-    return out.data;
+    return copy(b, span, true, &len);
 }
 
 static const char *trimmed(const struct cf_builder *b, struct cf_span span)
@@ -169,11 +180,9 @@ static struct cf_span narrow(const struct cf_builder *b, struct cf_span span)
 /* As written, remarks included. */
 static const char *raw_trimmed(const struct cf_builder *b, struct cf_span span)
 {
-    struct buf out;
+    size_t len;
 
-    buf_init(&out, b->config->arena);
-    add_span(b, &out, narrow(b, span), false);
-    return out.data;
+    return copy(b, narrow(b, span), false, &len);
 }
 
 /* The remarks of the line, for lines that have no third field. */
@@ -181,15 +190,18 @@ static const char *remarks(const struct cf_builder *b)
 {
     struct buf out;
 
+    if (b->skip_count == 0)
+        return NULL;
     buf_init(&out, b->config->arena);
     for (size_t i = 0; i < b->skip_count; i++) {
         struct cf_span span = narrow(b, b->skips[i]);
+        size_t len;
 
         if (span.begin == span.end || b->text[span.begin] != '#')
             continue;
         if (out.len > 0)
             buf_addc(&out, '\n');
-        add_span(b, &out, span, false);
+        buf_adds(&out, copy(b, span, false, &len));
     }
     return out.len > 0 ? out.data : NULL;
 }
@@ -234,13 +246,12 @@ static struct item *add(struct cf_builder *b, struct cf_span line, enum item_kin
 {
     struct item *it = config_add(b->config, kind);
     struct cf_span whole = {line.begin, line.end};
-    struct buf out;
+    size_t len;
 
     if (whole.end > whole.begin && b->text[whole.end - 1] == '\n')
         whole.end--;
-    buf_init(&out, b->config->arena);
-    add_span(b, &out, whole, false);
-    it->text = out.data;
+    b->line = line_index(b, whole.begin);
+    it->text = copy(b, whole, false, &len);
     it->at = place(b, whole);
     it->cause = cause(b, whole.begin);
     if (kind != ITEM_RULE && kind != ITEM_COMMENT && kind != ITEM_UNKNOWN)

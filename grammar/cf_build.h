@@ -31,6 +31,7 @@ struct cf_builder {
     size_t len;
     size_t *line_start; /* of every physical line */
     size_t lines;
+    size_t line; /* where line_index looks first */
     /* The lexer's. */
     size_t pos;        /* where the next token begins */
     size_t name_begin; /* of an option's name */
