@@ -259,14 +259,14 @@ static void read_tree(struct front *f)
     struct front_file *file;
     tree_of(f, f->source->id);
     file = file_of(f, f->source->id);
-    file->tree = mc_parse(f->arena, f->source, f->diag);
-    f->unclosed = file->tree->unclosed > 0;
-    struct mc_mended *m = mc_mend(f->arena, file->tree, f->diag);
+    const struct source *text = f->source;
+    struct mc_mended *m = mc_mend(f->arena, f->source, f->diag);
     if (m->edits) {
         file->mended = m;
-        file->tree = mc_parse(f->arena,
-                              source_variant(f->config->sources, f->source, m->text, m->len), NULL);
+        text = source_variant(f->config->sources, f->source, m->text, m->len);
     }
+    file->tree = mc_parse(f->arena, text, f->diag);
+    f->unclosed = m->edits || file->tree->unclosed > 0;
     f->tree = file->tree;
     f->mended = file->mended;
 }

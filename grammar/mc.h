@@ -86,17 +86,19 @@ struct mc_edit {
 struct mc_mended {
     const char *text; /* the source's own bytes where there is no edit */
     size_t len;
-    const struct mc_edit *edits;
+    const struct mc_edit *edits; /* NULL where m4 can read the file as it is */
+    bool faulty;                 /* something was found that can be mended */
 };
 
 /* d may be NULL: no findings.  A source without bytes gives an empty tree.
  * Findings: unclosed-quote and unclosed-parenthesis, at what opens; nesting-too-deep. */
 struct mc_tree *mc_parse(struct arena *a, const struct source *source, struct diag *d);
 
-/* Finds quoting faults that have one likely meaning, and makes the text that says it.  Edits keep
- * every line end.  Findings (d may be NULL): wrong-quotes, stray-quote, apostrophe,
- * quote-in-comment, macro-in-comment, quoted-lines. */
-struct mc_mended *mc_mend(struct arena *a, const struct mc_tree *t, struct diag *d);
+/* Finds quoting faults, and where they break what is said (an error, not a mere warning) the text
+ * that was most likely meant.  Edits keep every line end.  d may be NULL: no findings.  Findings:
+ * unclosed-quote, unclosed-parenthesis, wrong-quotes, stray-quote, stray-parenthesis,
+ * no-parenthesis, no-comma, apostrophe, quote-in-comment, macro-in-comment, quoted-lines. */
+struct mc_mended *mc_mend(struct arena *a, const struct source *source, struct diag *d);
 /* The byte of the source that off of the mended text stands for. */
 size_t mc_unmend(const struct mc_mended *m, size_t off);
 

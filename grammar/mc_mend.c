@@ -2,41 +2,84 @@
 
 #include <string.h>
 
+#include "grammar/mc_watch.h"
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
+#include "lib/base/diag.h"
+#include "lib/model/findings.h"
 
-/* The source with the edits carried out. */
-static void apply(struct arena *a, const struct source *src, struct mc_mended *m)
-{
-    struct buf b;
-    size_t from = 0;
-    buf_init(&b, a);
-    for (const struct mc_edit *e = m->edits; e; e = e->next) {
-        buf_add(&b, src->bytes + from, e->off - from);
-        buf_adds(&b, e->text);
-        from = e->off + e->len;
-    }
-    buf_add(&b, src->bytes + from, src->len - from);
-    m->text = b.data;
-    m->len = b.len;
-}
+static const size_t NOWHERE = SIZE_MAX;
 
-struct mc_mended *mc_mend(struct arena *a, const struct mc_tree *t, struct diag *d)
-{
-    struct mc_mended *m = arena_alloc(a, sizeof *m);
-    (void)d;
-    m->edits = t->missing;
-    m->text = t->source->bytes;
-    m->len = t->source->len;
-    if (m->edits)
-        apply(a, t->source, m);
-    return m;
-}
+enum {
+    ROUNDS = 400,     /* faults of a file that are looked into */
+    WINDOW = 16384,   /* bytes behind a fault that are read to see what an edit does */
+    WORK = 64 << 20,  /* bytes read in all, for a file that is nothing but faults */
+    LINES_AROUND = 3, /* lines behind a call's beginning, and before the trouble, to try edits in */
+    LINES_BEHIND = 4, /* lines that must read well behind it */
+    LINE_MAX_TRIED = 600 /* bytes of a line in which edits are tried */
+};
 
-size_t mc_unmend(const struct mc_mended *m, size_t off)
+/* What an edit says of the fault. */
+enum fault {
+    FAULT_UNCLOSED_QUOTE,
+    FAULT_UNCLOSED_PARENTHESIS,
+    FAULT_EXTRA_QUOTE, /* a ` too many */
+    FAULT_EXTRA_OPEN,
+    FAULT_NO_OPENING_QUOTE,
+    FAULT_STRAY_QUOTE,
+    FAULT_STRAY_PARENTHESIS,
+    FAULT_NO_PARENTHESIS,
+    FAULT_WRONG_QUOTES,
+    FAULT_NO_COMMA,
+    FAULT_COMMENT
+};
+
+enum { EDITS_MAX = 24 };
+
+struct change {
+    size_t off, len;
+    const char *text;
+};
+
+/* Edits of the text that may be what is wanted. */
+struct candidate {
+    enum fault fault;
+    int cost;
+    size_t n;
+    struct change change[EDITS_MAX];
+    size_t place, place_len; /* of the fault, if it is known without reading */
+};
+
+struct mend {
+    struct arena *arena;
+    struct arena *scratch; /* of one attempt */
+    struct diag *diag;
+    const struct source *source;
+    /* The text as mended so far. */
+    char *text;
+    size_t len, cap;
+    struct mc_edit *edits;
+    bool errors;
+    size_t work;
+    /* What is being looked into. */
+    struct mc_trouble trouble;
+    size_t unit; /* the line in nothing where reading can begin */
+    struct mc_scan_mode mode;
+    size_t window_end;
+    size_t first; /* the first line where edits are tried */
+    int dirt_best;
+    size_t answer; /* of the best one */
+    struct candidate best;
+    bool found;
+};
+
+/* --- edits --------------------------------------------------------------------------------------
+ */
+
+static size_t unmend(const struct mc_edit *edits, size_t off)
 {
     size_t in = 0, out = 0; /* the same place before and after the edits so far */
-    for (const struct mc_edit *e = m->edits; e; e = e->next) {
+    for (const struct mc_edit *e = edits; e; e = e->next) {
         size_t n = strlen(e->text), begin = out + (e->off - in);
         if (off < begin)
             break;
@@ -46,4 +89,784 @@ size_t mc_unmend(const struct mc_mended *m, size_t off)
         out = begin + n;
     }
     return in + (off - out);
+}
+
+size_t mc_unmend(const struct mc_mended *m, size_t off)
+{
+    return unmend(m->edits, off);
+}
+
+/* Puts a change of the text so far among the edits of the source; false where it touches one. */
+static bool place_edit(struct mend *m, const struct change *c)
+{
+    size_t in = 0, out = 0;
+    struct mc_edit **to = &m->edits;
+    for (; *to; to = &(*to)->next) {
+        const struct mc_edit *e = *to;
+        size_t n = strlen(e->text), begin = out + (e->off - in);
+        if (c->off + c->len <= begin && !(c->len == 0 && c->off == begin && n == 0))
+            break;
+        if (c->off < begin + n)
+            return false;
+        in = e->off + e->len;
+        out = begin + n;
+    }
+    struct mc_edit *e = arena_alloc(m->arena, sizeof *e);
+    e->off = in + (c->off - out);
+    e->len = c->len;
+    e->text = c->text;
+    e->next = *to;
+    *to = e;
+    return true;
+}
+
+static bool change_text(struct mend *m, const struct change *c)
+{
+    size_t n = strlen(c->text);
+    if (m->len + n > m->cap || !place_edit(m, c))
+        return false;
+    memmove(m->text + c->off + n, m->text + c->off + c->len, m->len - c->off - c->len);
+    memcpy(m->text + c->off, c->text, n);
+    m->len = m->len + n - c->len;
+    return true;
+}
+
+static struct origin place(const struct mend *m, size_t from, size_t to)
+{
+    size_t a = unmend(m->edits, from), b = unmend(m->edits, to);
+    return source_origin(m->source, a, b > a ? b - a : 0);
+}
+
+/* --- lines and words ----------------------------------------------------------------------------
+ */
+
+static bool is_blank(char c)
+{
+    return c == ' ' || c == '\t' || c == '\r';
+}
+
+static bool is_word(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
+}
+
+static bool is_letter(char c)
+{
+    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+static size_t line_begin(const struct mend *m, size_t off)
+{
+    while (off > 0 && m->text[off - 1] != '\n')
+        off--;
+    return off;
+}
+
+static size_t line_end(const struct mend *m, size_t off)
+{
+    const char *nl = off < m->len ? memchr(m->text + off, '\n', m->len - off) : NULL;
+    return nl ? (size_t)(nl - m->text) : m->len;
+}
+
+static size_t lines_behind(const struct mend *m, size_t off, int n)
+{
+    while (n-- > 0 && off < m->len) {
+        off = line_end(m, off);
+        off += off < m->len;
+    }
+    return off;
+}
+
+static size_t skip_blanks(const struct mend *m, size_t at)
+{
+    while (at < m->len && is_blank(m->text[at]))
+        at++;
+    return at;
+}
+
+static bool dnl_at(const struct mend *m, size_t at)
+{
+    return m->len - at >= 3 && memcmp(m->text + at, "dnl", 3) == 0 &&
+           (m->len - at == 3 || !is_word(m->text[at + 3]));
+}
+
+/* Nothing of a line's code comes any more. */
+static bool rest_at(const struct mend *m, size_t at)
+{
+    return at >= m->len || m->text[at] == '\n' || m->text[at] == '#' || dnl_at(m, at);
+}
+
+/* --- trying -------------------------------------------------------------------------------------
+ */
+
+static int dirt_of(enum mc_trouble_kind kind)
+{
+    switch (kind) {
+    case MC_TROUBLE_NONE:
+    case MC_TROUBLE_COMMENT_MACRO:
+    case MC_TROUBLE_QUOTED_LINES:
+        return 0;
+    case MC_TROUBLE_LINE_IN_QUOTE:
+    case MC_TROUBLE_LINE_IN_CALL:
+    case MC_TROUBLE_CUT:
+    case MC_TROUBLE_BLOCK_END:
+    case MC_TROUBLE_END:
+        return 100;
+    case MC_TROUBLE_STRAY_QUOTE:
+    case MC_TROUBLE_WRONG_QUOTES:
+    case MC_TROUBLE_NO_PARENTHESIS:
+    case MC_TROUBLE_STRAY_PARENTHESIS:
+    case MC_TROUBLE_NO_COMMA:
+        return 30;
+    }
+    return 0;
+}
+
+/* How badly the text reads from the unit to the window's end; not more than enough. */
+static int dirt(struct mend *m, const struct candidate *c, int enough, size_t *answer_to)
+{
+    arena_reset(m->scratch);
+    struct buf b;
+    buf_init(&b, m->scratch);
+    size_t from = m->unit;
+    long shift = 0;
+    for (size_t i = 0; c && i < c->n; i++) {
+        const struct change *x = &c->change[i];
+        buf_add(&b, m->text + from, x->off - from);
+        buf_adds(&b, x->text);
+        from = x->off + x->len;
+        shift += (long)strlen(x->text) - (long)x->len;
+    }
+    buf_add(&b, m->text + from, m->window_end - from);
+    m->work += b.len;
+    struct mc_watch *w = mc_watch_new(m->scratch, b.data, b.len);
+    mc_watch_start(w, 0, &m->mode);
+    if (c && c->n)
+        mc_watch_ask(w, c->change[0].off - m->unit);
+    int sum = 0;
+    while (sum < enough) {
+        struct mc_trouble t = mc_watch_next(w);
+        if (t.kind == MC_TROUBLE_NONE)
+            break;
+        if (t.kind == MC_TROUBLE_END && m->window_end < m->len) {
+            /* What began in the lines in question should have ended. */
+            for (size_t i = 0; i < mc_watch_depth(w); i++) {
+                size_t name;
+                mc_watch_open(w, i, &name);
+                if (name + m->unit >= m->first &&
+                    name + m->unit <
+                        (size_t)((long)m->trouble.at + shift) + (m->trouble.kind > MC_TROUBLE_END))
+                    sum += dirt_of(MC_TROUBLE_END);
+            }
+            break;
+        }
+        sum += dirt_of(t.kind);
+    }
+    *answer_to = mc_watch_answer(w);
+    if (*answer_to != NOWHERE)
+        *answer_to += m->unit;
+    return sum;
+}
+
+static void try_candidate(struct mend *m, const struct candidate *c)
+{
+    if (m->work > WORK)
+        return;
+    size_t answer;
+    int d = c->cost + dirt(m, c, m->dirt_best - c->cost, &answer);
+    if (d < m->dirt_best) {
+        m->dirt_best = d;
+        m->best = *c;
+        m->answer = answer;
+        m->found = true;
+    }
+}
+
+static void try_one(struct mend *m, enum fault fault, int cost, size_t off, size_t len,
+                    const char *text)
+{
+    struct candidate c = {.fault = fault, .cost = cost, .n = 1, .place = NOWHERE};
+    c.change[0] = (struct change){off, len, text};
+    try_candidate(m, &c);
+}
+
+/* --- candidates ---------------------------------------------------------------------------------
+ */
+
+static void try_quotes_at(struct mend *m, size_t p)
+{
+    char c = p < m->len ? m->text[p] : '\n', before = p ? m->text[p - 1] : '\n';
+    size_t next = skip_blanks(m, p);
+    char then = next < m->len ? m->text[next] : '\n';
+    /* A closing one before a comma, a parenthesis or the line's end. */
+    if (!is_blank(before) && before != '\n' && (next == p || rest_at(m, next))) {
+        bool quote_follows = false;
+        if (then == ',') {
+            size_t q = skip_blanks(m, next + 1);
+            quote_follows = q < m->len && m->text[q] == '`';
+        }
+        if (then == ',')
+            try_one(m, FAULT_UNCLOSED_QUOTE, quote_follows ? 8 : 12, p, 0, "'");
+        else if (then == ')')
+            try_one(m, FAULT_UNCLOSED_QUOTE, 10, p, 0, "'");
+        else if (rest_at(m, next)) {
+            struct candidate both = {
+                .fault = FAULT_UNCLOSED_QUOTE, .cost = 16, .n = 1, .place = NOWHERE};
+            try_one(m, FAULT_UNCLOSED_QUOTE, 15, p, 0, "'");
+            both.change[0] = (struct change){p, 0, "')"};
+            try_candidate(m, &both);
+        }
+    } else if (next == p && then == ')' && (p == line_begin(m, p) || is_blank(before))) {
+        try_one(m, FAULT_UNCLOSED_QUOTE, 12, p, 0, "'");
+    } else if (next == p && then == ',' && p == line_begin(m, p)) {
+        try_one(m, FAULT_UNCLOSED_QUOTE, 12, p, 0, "'");
+    }
+    /* An opening one where an argument begins. */
+    size_t q = p;
+    while (q > 0 && is_blank(m->text[q - 1]))
+        q--;
+    if (q > 0 && (m->text[q - 1] == '(' || m->text[q - 1] == ',') && c != '`' &&
+        (next == p || c == '\n'))
+        try_one(m, FAULT_NO_OPENING_QUOTE, 10, p, 0, "`");
+    char after = p + 1 < m->len ? m->text[p + 1] : '\n';
+    bool twin = c == before || c == after;
+    if (c == '`')
+        try_one(m, FAULT_EXTRA_QUOTE, twin ? 7 : 13, p, 1, "");
+    if (c == '\'')
+        try_one(m, FAULT_STRAY_QUOTE, twin || (is_letter(before) && is_letter(after)) ? 7 : 13, p,
+                1, "");
+}
+
+static void try_parentheses_at(struct mend *m, size_t p)
+{
+    char c = p < m->len ? m->text[p] : '\n', before = p ? m->text[p - 1] : '\n';
+    size_t next = skip_blanks(m, p);
+    char after = p + 1 < m->len ? m->text[p + 1] : '\n';
+    bool twin = c == before || c == after;
+    if (!is_blank(before) && before != '\n' && (rest_at(m, next) || before == '\''))
+        try_one(m, FAULT_UNCLOSED_PARENTHESIS, rest_at(m, next) ? 9 : 14, p, 0, ")");
+    if (c == '(')
+        try_one(m, FAULT_EXTRA_OPEN, twin ? 7 : 14, p, 1, "");
+    if (c == ')')
+        try_one(m, FAULT_STRAY_PARENTHESIS, twin ? 7 : 13, p, 1, "");
+    if (is_word(before) && !is_word(c)) {
+        size_t name = p;
+        while (name > 0 && is_word(m->text[name - 1]))
+            name--;
+        enum mc_word_kind word = mc_watch_word(m->text + name, p - name);
+        if (word == MC_WORD_NONE || word == MC_WORD_SECTION || next >= m->len)
+            return;
+        struct candidate x = {.fault = FAULT_NO_PARENTHESIS, .cost = 9, .n = 1, .place = NOWHERE};
+        if (m->text[next] == '(' && next > p)
+            x.change[0] = (struct change){p, next - p, ""};
+        else if (m->text[next] == '`')
+            x.change[0] = (struct change){p, next - p, "("};
+        else
+            return;
+        try_candidate(m, &x);
+    }
+}
+
+/* A comma between two quoted texts. */
+static void try_comma_at(struct mend *m, size_t p)
+{
+    if (m->text[p] != '\'')
+        return;
+    size_t q = skip_blanks(m, p + 1);
+    while (q < m->len && strchr("=.;:", m->text[q]))
+        q++;
+    q = skip_blanks(m, q);
+    if (q < m->len && q > p + 1 && (m->text[q] == '`' || is_word(m->text[q]))) {
+        struct candidate x = {.fault = FAULT_NO_COMMA, .cost = 9, .n = 1, .place = NOWHERE};
+        x.change[0] = (struct change){p + 1, q - p - 1, ", "};
+        try_candidate(m, &x);
+    }
+}
+
+static void add_change(struct candidate *c, size_t off, size_t len, const char *text)
+{
+    if (c->n < EDITS_MAX)
+        c->change[c->n++] = (struct change){off, len, text};
+    else
+        c->cost = 1 << 20;
+}
+
+/* Does an argument end at p, blanks aside? */
+static bool arg_ends_at(const struct mend *m, size_t p, size_t end)
+{
+    p = skip_blanks(m, p);
+    return p >= end || m->text[p] == ',' || m->text[p] == ')' || rest_at(m, p);
+}
+
+/* The call whose parenthesis is at open, its arguments quoted as `x' whatever quotes they have. */
+static void try_call(struct mend *m, size_t name, size_t open, size_t end)
+{
+    struct candidate c = {.fault = FAULT_WRONG_QUOTES, .cost = 9, .place = NOWHERE};
+    const char *stop = m->text + end;
+    size_t p = open + 1;
+    for (;;) {
+        p = skip_blanks(m, p);
+        if (p >= end)
+            break;
+        size_t mark = mc_watch_mark(m->text + p, stop);
+        if (mark) {
+            size_t from = p, text = p + mark, q = text, last = NOWHERE, last_mark = 0;
+            /* It goes to the first mark at which an argument ends. */
+            for (; q < end; q++) {
+                size_t n = mc_watch_mark(m->text + q, stop);
+                if (!n)
+                    continue;
+                if (n == 2 && m->text[q] == '\'' && mark == 1 && m->text[from] == '`' && false)
+                    n = 1;
+                if (arg_ends_at(m, q + n, end)) {
+                    last = q;
+                    last_mark = n;
+                    break;
+                }
+                q += n - 1;
+            }
+            if (last == NOWHERE)
+                break;
+            bool fits =
+                (mark == 1 && last_mark == 1 && m->text[from] == '`' && m->text[last] == '\'') ||
+                (mark == 2 && last_mark == 2 && m->text[from] == '`' && m->text[last] == '\'' &&
+                 m->text[last + 1] == '\'');
+            if (!fits && memchr(m->text + text, '\n', last - text) == NULL) {
+                if (c.place == NOWHERE) {
+                    c.place = from;
+                    c.place_len = last + last_mark - from;
+                }
+                if (mark != 1 || m->text[from] != '`')
+                    add_change(&c, from, mark, "`");
+                if (last_mark != 1 || m->text[last] != '\'')
+                    add_change(&c, last, last_mark, "'");
+            }
+            p = last + last_mark;
+        } else {
+            size_t from = p;
+            while (p < end && m->text[p] != ',' && m->text[p] != ')' &&
+                   !mc_watch_mark(m->text + p, stop))
+                p++;
+            /* x' or x": the first one is missing. */
+            size_t n = p < end ? mc_watch_mark(m->text + p, stop) : 0;
+            if (n && p > from && m->text[p] != '`' && arg_ends_at(m, p + n, end)) {
+                if (c.place == NOWHERE) {
+                    c.place = from;
+                    c.place_len = p + n - from;
+                }
+                add_change(&c, from, 0, "`");
+                if (n != 1 || m->text[p] != '\'')
+                    add_change(&c, p, n, "'");
+                p += n;
+            }
+        }
+        p = skip_blanks(m, p);
+        if (p >= end || m->text[p] != ',')
+            break;
+        p++;
+    }
+    (void)name;
+    if (c.n > 0) {
+        try_candidate(m, &c);
+        if (skip_blanks(m, p) >= end || rest_at(m, skip_blanks(m, p))) {
+            c.cost += 8;
+            add_change(&c, p, 0, ")");
+            try_candidate(m, &c);
+        }
+    }
+}
+
+static void try_calls(struct mend *m, size_t from, size_t to)
+{
+    for (size_t p = from; p < to; p++)
+        if (m->text[p] == '(' && p > from && is_word(m->text[p - 1])) {
+            size_t name = p;
+            while (name > from && is_word(m->text[name - 1]))
+                name--;
+            if (mc_watch_word(m->text + name, p - name) != MC_WORD_NONE)
+                try_call(m, name, p, to);
+        }
+}
+
+static void try_line(struct mend *m, size_t from)
+{
+    size_t to = line_end(m, from);
+    if (to - from > LINE_MAX_TRIED)
+        to = from + LINE_MAX_TRIED;
+    size_t first = skip_blanks(m, from);
+    if (first < to && m->text[first] == '#') {
+        struct candidate c = {
+            .fault = FAULT_COMMENT, .cost = 5, .n = 1, .place = first, .place_len = 1};
+        c.change[0] = (struct change){
+            first, 1, first + 1 < to && is_word(m->text[first + 1]) ? "dnl " : "dnl"};
+        try_candidate(m, &c);
+        return;
+    }
+    if (dnl_at(m, first))
+        return;
+    try_calls(m, from, to);
+    for (size_t p = from; p <= to; p++) {
+        /* Behind a dnl nothing counts. */
+        if (p < to && p > from && dnl_at(m, p) && !is_word(m->text[p - 1]))
+            to = p;
+        try_quotes_at(m, p);
+        try_parentheses_at(m, p);
+        if (p < to)
+            try_comma_at(m, p);
+    }
+}
+
+/* --- saying -------------------------------------------------------------------------------------
+ */
+
+static char *words(const struct mend *m, size_t from, size_t to)
+{
+    enum { SHOWN = 40 };
+    const char *nl = to > from ? memchr(m->text + from, '\n', to - from) : NULL;
+    size_t n = nl ? (size_t)(nl - m->text) - from : to - from;
+    if (n > SHOWN)
+        return arena_printf(m->arena, "%.*s...", SHOWN, m->text + from);
+    return arena_strndup(m->arena, m->text + from, n);
+}
+
+/* The call's name before the parenthesis at open. */
+static char *name_before(const struct mend *m, size_t open)
+{
+    size_t name = open;
+    while (name > 0 && is_word(m->text[name - 1]))
+        name--;
+    return arena_strndup(m->arena, m->text + name, open - name);
+}
+
+static enum mc_word_kind word_at(const struct mend *m, size_t name)
+{
+    size_t n = 0;
+    while (name + n < m->len && is_word(m->text[name + n]))
+        n++;
+    return mc_watch_word(m->text + name, n);
+}
+
+static bool is_apostrophe(const struct mend *m, size_t p)
+{
+    return p > 0 && p + 1 < m->len && is_letter(m->text[p - 1]) && is_letter(m->text[p + 1]);
+}
+
+static void add_edits(struct mend *m, struct finding *f)
+{
+    for (size_t i = 0; i < m->best.n; i++) {
+        const struct change *c = &m->best.change[i];
+        diag_edit(m->diag, f, place(m, c->off, c->off + c->len), c->text);
+    }
+}
+
+/* Is what is said broken, or only another value? */
+static bool breaks(const struct mend *m)
+{
+    const struct mc_trouble *t = &m->trouble;
+    if (t->kind <= MC_TROUBLE_END)
+        return true;
+    enum mc_word_kind word = word_at(m, t->from);
+    if (t->kind == MC_TROUBLE_NO_PARENTHESIS)
+        return word != MC_WORD_CLASS;
+    if (t->kind == MC_TROUBLE_STRAY_PARENTHESIS)
+        return true;
+    return word == MC_WORD_FILE && m->best.change[0].off > t->from;
+}
+
+static void say(struct mend *m)
+{
+    const struct candidate *c = &m->best;
+    const struct change *x = &c->change[0];
+    struct diag *d = m->diag;
+    struct finding *f = NULL;
+    bool broken = breaks(m);
+    m->errors = m->errors || broken;
+    if (!d)
+        return;
+    switch (c->fault) {
+    case FAULT_UNCLOSED_QUOTE: {
+        size_t open = m->answer != NOWHERE && m->answer < x->off ? m->answer : x->off;
+        f = finding_add(d, FINDING_UNCLOSED_QUOTE, place(m, open, open + 1), "`", NULL);
+        char next = x->off < m->len ? m->text[x->off] : '\n';
+        struct origin end = place(m, x->off, x->off);
+        if (next == ')' || next == ',')
+            diag_hint(d, f,
+                      end.line == f->at.line ? "close it before the %c in column %u"
+                                             : "close it before the %c in line %u",
+                      next, end.line == f->at.line ? end.col : end.line);
+        else
+            diag_hint(d, f, "close it at the end of the line");
+        break;
+    }
+    case FAULT_UNCLOSED_PARENTHESIS: {
+        size_t open = m->answer != NOWHERE && m->answer < x->off ? m->answer : x->off;
+        f = finding_add(d, FINDING_UNCLOSED_PARENTHESIS, place(m, open, open + 1),
+                        name_before(m, open), NULL);
+        struct origin end = place(m, x->off, x->off);
+        diag_hint(d, f, "put a ) after line %u, column %u", end.line,
+                  end.col > 1 ? end.col - 1 : 1);
+        break;
+    }
+    case FAULT_EXTRA_QUOTE:
+        f = finding_add(d, broken ? FINDING_UNCLOSED_QUOTE : FINDING_EXTRA_QUOTE,
+                        place(m, x->off, x->off + 1), "`", NULL);
+        diag_hint(d, f, "remove it");
+        break;
+    case FAULT_EXTRA_OPEN:
+        f = finding_add(d, FINDING_UNCLOSED_PARENTHESIS, place(m, x->off, x->off + 1), "(", NULL);
+        diag_hint(d, f, "remove it");
+        break;
+    case FAULT_NO_OPENING_QUOTE:
+    case FAULT_STRAY_QUOTE: {
+        size_t at = x->off;
+        if (c->fault == FAULT_NO_OPENING_QUOTE && m->answer != NOWHERE && m->answer > 0)
+            at = m->answer - 1; /* in the text without the edit */
+        bool far = place(m, at, at).line != place(m, x->off, x->off).line;
+        bool apostrophe = c->fault == FAULT_STRAY_QUOTE && is_apostrophe(m, at);
+        f = finding_add(d,
+                        apostrophe ? (broken ? FINDING_APOSTROPHE_BREAKS : FINDING_APOSTROPHE)
+                        : broken   ? FINDING_STRAY_QUOTE_BREAKS
+                                   : FINDING_STRAY_QUOTE,
+                        far ? place(m, x->off, x->off) : place(m, at, at + 1), NULL);
+        if (far)
+            diag_hint(d, f, "open the text that ends in line %u with a `", place(m, at, at).line);
+        else if (!apostrophe && c->fault == FAULT_STRAY_QUOTE)
+            diag_hint(d, f, "remove it");
+        if (apostrophe)
+            return;
+        break;
+    }
+    case FAULT_STRAY_PARENTHESIS:
+        f = finding_add(d, FINDING_STRAY_PARENTHESIS, place(m, x->off, x->off + 1), NULL);
+        break;
+    case FAULT_NO_PARENTHESIS: {
+        char *name = name_before(m, x->off);
+        f = finding_add(d, broken ? FINDING_NO_PARENTHESIS : FINDING_NO_PARENTHESIS_LIVES,
+                        place(m, x->off - strlen(name), x->off), name, NULL);
+        if (*x->text == '\0')
+            diag_hint(d, f, "remove the blank before the (");
+        break;
+    }
+    case FAULT_WRONG_QUOTES: {
+        size_t end = c->place + c->place_len, from = c->place, to = end;
+        size_t mark = mc_watch_mark(m->text + from, m->text + to);
+        if (mark == 0 || (m->text[from] == '`' && mark == 2))
+            mark = mark == 0 ? 0 : 2;
+        char *shown = words(m, from, to);
+        f = finding_add(d, broken ? FINDING_WRONG_QUOTES : FINDING_WRONG_QUOTES_LIVES,
+                        place(m, from, to), shown, NULL);
+        break;
+    }
+    case FAULT_NO_COMMA:
+        f = finding_add(d, broken ? FINDING_NO_COMMA : FINDING_NO_COMMA_LIVES,
+                        place(m, x->off, x->off + x->len), name_before(m, x->off), NULL);
+        break;
+    case FAULT_COMMENT: {
+        size_t end = line_end(m, c->place), at = c->place;
+        const char *quote = memchr(m->text + at, '`', end - at);
+        if (quote) {
+            at = (size_t)(quote - m->text);
+            f = finding_add(d, FINDING_UNCLOSED_QUOTE, place(m, at, at + 1), "`", NULL);
+        } else {
+            f = finding_add(d, FINDING_UNCLOSED_PARENTHESIS, place(m, at, end), "a # comment",
+                            NULL);
+        }
+        diag_hint(d, f, "begin the comment with dnl instead of #");
+        break;
+    }
+    }
+    add_edits(m, f);
+}
+
+/* --- the rounds ---------------------------------------------------------------------------------
+ */
+
+/* Lines of code in a quote or a call may be meant: then all closes well.  The end of that, or
+ * NOWHERE. */
+static size_t reads_well(struct mend *m)
+{
+    size_t end = m->len - m->unit > 4 * WINDOW ? m->unit + 4 * WINDOW : m->len;
+    arena_reset(m->scratch);
+    m->work += end - m->unit;
+    struct mc_watch *w = mc_watch_new(m->scratch, m->text + m->unit, end - m->unit);
+    mc_watch_start(w, 0, &m->mode);
+    mc_watch_accept(w, NOWHERE);
+    mc_watch_note_unit_after(w, m->trouble.at - m->unit);
+    bool prose = m->trouble.from == m->trouble.at || m->text[m->trouble.from] == '`';
+    for (;;) {
+        struct mc_trouble t = mc_watch_next(w);
+        size_t unit = mc_watch_unit_after(w);
+        if (t.kind == MC_TROUBLE_NONE)
+            return unit != NOWHERE ? m->unit + unit : NOWHERE;
+        if (unit != NOWHERE)
+            return m->unit + unit;
+        if (t.kind == MC_TROUBLE_END || (!prose && dirt_of(t.kind) > 0))
+            return NOWHERE;
+    }
+}
+
+/* Finds the edit after which the text reads best. */
+static bool find_edit(struct mend *m, const struct mc_watch *w)
+{
+    const struct mc_trouble *t = &m->trouble;
+    size_t lines[4 * LINES_AROUND + 2], n = 0;
+    size_t first = line_begin(m, t->from);
+    size_t show = t->at; /* the line before which the fault is, or in which */
+    bool whole = t->kind == MC_TROUBLE_LINE_IN_QUOTE || t->kind == MC_TROUBLE_LINE_IN_CALL;
+    if (first < m->unit)
+        first = m->unit;
+    size_t p = first;
+    for (int i = 0; i < LINES_AROUND && p < m->len && (p < show || !whole) && p <= show; i++) {
+        lines[n++] = p;
+        p = lines_behind(m, p, 1);
+    }
+    size_t q = whole || t->kind == MC_TROUBLE_END ? show : lines_behind(m, show, 1);
+    for (int i = 0; i < LINES_AROUND && q > p; i++) {
+        q = line_begin(m, q - 1);
+        if (q >= p)
+            lines[n++] = q;
+    }
+    if (t->kind == MC_TROUBLE_END) {
+        size_t depth = mc_watch_depth(w);
+        for (size_t i = 1; i < depth && i <= LINES_AROUND; i++) {
+            size_t name;
+            mc_watch_open(w, i, &name);
+            size_t line = line_begin(m, name);
+            bool known = false;
+            for (size_t k = 0; k < n; k++)
+                known = known || lines[k] == line;
+            if (!known)
+                lines[n++] = line;
+        }
+    }
+    m->first = first;
+    m->window_end = lines_behind(m, show, LINES_BEHIND + 1);
+    if (t->kind == MC_TROUBLE_END || m->window_end - m->unit > WINDOW + (show - m->unit))
+        m->window_end = m->len - show > WINDOW ? show + WINDOW : m->len;
+    m->found = false;
+    size_t ignored;
+    m->dirt_best = 100000;
+    m->dirt_best = dirt(m, NULL, 100000, &ignored) - 5;
+    for (size_t i = 0; i < n; i++)
+        try_line(m, lines[i]);
+    return m->found;
+}
+
+static void say_comment_macro(struct mend *m)
+{
+    const struct mc_trouble *t = &m->trouble;
+    if (!m->diag)
+        return;
+    struct finding *f = finding_add(m->diag, FINDING_MACRO_IN_COMMENT, place(m, t->at, t->end),
+                                    arena_strndup(m->arena, m->text + t->at, t->end - t->at), NULL);
+    bool close = t->from + 1 < m->len && is_word(m->text[t->from + 1]);
+    diag_edit(m->diag, f, place(m, t->from, t->from + 1), close ? "dnl " : "dnl");
+}
+
+static void say_quoted_lines(struct mend *m)
+{
+    const struct mc_trouble *t = &m->trouble;
+    if (!m->diag)
+        return;
+    char *to = arena_printf(m->arena, "%u", place(m, t->at, t->at).line);
+    if (t->comment) {
+        struct finding *f = finding_add(m->diag, FINDING_QUOTE_IN_COMMENT,
+                                        place(m, t->from, t->from + 1), to, NULL);
+        size_t begin = line_begin(m, t->from);
+        while (begin < t->from && m->text[begin] != '#')
+            begin++;
+        bool close = begin + 1 < m->len && is_word(m->text[begin + 1]);
+        diag_edit(m->diag, f, place(m, begin, begin + 1), close ? "dnl " : "dnl");
+        return;
+    }
+    size_t held = skip_blanks(m, t->held), n = 0;
+    while (held + n < m->len && is_word(m->text[held + n]))
+        n++;
+    finding_add(m->diag, FINDING_QUOTED_LINES, place(m, t->from, t->from + 1), to,
+                arena_strndup(m->arena, m->text + held, n), NULL);
+}
+
+/* Looks into one trouble; true where the text was changed. */
+static bool look_into(struct mend *m, struct mc_watch *w)
+{
+    const struct mc_trouble *t = &m->trouble;
+    if (t->kind == MC_TROUBLE_COMMENT_MACRO) {
+        say_comment_macro(m);
+        return false;
+    }
+    if (t->kind == MC_TROUBLE_QUOTED_LINES) {
+        say_quoted_lines(m);
+        return false;
+    }
+    m->unit = mc_watch_unit(w, &m->mode);
+    m->mode = mc_scan_mode_copy(m->arena, &m->mode);
+    if (t->kind == MC_TROUBLE_LINE_IN_QUOTE || t->kind == MC_TROUBLE_LINE_IN_CALL) {
+        size_t end = reads_well(m);
+        if (end != NOWHERE) {
+            mc_watch_accept(w, end);
+            return false;
+        }
+    }
+    if (!find_edit(m, w)) {
+        return false;
+    }
+    say(m);
+    for (size_t i = m->best.n; i-- > 0;)
+        if (!change_text(m, &m->best.change[i]))
+            return false;
+    return true;
+}
+
+static void out_of_memory(void *ctx)
+{
+    arena_calloc(ctx, SIZE_MAX, 2); /* the arena's owner says what is to be done */
+}
+
+struct mc_mended *mc_mend(struct arena *a, const struct source *source, struct diag *d)
+{
+    struct mc_mended *result = arena_alloc(a, sizeof *result);
+    result->text = source->bytes;
+    result->len = source->len;
+    if (!source->bytes)
+        return result;
+    struct mend m = {.arena = a, .diag = d, .source = source};
+    m.cap = source->len + 8 * ROUNDS;
+    m.text = arena_alloc(a, m.cap);
+    m.len = source->len;
+    memcpy(m.text, source->bytes, m.len);
+    m.scratch = arena_new(out_of_memory, a);
+    struct arena *run = arena_new(out_of_memory, a);
+    size_t from = 0;
+    struct mc_scan *whole = mc_scan_new(a, source); /* what the file defines is known to all */
+    mc_scan_find_comments(whole);
+    mc_scan_start(whole);
+    struct mc_scan_mode mode = mc_scan_mode(whole);
+    bool again = true;
+    for (int round = 0; again && round < ROUNDS && m.work < WORK; round++) {
+        arena_reset(run);
+        struct mc_watch *w = mc_watch_new(run, m.text, m.len);
+        mc_watch_start(w, from, &mode);
+        again = false;
+        m.work += m.len - from;
+        for (;;) {
+            m.trouble = mc_watch_next(w);
+            if (m.trouble.kind == MC_TROUBLE_NONE)
+                break;
+            if (look_into(&m, w)) {
+                from = m.unit;
+                mode = m.mode;
+                again = true;
+                break;
+            }
+        }
+    }
+    arena_free(run);
+    arena_free(m.scratch);
+    if (m.errors) {
+        result->text = arena_strndup(a, m.text, m.len);
+        result->len = m.len;
+        result->edits = m.edits;
+    }
+    result->faulty = m.edits != NULL || m.errors;
+    return result;
 }

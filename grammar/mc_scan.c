@@ -15,25 +15,20 @@ int mc_yylex_destroy(void *flex);
 
 static const size_t NOWHERE = SIZE_MAX;
 
-struct text {
-    const char *bytes;
-    size_t len; /* 0: there is no such string */
-};
-
 enum frame_kind { FRAME_CALL, FRAME_GROUP, FRAME_QUOTE };
 
 /* Something open. */
 struct frame {
     enum frame_kind kind;
-    bool data;        /* a quote whose text does not begin like code */
-    size_t off;       /* of the opener */
-    size_t end;       /* where a repair ends it, or NOWHERE */
-    size_t nearest;   /* the first end of it and all below it, or NOWHERE */
-    size_t flat;      /* parentheses in it that are text for being too deep */
-    size_t quote;     /* 1 + index of the innermost quote at or below it, or 0 */
-    size_t call;      /* 1 + index of the innermost call at or below it, or 0 */
-    size_t line_end;  /* of a call: the end of the first line that may end it, or NOWHERE */
-    struct text name; /* of a call */
+    bool data;                /* a quote whose text does not begin like code */
+    size_t off;               /* of the opener */
+    size_t end;               /* where a repair ends it, or NOWHERE */
+    size_t nearest;           /* the first end of it and all below it, or NOWHERE */
+    size_t flat;              /* parentheses in it that are text for being too deep */
+    size_t quote;             /* 1 + index of the innermost quote at or below it, or 0 */
+    size_t call;              /* 1 + index of the innermost call at or below it, or 0 */
+    size_t line_end;          /* of a call: the end of the first line that may end it, or NOWHERE */
+    struct mc_scan_text name; /* of a call */
 };
 
 struct mc_scan {
@@ -48,10 +43,10 @@ struct mc_scan {
     struct frame *frames;
     size_t depth;
     size_t cap;
-    struct text call_name; /* a call's name was read, its parenthesis comes */
-    bool rest_of_line;     /* dnl(...) has closed */
+    struct mc_scan_text call_name; /* a call's name was read, its parenthesis comes */
+    bool rest_of_line;             /* dnl(...) has closed */
 
-    struct text lquote, rquote, begin_comment, end_comment;
+    struct mc_scan_text lquote, rquote, begin_comment, end_comment;
     bool comments_first; /* comments are on until cf.m4 is included */
     bool saw_cf;
     struct table *defined; /* names that the file defines */
@@ -86,24 +81,24 @@ static bool is_blank(char c)
     return c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v';
 }
 
-static bool text_is(struct text t, const char *s)
+static bool text_is(struct mc_scan_text t, const char *s)
 {
     return t.len == strlen(s) && memcmp(t.bytes, s, t.len) == 0;
 }
 
-static bool text_begins(struct text t, const char *s)
+static bool text_begins(struct mc_scan_text t, const char *s)
 {
     return t.len >= strlen(s) && memcmp(t.bytes, s, strlen(s)) == 0;
 }
 
-static bool matches(const struct mc_scan *s, struct text t, size_t at)
+static bool matches(const struct mc_scan *s, struct mc_scan_text t, size_t at)
 {
     return t.len && t.len <= s->len - at && memcmp(s->bytes + at, t.bytes, t.len) == 0;
 }
 
-static struct text name_at(const struct mc_scan *s, size_t at)
+static struct mc_scan_text name_at(const struct mc_scan *s, size_t at)
 {
-    struct text t = {.bytes = s->bytes + at, .len = 0};
+    struct mc_scan_text t = {.bytes = s->bytes + at, .len = 0};
     if (at < s->len && is_name_start(s->bytes[at])) {
         while (at + t.len < s->len && is_name_char(s->bytes[at + t.len]))
             t.len++;
@@ -134,7 +129,7 @@ enum mc_word mc_word_of(const char *name, size_t len)
         {"traceon", MC_WORD_BARE},   {"translit", MC_WORD_MACRO}, {"undefine", MC_WORD_MACRO},
         {"undivert", MC_WORD_BARE},
     };
-    struct text t = {name, len};
+    struct mc_scan_text t = {name, len};
     size_t capitals = 0, others = 0;
     for (size_t i = 0; i < len; i++) {
         capitals += name[i] >= 'A' && name[i] <= 'Z';
@@ -164,7 +159,7 @@ enum looks { LOOKS_OTHER, LOOKS_DNL, LOOKS_CALL };
 
 static enum looks looks_like_code(const struct mc_scan *s, size_t at)
 {
-    struct text t = name_at(s, at);
+    struct mc_scan_text t = name_at(s, at);
     if (text_is(t, "dnl"))
         return LOOKS_DNL;
     bool args = at + t.len < s->len && s->bytes[at + t.len] == '(';
@@ -371,7 +366,7 @@ static const char *plain_arg(const struct mc_scan *s, size_t from, size_t to, si
             begun = true;
         } else if (!nested) {
             char c = s->bytes[from];
-            struct text name = name_at(s, from);
+            struct mc_scan_text name = name_at(s, from);
             if (name.len) {
                 step = name.len;
                 plain = plain && mc_scan_word(s, name.bytes, name.len) == MC_WORD_PLAIN;
@@ -402,9 +397,9 @@ static const char *plain_arg(const struct mc_scan *s, size_t from, size_t to, si
     return arg >= n && arg <= n + 1 && plain ? b.data : NULL;
 }
 
-static struct text text_of(const char *string)
+static struct mc_scan_text text_of(const char *string)
 {
-    return (struct text){.bytes = string, .len = strlen(string)};
+    return (struct mc_scan_text){.bytes = string, .len = strlen(string)};
 }
 
 static bool has_arg(const struct mc_scan *s, size_t from, size_t to, size_t n)
@@ -462,7 +457,7 @@ static void call_closes(struct mc_scan *s, const struct frame *f, size_t close)
     }
 }
 
-static void name_alone(struct mc_scan *s, struct text name)
+static void name_alone(struct mc_scan *s, struct mc_scan_text name)
 {
     if (in_quote(s))
         return;
@@ -542,13 +537,35 @@ static size_t open_quote(struct mc_scan *s)
     return s->lquote.len;
 }
 
+/* In nothing: a word of prose, or of a rule, whose parenthesis does not close before a line of
+ * code. */
+static bool is_prose(const struct mc_scan *s, struct mc_scan_text name, size_t open)
+{
+    enum { FAR = 2000 };
+    if (s->depth || mc_scan_word(s, name.bytes, name.len) != MC_WORD_PLAIN)
+        return false;
+    size_t parens = 0, quotes = 0, end = s->len - open > FAR ? open + FAR : s->len;
+    for (size_t p = open; p < end; p++) {
+        if (quotes && matches(s, s->rquote, p))
+            quotes--;
+        else if (matches(s, s->lquote, p))
+            quotes++;
+        parens += s->bytes[p] == '(' && !quotes;
+        if (s->bytes[p] == ')' && !quotes && --parens == 0)
+            return false;
+        if (s->bytes[p] == '\n' && looks_like_code(s, skip_blanks(s, p + 1)) == LOOKS_CALL)
+            return true;
+    }
+    return end == s->len;
+}
+
 static size_t take_name(struct mc_scan *s, size_t len)
 {
-    struct text name = {.bytes = s->bytes + s->pos, .len = len};
+    struct mc_scan_text name = {.bytes = s->bytes + s->pos, .len = len};
     size_t after = s->pos + len;
     bool quote_follows = after < s->len && (matches(s, s->lquote, after) ||
                                             (in_quote(s) && matches(s, s->rquote, after)));
-    if (after < s->len && s->bytes[after] == '(' && !quote_follows) {
+    if (after < s->len && s->bytes[after] == '(' && !quote_follows && !is_prose(s, name, after)) {
         struct mc_repair *r = repair_at(s, after);
         if (r && r->kind == MC_REPAIR_TEXT) {
             r->used = true;
@@ -746,12 +763,12 @@ struct mc_token mc_scan_next(struct mc_scan *s)
     return s->token;
 }
 
-void mc_scan_start(struct mc_scan *s)
+static void begin(struct mc_scan *s, size_t off)
 {
-    memcpy(s->buffer, s->bytes, s->len);
+    memcpy(s->buffer + off, s->bytes + off, s->len - off);
     mc_yylex_init_extra(s, &s->flex);
-    mc_yy_scan_buffer(s->buffer, s->len + 2, s->flex);
-    s->pos = 0;
+    mc_yy_scan_buffer(s->buffer + off, s->len - off + 2, s->flex);
+    s->pos = off;
     s->depth = 0;
     s->call_name.len = 0;
     s->rest_of_line = false;
@@ -766,6 +783,65 @@ void mc_scan_start(struct mc_scan *s)
     s->too_deep = NOWHERE;
     for (size_t i = 0; i < s->nrepairs; i++)
         s->repairs[i].used = false;
+}
+
+void mc_scan_start(struct mc_scan *s)
+{
+    begin(s, 0);
+}
+
+void mc_scan_start_at(struct mc_scan *s, size_t off, const struct mc_scan_mode *m)
+{
+    begin(s, off);
+    s->lquote = m->lquote;
+    s->rquote = m->rquote;
+    s->begin_comment = m->begin_comment;
+    s->end_comment = m->end_comment;
+    s->defined = m->defined;
+    s->comments_first = m->comments_first;
+    s->saw_cf = m->saw_cf;
+}
+
+struct mc_scan_mode mc_scan_mode(const struct mc_scan *s)
+{
+    return (struct mc_scan_mode){.lquote = s->lquote,
+                                 .rquote = s->rquote,
+                                 .begin_comment = s->begin_comment,
+                                 .end_comment = s->end_comment,
+                                 .defined = s->defined,
+                                 .comments_first = s->comments_first,
+                                 .saw_cf = s->saw_cf};
+}
+
+static struct mc_scan_text text_copy(struct arena *a, struct mc_scan_text t)
+{
+    t.bytes = t.len ? arena_strndup(a, t.bytes, t.len) : "";
+    return t;
+}
+
+struct mc_scan_mode mc_scan_mode_copy(struct arena *a, const struct mc_scan_mode *m)
+{
+    struct mc_scan_mode copy = *m;
+    copy.lquote = text_copy(a, m->lquote);
+    copy.rquote = text_copy(a, m->rquote);
+    copy.begin_comment = text_copy(a, m->begin_comment);
+    copy.end_comment = text_copy(a, m->end_comment);
+    return copy;
+}
+
+bool mc_scan_is_usual(const struct mc_scan *s)
+{
+    return text_is(s->lquote, "`") && text_is(s->rquote, "'");
+}
+
+bool mc_scan_calls_at(const struct mc_scan *s, size_t off)
+{
+    return looks_like_code(s, skip_blanks(s, off)) == LOOKS_CALL;
+}
+
+bool mc_scan_dnl_at(const struct mc_scan *s, size_t off)
+{
+    return looks_like_code(s, skip_blanks(s, off)) == LOOKS_DNL;
 }
 
 struct mc_scan *mc_scan_new(struct arena *a, const struct source *source)
@@ -791,6 +867,19 @@ static void resolve(struct mc_scan *s)
             return;
         s->repairs[s->nrepairs++] = s->due;
     }
+}
+
+void mc_scan_find_comments(struct mc_scan *s)
+{
+    s->nrepairs = 0;
+    s->comments_first = s->len && memmem(s->bytes, s->len, "cf.m4", 5) != NULL;
+    if (!s->comments_first)
+        return;
+    mc_scan_start(s);
+    while (!s->saw_cf && mc_scan_next(s).kind != MC_T_END)
+        continue;
+    mc_yylex_destroy(s->flex);
+    s->comments_first = s->saw_cf;
 }
 
 void mc_scan_resolve(struct mc_scan *s)

@@ -50,12 +50,35 @@ struct mc_repair {
 
 struct mc_scan;
 
+struct mc_scan_text {
+    const char *bytes;
+    size_t len; /* 0: there is no such string */
+};
+
+struct mc_scan_mode {
+    struct mc_scan_text lquote, rquote, begin_comment, end_comment;
+    struct table *defined;
+    bool comments_first, saw_cf;
+};
+
 struct mc_scan *mc_scan_new(struct arena *a, const struct source *source);
+/* Only whether comments are on at first; then the scan has to be started. */
+void mc_scan_find_comments(struct mc_scan *s);
 /* Finds the repairs, and whether comments are on at first. */
 void mc_scan_resolve(struct mc_scan *s);
 /* Starts at the file's first byte. */
 void mc_scan_start(struct mc_scan *s);
 struct mc_token mc_scan_next(struct mc_scan *s);
+/* Starts at a place that is in nothing, under quotes and comments as they were there. */
+void mc_scan_start_at(struct mc_scan *s, size_t off, const struct mc_scan_mode *m);
+/* Quotes and comments as they are now.  Points into the scan's arena. */
+struct mc_scan_mode mc_scan_mode(const struct mc_scan *s);
+struct mc_scan_mode mc_scan_mode_copy(struct arena *a, const struct mc_scan_mode *m);
+/* Are the quotes those that m4 starts with? */
+bool mc_scan_is_usual(const struct mc_scan *s);
+/* Does the line go on at off, or after blanks there, like code: a call, a section?  Like dnl? */
+bool mc_scan_calls_at(const struct mc_scan *s, size_t off);
+bool mc_scan_dnl_at(const struct mc_scan *s, size_t off);
 const struct mc_repair *mc_scan_repairs(const struct mc_scan *s, size_t *n);
 /* The place of the first opener beyond MC_DEPTH_MAX of the last run; false if there was none. */
 bool mc_scan_too_deep(const struct mc_scan *s, size_t *off);
