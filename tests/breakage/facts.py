@@ -1,4 +1,4 @@
-"""facts: the names that breaks.py misspells, from the tables of the compiler and the tests."""
+"""facts: the names that the kinds misspell, from the tables of the compiler and the tests."""
 import glob
 import os
 import re
@@ -23,24 +23,24 @@ def _vocabulary():
 
 
 def _stems(folder):
-    return {os.path.basename(p)[:-6] for p in glob.glob(os.path.join(ROOT, "rulesets", folder, "*.rules"))}
+    files = glob.glob(os.path.join(ROOT, "rulesets", folder, "*.rules"))
+    return {os.path.basename(f)[:-len(".rules")] for f in files}
 
 
 _words = _vocabulary()
 MACROS = {w for w in _words["macros"] if w.isupper() or w.startswith("_")} | {"HACK"}
 FEATURES = _words["FEATURE"] | _stems("feature")
-MAILERS = _words["MAILER"] | _stems("mailer") | {"uucp", "fax", "pop", "usenet", "phquery",
-                                                 "qpage", "mail11",
-                                                 "cyrus", "ssh", "xagent"}
+MAILERS = _words["MAILER"] | _stems("mailer") | set(
+    "uucp fax pop usenet phquery qpage mail11 cyrus ssh xagent".split())
 OSTYPES = set(re.findall(r'^OSTYPE\("([^"]+)"', _read("lib", "model", "ostypes.def"), re.M))
 DOMAINS = set(re.findall(r'^DOMAIN\("([^"]+)"', _read("lib", "model", "domains.def"), re.M))
 _types = dict(re.findall(r"^OPTION(?:_ELSEWHERE)?\((\w+), [^,]+, \w+, (\w+)",
                          _read("lib", "model", "options.def"), re.M))
+OPTIONS = set(_types)
 # {variable: option}
 VARIABLE_OPTION = dict(re.findall(r'^OPTION_VARIABLE\((\w+), "([^"]+)"',
                                   _read("lib", "model", "variables.def"), re.M))
 VARIABLES = _words["variables"] | set(VARIABLE_OPTION)
-_SUB_NUMBERS = ("Timeout.resolver.retry",)
 
 
 def variable_type(name):
@@ -49,7 +49,7 @@ def variable_type(name):
     if not option:
         return None
     if option.startswith("Timeout."):
-        return "NUMBER" if option.startswith(_SUB_NUMBERS) else "TIME"
+        return "NUMBER" if option.startswith("Timeout.resolver.retry") else "TIME"
     return _types.get(option)
 
 
@@ -61,14 +61,16 @@ SIZES = ("confMAX_MESSAGE_SIZE", "confMAX_HEADERS_LENGTH", "confDF_BUFFER_SIZE",
          "confMIN_FREE_BLOCKS")
 # The variables whose value a client or a person reads, where quotes belong to the text.
 MESSAGES = re.compile(r"_MSG$|_HEADER$|_LINE$|MESSAGE|LOGIN|_ARGS$|confCF_VERSION|OPERATORS|QUOTE")
-PRIVACY = """needmailhelo needexpnhelo needvrfyhelo noexpn novrfy restrictexpand restrictmailq restrictqrun
-    noetrn noverb authwarnings noreceipts nobodyreturn goaway""".split()
+PRIVACY = """needmailhelo needexpnhelo needvrfyhelo noexpn novrfy restrictexpand restrictmailq
+    restrictqrun noetrn noverb authwarnings noreceipts nobodyreturn goaway""".split()
 BLAME = """AssumeSafeChown ForwardFileInGroupWritableDirPath GroupWritableForwardFileSafe
     GroupWritableIncludeFileSafe GroupReadableKeyFile GroupWritableDirPathSafe NonRootSafeAddr
     IncludeFileInGroupWritableDirPath TrustStickyBit DontWarnForwardFileInUnsafeDirPath""".split()
 # Letters that no mailer flag and no daemon modifier has.
 NO_FLAGS = "GJOQTY"
 NO_MODIFIERS = "ZQqxWk"
+DAEMON_KEYS = set("Name Port Addr Family Modify Listen InputMailFilters SndBufSize RcvBufSize".split())
+SERVICES = {"25": "smtp", "587": "submission"}
 MODIFY_NAMES = ("LOCAL", "SMTP", "ESMTP", "SMTP8", "DSMTP", "RELAY")
 # FEATURE(access_db) must stand before these.
 NEED_ACCESS = sorted(
@@ -77,7 +79,14 @@ NEED_ACCESS = sorted(
     and name not in ("blacklist_recipients",))
 MAP_FEATURES = """access_db mailertable virtusertable genericstable domaintable authinfo bitdomain
     uucpdomain""".split()
-# What m4 expands without an argument too.
-BARE_WORDS = {"dnl", "divert", "undivert", "changequote", "changecom", "dumpdef", "shift",
-              "divnum", "m4exit",
-              "errprint", "unix", "sysval"}
+
+
+def listener(value):
+    """(port, address, family) of DAEMON_OPTIONS; the port by number where it is well known."""
+    keys = {}
+    for equate in value.split(","):
+        key, _, v = equate.partition("=")
+        keys[key.strip()[:1].lower()] = v.strip()
+    port = keys.get("p", "25")
+    numbers = {name: number for number, name in SERVICES.items()}
+    return numbers.get(port, port), keys.get("a"), keys.get("f", "inet")

@@ -8,7 +8,7 @@ Breaks good .mc files in one known place each, and looks at what mcf says:
     more         errors and warnings beyond the first
 
 Good files are samples/*/*.mc, tests/golden/mc/*.mc but lax-*, and DIR/*.mc. Which places
-are broken is drawn by lot from the seed; the kinds (--list) are those of breaks.py.
+are broken is drawn by lot from the seed; the kinds (--list) are those of kinds_*.py.
 Fails under 99% noticed or 98% at the line.
 
   --fix        runs "mcf check --fix" on the broken file where there is one right answer:
@@ -35,6 +35,11 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path[:0] = [os.path.join(HERE, "..", "lib"), HERE]
 import breaks
 import facts
+import kinds_names  # each module of kinds adds its own to breaks.KINDS
+import kinds_order
+import kinds_rules
+import kinds_text
+import kinds_values
 import reference
 import source
 from report import MCF, ROOT, Report, need, need_mcf, need_programs, need_root
@@ -69,12 +74,11 @@ class Case:
         self.good = breaks.apply(src.text, brk.good)[0]
 
     def difference(self):
-        lines = difflib.unified_diff(self.good.split("\n"), self.text.split("\n"), "good",
-                                     "broken", lineterm="", n=0)
-        return [l.rstrip("\r") for l in lines if not l.startswith(("---", "+++"))]
+        lines = list(difflib.unified_diff(self.good.split("\n"), self.text.split("\n"), n=0, lineterm=""))
+        return [line.rstrip("\r") for line in lines[2:]]
 
 
-# ---- the good files --------------------------------------------------------------------------
+# ---- the good files ---------------------------------------------------------------------------
 
 def good_files(options):
     files = []
@@ -128,7 +132,7 @@ class Workshop:
         return self.known[key]
 
 
-# ---- what mcf says -----------------------------------------------------------------------------
+# ---- what mcf says ----------------------------------------------------------------------------
 
 def run(command, folder, data=b""):
     try:
@@ -152,13 +156,13 @@ def mcf_measure(words):
         for line in text.split("\n"):
             m = FINDING.match(line)
             if m:
-                findings.append(Finding(m["path"], m["line"] and int(m["line"]), m["severity"],
-                                        m["text"], m["id"]))
+                line = int(m["line"]) if m["line"] else None
+                findings.append(Finding(m["path"], line, m["severity"], m["text"], m["id"]))
         return Said(p.returncode, text, findings)
     return measure
 
 
-# ---- what the reference says -------------------------------------------------------------------
+# ---- what the reference says ------------------------------------------------------------------
 
 def reference_measure(path, shown):
     """Messages of m4 and the library have a file and line if they say so; sendmail's lines
@@ -168,7 +172,8 @@ def reference_measure(path, shown):
         status, cf, said = reference.compile_mc(path)
     except subprocess.TimeoutExpired:
         status, cf, said = -999, b"", b"m4: no end"
-    findings, text = [], said.decode("latin-1").replace("m4:stdin:", "m4:%s:" % shown).replace(name, shown)
+    text = said.decode("latin-1").replace("m4:stdin:", "m4:%s:" % shown).replace(name, shown)
+    findings = []
     for line in text.split("\n"):
         m = re.match(r"m4:([^:]+):(\d+): (.*)", line)
         if m:
@@ -186,11 +191,11 @@ def reference_measure(path, shown):
             text += "\n" + line
     os.remove(out)
     # The head of a .cf tells when and where it was made.
-    return Said(status, text, findings, [l for l in cf.split(b"\n") if l.strip()
-                                         and not l.startswith(b"#")])
+    lines = [line for line in cf.split(b"\n") if line.strip() and not line.startswith(b"#")]
+    return Said(status, text, findings, lines)
 
 
-# ---- comparing -----------------------------------------------------------------------------------
+# ---- comparing --------------------------------------------------------------------------------
 
 def line_map(good, broken):
     """{line of the good text: line of the broken text}, by number."""
@@ -229,7 +234,7 @@ def judge(case, good, broken):
     return bool(found), at, max(0, len(loud) - 1)
 
 
-# ---- choosing ---------------------------------------------------------------------------------------
+# ---- choosing ---------------------------------------------------------------------------------
 
 def enumerate_kind(kind, sources, seed):
     """All breaks of a kind, in an order drawn by lot in which the shapes take turns."""
@@ -254,7 +259,7 @@ def choose(kinds, sources, options):
     """Cases, as many of every kind as there are, up to an equal share."""
     pools = {k: enumerate_kind(k, sources, options.seed) for k in kinds}
     if options.fix:
-        pools = {k: [(s, b) for s, b in pool if b.fix] for k, pool in pools.items() if breaks.KINDS[k].fix}
+        pools = {k: [(s, b) for s, b in pools[k] if b.fix] for k in pools if breaks.KINDS[k].fix}
     taken, left = {k: 0 for k in pools}, options.cases
     while left and any(taken[k] < len(pools[k]) for k in pools):
         for k in pools:
@@ -269,7 +274,7 @@ def choose(kinds, sources, options):
     return cases, {k: len(p) for k, p in pools.items()}
 
 
-# ---- the tables -----------------------------------------------------------------------------------------
+# ---- the tables -------------------------------------------------------------------------------
 
 def percent(part, whole):
     return "%5.1f%%" % (100.0 * part / whole) if whole else "     -"
@@ -280,10 +285,10 @@ def table(rows, heads):
     total = [sum(r[i] for r in rows.values()) for i in range(len(heads))]
     print("%-26s" % "kind" + "".join("%15s" % h for h in heads))
     for kind, row in list(rows.items()) + [("total", total)]:
-        cells = ["%15d" % row[0]]
-        cells += ["%7d %s" % (n, percent(n, row[0])) if h != "more" else "%15d" % n for n,
-                  h in zip(row[1:], heads[1:])]
-        print("%-26s" % kind + "".join(cells))
+        cells = "%15d" % row[0]
+        for n, head in zip(row[1:], heads[1:]):
+            cells += "%15d" % n if head == "more" else "%7d %s" % (n, percent(n, row[0]))
+        print("%-26s" % kind + cells)
     return total
 
 
@@ -305,10 +310,10 @@ def print_good(options, shop, sources):
     for src in sources:
         for f in shop.known[src.path, src.text].findings:
             counts[f.severity] += 1
-            lines.append("    %s:%s: %s: %s [%s]" % (short(src.path), f.line or "-", f.severity,
-                                                     f.text, f.id))
-    print("of the %d good files: %d errors, %d warnings, %d notes" % (len(sources),
-                                                                      counts["error"], counts["warning"], counts["note"]))
+            lines.append("    %s:%s: %s: %s [%s]" %
+                         (short(src.path), f.line or "-", f.severity, f.text, f.id))
+    print("of the %d good files: %d errors, %d warnings, %d notes" %
+          (len(sources), counts["error"], counts["warning"], counts["note"]))
     if options.verbose:
         print("\n".join(lines))
 
@@ -320,12 +325,12 @@ def keep(options, case, said, verdict):
     with open(stem + ".mc", "wb") as f:
         f.write(case.text.encode("latin-1"))
     with open(stem + ".txt", "w", encoding="utf8") as f:
-        f.write("%s, %s: %s\nlines: %s\n%s\n%s\n\n%s" % (case.kind, case.brk.shape,
-                                                         short(case.src.path), sorted(case.lines) or "any",
-                                                         verdict, "\n".join(case.difference()), said.text))
+        f.write("%s, %s: %s\nlines: %s\n%s\n" % (case.kind, case.brk.shape, short(case.src.path),
+                                                sorted(case.lines) or "any", verdict))
+        f.write("\n".join(case.difference()) + "\n\n" + said.text)
 
 
-# ---- runs -----------------------------------------------------------------------------------------------
+# ---- runs -------------------------------------------------------------------------------------
 
 def run_breaks(options, shop, sources, kinds, report):
     cases, pools = choose(kinds, sources, options)
@@ -351,23 +356,21 @@ def run_breaks(options, shop, sources, kinds, report):
             for i, n in enumerate([1, noticed, at, more] + [bool(same)] * options.reference):
                 row[i] += n
             if not options.reference and broken.status not in (0, 1, 65):
-                odd.append("%s of %s: exit status %d\n%s" % (case.kind, short(case.src.path),
-                                                             broken.status, broken.text[:400]))
+                odd.append("%s of %s: exit status %d\n%s" %
+                           (case.kind, short(case.src.path), broken.status, broken.text[:400]))
             if options.verbose and not at:
                 show(case, "UNNOTICED" if not noticed else "ELSEWHERE", broken)
             if options.verbose and same and not breaks.KINDS[case.kind].lint:
                 show(case, "NO CHANGE", broken)
             if options.keep:
-                keep(options, case, broken, "noticed: %s, at the line: %s, more: %d" % (noticed, at, more))
+                keep(options, case, broken,
+                     "noticed: %s, at the line: %s, more: %d" % (noticed, at, more))
     total = table(rows, ["cases", "noticed", "at the line", "more"] + ["same .cf"] * options.reference)
     if options.reference:
         return
-    report.check("noticed", total[0] and 100.0 * total[1] / total[0] >= NOTICED,
-                 "%s noticed, of %d; less than %g%%"
-                 % (percent(total[1], total[0]).strip(), total[0], NOTICED))
-    report.check("at the line", total[0] and 100.0 * total[2] / total[0] >= AT_LINE,
-                 "%s at the line, of %d; less than %g%%"
-                 % (percent(total[2], total[0]).strip(), total[0], AT_LINE))
+    for name, part, least in (("noticed", total[1], NOTICED), ("at the line", total[2], AT_LINE)):
+        report.check(name, total[0] and 100.0 * part / total[0] >= least, "%d of %d, %s; less than %g%%" %
+                     (part, total[0], percent(part, total[0]).strip(), least))
     report.check("exit status", not odd, "%d cases\n%s" % (len(odd), "\n".join(odd[:5])))
 
 
@@ -395,11 +398,11 @@ def run_fix(options, shop, sources, kinds, report):
         with open(path, "rb") as f:
             now = f.read().decode("latin-1")
         cf = path + ".cf"
-        if not build(path, cf):
+        if now == case.text or not build(path, cf):
             return "left", said
         d = run([MCF, "diff", outputs[key], cf], folder)
         said.text += d.stdout.decode("utf8", "replace")
-        return ("fixed" if d.returncode == 0 else "left" if now == case.text else "otherwise"), said
+        return ("fixed" if d.returncode == 0 else "otherwise"), said
     rows = {k: [0, 0, 0, 0] for k in pools if pools[k]}
     for src in sources:
         shop.folder(src)
@@ -415,7 +418,7 @@ def run_fix(options, shop, sources, kinds, report):
             if options.keep:
                 keep(options, case, said, verdict)
     total = table(rows, ["cases"] + order)
-    print("left: the file is as it was, or still refused; otherwise: changed, and not the good configuration")
+    print("left: as it was, or still refused; otherwise: mended, but not to the good configuration")
     report.check("runs", total[0], "no case was run")
 
 
@@ -423,8 +426,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-v", "--verbose", action="store_true", help="show each case that was missed")
-    parser.add_argument("--list", action="store_true",
-                        help="the kinds, and how many breaks of each there are")
+    parser.add_argument("--list", action="store_true", help="the kinds, with how many breaks of each")
     parser.add_argument("--seed", type=int, default=SEED)
     parser.add_argument("--cases", type=int, default=CASES)
     parser.add_argument("--kind", action="append", default=[])
@@ -443,8 +445,8 @@ def main():
         need_programs("m4", "unshare", "ip", "sendmail")
         need(os.path.isdir(reference.LIBRARY), "the reference's library: run tools/deps.sh test")
         os.execv(NS, [NS, sys.executable, os.path.realpath(__file__), "--inside"] + sys.argv[1:])
-    report = Report("breakage", "tests/breakage/run.py -v --seed %d --cases %d" % (options.seed,
-                                                                                   options.cases), options.verbose)
+    again = "tests/breakage/run.py -v --seed %d --cases %d" % (options.seed, options.cases)
+    report = Report("breakage", again, options.verbose)
     started = time.time()
     sources, unread = [], []
     for path in good_files(options):
@@ -486,8 +488,8 @@ def main():
     finally:
         shutil.rmtree(scratch)
     what = "reference" if options.reference else "mcf check --fix" if options.fix else "mcf " + words[0]
-    print("breakage: %s, %d good files, seed %d, %.0f seconds" % (what, len(sources), options.seed,
-                                                                  time.time() - started))
+    print("breakage: %s, %d good files, seed %d, %.0f seconds" %
+          (what, len(sources), options.seed, time.time() - started))
     if not options.reference:
         report.close()
 
