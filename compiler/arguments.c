@@ -1,8 +1,10 @@
 #include "compiler/arguments.h"
 
+#include <errno.h>
 #include <stddef.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "compiler/verbs.h"
 #include "lib/base/arena.h"
@@ -45,6 +47,8 @@ static const struct option {
     {"--backup", "SUFFIX", ARGUMENTS_BUILD, TEXT, AT(backup),
      "keep the FILE that -o replaces as FILESUFFIX"},
     {"--map", "FILE", ARGUMENTS_BUILD, TEXT, AT(map), "write a source map for `mcf where'"},
+    {"--confine", "DIR", BOTH, TEXT, AT(lower.confine),
+     "read nothing but what is below DIR, whatever FILE includes"},
     {"--allow-commands", NULL, BOTH, FLAG, AT(lower.allow_commands),
      "let the file's syscmd and esyscmd run"},
 };
@@ -197,6 +201,18 @@ int arguments_parse(struct arena *a, unsigned verb, int argc, char **argv, struc
     if (!o->file) {
         fprintf(stderr, "mcf %s: which file?\n", verb_name(verb));
         usage(stderr, verb);
+        return EXIT_USAGE;
+    }
+    struct stat st;
+    errno = ENOTDIR;
+    if (o->lower.confine && (stat(o->lower.confine, &st) != 0 || !S_ISDIR(st.st_mode))) {
+        fprintf(stderr, "mcf %s: --confine %s: %s\n", verb_name(verb), o->lower.confine,
+                strerror(errno));
+        return EXIT_USAGE;
+    }
+    if (o->lower.confine && o->lower.allow_commands) {
+        fprintf(stderr, "mcf %s: --confine and --allow-commands contradict each other\n",
+                verb_name(verb));
         return EXIT_USAGE;
     }
     if (o->compare_with && o->format != REPORT_TEXT) {

@@ -23,9 +23,9 @@
 #include "lib/model/findings.h"
 
 /* What changes against the file at old_path, in words. */
-static char *changes(struct arena *a, struct source_set *sources, const struct config *c,
-                     const char *old_path)
+static char *changes(struct arena *a, const struct config *c, const char *old_path)
 {
+    struct source_set *sources = source_set_new(a);
     int err = 0;
     struct source *s = source_open(sources, old_path, &err);
     if (!s->bytes)
@@ -124,7 +124,7 @@ int verb_build(int argc, char **argv)
             rc = s && s->bytes ? EXIT_BAD_INPUT : EXIT_NO_INPUT;
         } else {
             if (o.compare_with) /* which may be the file that is written */
-                changed = changes(a, sources, c, o.compare_with);
+                changed = changes(a, c, o.compare_with);
             rc = write_output(a, &o, c, d);
         }
         report(d, sources, o.format, stderr);

@@ -14,6 +14,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "compiler/confine.h"
 #include "lib/base/arena.h"
 
 #define MEMORY_LIMIT ((rlim_t)1 << 30)
@@ -21,13 +22,15 @@
 #define STACK ((size_t)64 << 10)
 #define NOWHERE "/proc/self/fd" /* is a folder, and nobody can make a file there */
 
-/* What the child reads; it shares our memory until it is another program, and writes nothing. */
+/* What the child reads; it shares our memory until it is another program, and writes
+ * nothing but why it cannot be. */
 struct child {
     const char *const *argv;
     char *const *envp;
-    int out, err, null;
+    int out, err, null, confine;
     unsigned cpu;
     rlim_t file_size;
+    int refused; /* errno: it could not be confined */
 };
 
 static void limit(int what, rlim_t value)
@@ -38,7 +41,7 @@ static void limit(int what, rlim_t value)
 
 static int child(void *arg)
 {
-    const struct child *c = arg;
+    struct child *c = arg;
     if (c->null >= 0)
         dup2(c->null, 0);
     dup2(c->out, 1);
@@ -58,6 +61,10 @@ static int child(void *arg)
     limit(RLIMIT_FSIZE, c->file_size);
     limit(RLIMIT_CORE, 0);
     limit(RLIMIT_NOFILE, OPEN_FILES);
+    if (c->confine >= 0 && !confine_enter(c->confine)) {
+        c->refused = errno;
+        _exit(126);
+    }
     execvpe(c->argv[0], (char *const *)c->argv, c->envp);
     _exit(errno == ENOENT ? 127 : 126);
 }
@@ -88,14 +95,15 @@ static char **environment(struct arena *a, const char *tmp)
     return envp;
 }
 
-void cage_start(struct cage *c, struct arena *a, const char *const *argv, unsigned cpu_seconds,
-                size_t output, const char *tmp)
+void cage_start(struct cage *c, struct arena *a, const char *const *argv, int confine,
+                unsigned cpu_seconds, size_t output, const char *tmp)
 {
     *c = (struct cage){.arena = a, .out = "", .err = "", .end = CAGE_START};
     c->out_fd = memfd_create("mcf-out", MFD_CLOEXEC);
     c->err_fd = memfd_create("mcf-err", MFD_CLOEXEC);
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
-    if (c->out_fd < 0 || c->err_fd < 0 || !argv[0]) {
+    bool may_write = confine < 0 || !tmp || confine_allow_writing(confine, tmp);
+    if (c->out_fd < 0 || c->err_fd < 0 || !argv[0] || !may_write) {
         c->status = errno;
     } else {
         struct child what = {.argv = argv,
@@ -103,12 +111,18 @@ void cage_start(struct cage *c, struct arena *a, const char *const *argv, unsign
                              .out = c->out_fd,
                              .err = c->err_fd,
                              .null = null,
+                             .confine = confine,
                              .cpu = cpu_seconds,
                              .file_size = output};
         /* As posix_spawn does it, which has no way to set limits: no copy of our pages is made. */
         alignas(max_align_t) char stack[STACK];
         c->pid = clone(child, stack + STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, &what);
         c->status = errno;
+        if (c->pid > 0 && what.refused) {
+            waitpid(c->pid, NULL, 0);
+            c->pid = 0;
+            c->status = what.refused;
+        }
     }
     if (null >= 0)
         close(null);

@@ -38,10 +38,11 @@ struct cage {
     int out_fd, err_fd;
 };
 
-/* argv as for execvp.  cpu_seconds of processor time and three times as many of time; output bytes
- * of any one file.  tmp NULL: no temporary files. */
-void cage_start(struct cage *c, struct arena *a, const char *const *argv, unsigned cpu_seconds,
-                size_t output, const char *tmp);
+/* argv as for execvp.  confine: rules of compiler/confine.h that hold for it, or -1.  cpu_seconds
+ * of processor time and three times as many of time; output bytes of any one file.  tmp NULL: no
+ * temporary files. */
+void cage_start(struct cage *c, struct arena *a, const char *const *argv, int confine,
+                unsigned cpu_seconds, size_t output, const char *tmp);
 
 /* Waits for its end and fills in the rest; what cage_start has found out stays. */
 void cage_wait(struct cage *c);

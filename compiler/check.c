@@ -13,6 +13,7 @@
 #include "grammar/cf.h"
 #include "lib/base/arena.h"
 #include "lib/base/diag.h"
+#include "lib/model/check.h"
 #include "lib/model/config.h"
 #include "lib/model/findings.h"
 
@@ -36,6 +37,7 @@ static void check_cf(struct config *c, const struct source *s, const struct argu
                      struct diag *d)
 {
     cf_read(c, s->bytes, s->len, s, NULL, true, d);
+    config_check(c, NULL, d);
     if (o->lower.werror)
         diag_werror(d);
 }
@@ -51,10 +53,15 @@ static struct run check(struct arena *a, const struct arguments *o, const struct
             source_add(r.sources, x->path, x->text, x->len);
             lower.given = lower.given || strcmp(x->path, o->file) == 0;
         }
+    if (lower.confine)
+        source_set_confine(r.sources, lower.confine);
     int err = 0;
     const struct source *s = source_open(r.sources, o->file, &err);
     r.read = s->bytes != NULL;
-    if (!r.read)
+    if (err == EXDEV && lower.confine)
+        finding_add(r.diag, FINDING_CONFINED, (struct origin){s->id, 0, 0, 0}, o->file,
+                    lower.confine, NULL);
+    else if (!r.read)
         finding_add(r.diag, FINDING_CANNOT_READ, (struct origin){s->id, 0, 0, 0}, o->file,
                     strerror(err), NULL);
     else if (is_cf(o->file))
@@ -87,7 +94,8 @@ static int cannot_write(const char *path, int err)
 static int run(struct arena *a, const struct arguments *o)
 {
     bool mend = o->fix || o->diff;
-    struct fix fix = {.arena = a, .path = o->file, .log = o->diff ? NULL : stderr};
+    struct fix fix = {
+        .arena = a, .path = o->file, .confine = o->lower.confine, .log = o->diff ? NULL : stderr};
     struct run first = check(a, o, &fix), last = first;
     const char *path = NULL;
     for (int i = 0; mend && i < ROUNDS_MAX && fix_apply(&fix, last.diag, last.sources) > 0; i++) {

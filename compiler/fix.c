@@ -1,7 +1,6 @@
 #include "compiler/fix.h"
 
-#include <limits.h>
-#include <stdlib.h>
+#include <stdint.h>
 #include <string.h>
 
 #include "lib/base/arena.h"
@@ -20,20 +19,11 @@ struct changes {
     size_t n, room;
 };
 
-static bool below(const char *path, const char *folder)
-{
-    char real[PATH_MAX], top[PATH_MAX];
-    if (!realpath(path, real) || !realpath(folder, top))
-        return false;
-    size_t n = strlen(top);
-    return strcmp(top, "/") == 0 || (strncmp(real, top, n) == 0 && real[n] == '/');
-}
-
 static bool may_change(const struct fix *f, const char *path)
 {
-    if (f->confine && !below(path, f->confine))
+    if (f->confine && !fs_is_below(path, f->confine))
         return false;
-    return strcmp(path, f->path) == 0 || below(path, fs_dirname(f->arena, f->path));
+    return strcmp(path, f->path) == 0 || fs_is_below(path, fs_dirname(f->arena, f->path));
 }
 
 const struct fix_file *fix_find(const struct fix *f, const char *path)

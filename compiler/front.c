@@ -204,7 +204,8 @@ static void site_files(const struct front *f, const char *dir, bool whole_librar
     whole_library = whole_library || fs_exists(fs_join(f->arena, dir, "m4/proto.m4"));
     for (size_t k = 0; k < COUNT(kinds); k++) {
         char *sub = fs_join(f->arena, dir, kinds[k]);
-        DIR *d = opendir(sub);
+        DIR *d =
+            f->options->confine && !fs_is_below(sub, f->options->confine) ? NULL : opendir(sub);
         if (!d)
             continue;
         for (struct dirent *e; (e = readdir(d)) != NULL;) {
@@ -281,7 +282,14 @@ bool front_read(struct front *f, struct config *c, const char *path, const struc
     f->options = o;
     f->path = path;
     f->library = &template_rulesets;
+    if (o->confine)
+        source_set_confine(c->sources, o->confine);
     f->source = source_open(c->sources, path, &err);
+    if (!f->source->bytes && err == EXDEV) {
+        finding_add(d, FINDING_CONFINED, (struct origin){f->source->id, 0, 0, 0}, path, o->confine,
+                    NULL);
+        return false;
+    }
     if (!f->source->bytes) {
         finding_add(d, FINDING_CANNOT_READ, (struct origin){f->source->id, 0, 0, 0}, path,
                     strerror(err), NULL);
@@ -307,6 +315,9 @@ bool front_read(struct front *f, struct config *c, const char *path, const struc
     site_files(f, here, false, &f->site);
     for (size_t i = 0; i < n; i++) {
         dirs[i + 1] = o->include_dirs[i];
+        if (o->confine && !fs_is_below(dirs[i + 1], o->confine))
+            finding_add(d, FINDING_CONFINED, (struct origin){0, 0, 0, 0}, dirs[i + 1], o->confine,
+                        NULL);
         site_files(f, dirs[i + 1], false, &f->site);
     }
     const struct mc_include_cf *library = mc_find_include_cf(f->arena, f->tree);
@@ -322,6 +333,7 @@ bool front_read(struct front *f, struct config *c, const char *path, const struc
                             .text_len = f->mended ? f->mended->len : f->source->len,
                             .comments = f->tree->comments,
                             .unclosed_known = f->unclosed,
+                            .confine = o->confine,
                             .allow_commands = o->allow_commands,
                             .cpu_seconds = o->cpu_seconds};
     f->m4 = m4_run(f->arena, c->sources, d, path, &mo);

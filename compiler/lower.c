@@ -10,6 +10,7 @@
 #include "grammar/cf.h"
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
+#include "lib/model/check.h"
 
 /* --- the tables that the front end itself reads --------------------------------------------- */
 
@@ -244,6 +245,46 @@ static void collect_calls(struct lower *l)
     l->template.ncalls = n;
 }
 
+/* Where the file defined a variable that has the text in its value. */
+static bool find_said(void *ctx, const char *text, size_t len, struct origin *at)
+{
+    const struct front *f = ctx;
+    for (size_t i = 0; len > 1 && i < table_count(f->defines); i++) {
+        const struct front_define *d = table_at(f->defines, i)->value;
+        const struct source *s = source_by_id(f->config->sources, d->value.file);
+        if (!s || !s->bytes || d->value.len == 0)
+            continue;
+        *at = source_place_in(s, d->value, text, len, 0, len);
+        size_t off = source_offset(s, at->line, at->col);
+        if (at->len == len && len <= s->len - off && memcmp(s->bytes + off, text, len) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* What is said about the lines, where nothing was said about the directive that made them. */
+static void take_findings(struct diag *d, struct diag *of_lines)
+{
+    size_t n, before;
+    const struct finding *const *known = diag_sorted(d, &before);
+    const struct finding *const *found = diag_sorted(of_lines, &n);
+    for (size_t i = 0; i < n; i++) {
+        const struct finding *f = found[i];
+        bool follows = false;
+        for (size_t j = 0; j < before && !follows && f->at.line; j++)
+            follows =
+                known[j]->at.file == f->at.file && known[j]->at.line == f->at.line &&
+                (known[j]->severity == DIAG_ERROR || strcmp(known[j]->id, "unknown-macro") == 0 ||
+                 strcmp(known[j]->id, "stray-text") == 0);
+        if (follows)
+            continue;
+        struct finding *x = diag_add(d, f->severity, f->id, f->at, "%s", f->text);
+        x->hint = f->hint;
+        x->in_expansion_of = f->in_expansion_of;
+        x->edits = f->edits;
+    }
+}
+
 bool lower_mc(struct config *c, const char *path, const struct lower_options *o, struct diag *d)
 {
     struct lower l = {.arena = c->arena};
@@ -268,11 +309,18 @@ bool lower_mc(struct config *c, const char *path, const struct lower_options *o,
         check_calls(&l.front);
     if (o->werror)
         diag_werror(d);
-    if (!l.front.m4->complete || diag_count(d, DIAG_ERROR) > 0)
+    if (!l.front.m4->complete)
         return false;
 
+    /* With errors too: what else is wrong is said in the same run. */
+    struct diag *of_lines = diag_new(l.arena, c->sources);
+    struct check_context context = {find_said, &l.front, diag_count(d, DIAG_ERROR) > 0};
+    if (o->lax)
+        diag_lax(of_lines);
     template_main(&l.template);
-    cf_read(c, l.text.data, l.text.len, NULL, l.lines, true, d);
+    cf_read(c, l.text.data, l.text.len, NULL, l.lines, true, of_lines);
+    config_check(c, &context, of_lines);
+    take_findings(d, of_lines);
     if (o->werror)
         diag_werror(d);
     return diag_count(d, DIAG_ERROR) == 0;

@@ -23,6 +23,7 @@ struct lower_options {
     bool allow_commands;
     bool
         given; /* the file's bytes are in the set of sources, and are read in place of the disk's */
+    const char *confine;             /* NULL, or the folder below which files may be read */
     const char *const *include_dirs; /* -I, NULL-terminated */
     const struct m4_define *defines; /* -D */
     unsigned cpu_seconds;            /* 0 = default; for tests */

@@ -11,9 +11,11 @@
 #include <unistd.h>
 
 #include "compiler/cage.h"
+#include "compiler/confine.h"
 #include "compiler/vocabulary.h"
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
+#include "lib/base/fs.h"
 #include "lib/model/findings.h"
 
 #define KEY_LENGTH (sizeof(VOCABULARY_KEY) - 1)
@@ -92,28 +94,28 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
 
 /* Once more with a folder for temporary files, which is removed afterwards: an m4 that is killed
  * leaves them behind. */
-static void run_with_folder(struct cage *c, struct arena *a, const char *const *argv, unsigned cpu,
-                            size_t output)
+static void run_with_folder(struct cage *c, struct arena *a, const char *const *argv, int confine,
+                            unsigned cpu, size_t output)
 {
     const char *base = getenv("TMPDIR");
     char *tmp = arena_printf(a, "%s/mcf-XXXXXX", base && *base ? base : "/tmp");
     if (!mkdtemp(tmp))
         return; /* it stays as it was: m4's message says what is missing */
-    cage_start(c, a, argv, cpu, output, tmp);
+    cage_start(c, a, argv, confine, cpu, output, tmp);
     cage_wait(c);
     nftw(tmp, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
 /* Few files have diversions so large that m4 puts them into files; those are run twice. */
-static void run(struct cage *c, struct arena *a, const char *const *argv, unsigned cpu,
+static void run(struct cage *c, struct arena *a, const char *const *argv, int confine, unsigned cpu,
                 size_t output)
 {
     static const char no_file[] = "cannot create temporary file for diversion";
-    cage_start(c, a, argv, cpu, output, NULL);
+    cage_start(c, a, argv, confine, cpu, output, NULL);
     cage_wait(c);
     if (c->end == CAGE_EXIT && c->status != 0 &&
         memmem(c->err, c->err_len, no_file, sizeof no_file - 1))
-        run_with_folder(c, a, argv, cpu, output);
+        run_with_folder(c, a, argv, confine, cpu, output);
 }
 
 struct args {
@@ -149,6 +151,8 @@ struct reader {
     const struct m4_define *defines; /* -D */
     bool names_itself;               /* some macro's text has its own name in it */
     bool undefines;                  /* something was undefined or popped */
+    const struct m4_options *options;
+    int confined; /* the rules that m4 runs under, or -1 */
     bool unclosed_known;
     bool reported;         /* a finding says why the run failed */
     const char *exhausted; /* m4's word for what a call without end used up */
@@ -252,6 +256,31 @@ static bool located(struct reader *r, const char *line, const char *end, struct 
     return false;
 }
 
+/* Where the name stands in the line. */
+static struct origin named_at(const struct reader *r, struct origin at, const char *name)
+{
+    const struct source *s = source_by_id(r->sources, at.file);
+    size_t n = strlen(name);
+    return s && s->bytes && at.line ? source_place_in(s, at, name, n, 0, n) : at;
+}
+
+/* Whether the file that m4 did not get is there, where it is not to be read; then it is said. */
+static bool outside(struct reader *r, struct origin at, const char *name)
+{
+    const struct m4_options *o = r->options;
+    const char *found = NULL, *path = name;
+    if (!o->confine)
+        return false;
+    for (const char *const *dir = o->include_dirs; !found && path; dir++) {
+        if (fs_exists(path) && !fs_is_below(path, o->confine))
+            found = path;
+        path = *name != '/' && dir && *dir ? fs_join(r->arena, *dir, name) : NULL;
+    }
+    if (found)
+        finding_add(r->diag, FINDING_CONFINED, named_at(r, at, name), found, o->confine, NULL);
+    return found != NULL;
+}
+
 /* "m4trace:file:line: -1- define(`name', `text')": what an .mc defines, with its place. */
 static const char *read_trace(struct reader *r, const char *p, const char *end)
 {
@@ -302,7 +331,12 @@ static const char *read_trace(struct reader *r, const char *p, const char *end)
         r->undefines = true;
     if (argc > 1 && strstr(argv[1], argv[0]))
         r->names_itself = true;
-    add_record(r, rec);
+    if (strcmp(rec->kind, "_mcf_sinclude") == 0) {
+        if (argc > 0)
+            outside(r, rec->at, rec->argv[0]);
+    } else {
+        add_record(r, rec);
+    }
     const char *nl = p < end ? memchr(p, '\n', (size_t)(end - p)) : NULL;
     return nl ? nl + 1 : end;
 }
@@ -329,15 +363,17 @@ static void read_message(struct reader *r, const char *p, const char *eol)
         r->reported = true;
         if (!r->unclosed_known)
             finding_add(r->diag, FINDING_PARENTHESIS_TO_END, at, NULL);
-    } else if (strncmp(text, "cannot open `", 13) == 0) {
-        name = text + 13;
+    } else if (strncmp(text, "cannot open `", 13) == 0 ||
+               strncmp(text, "cannot undivert `", 17) == 0) {
+        name = strchr(text, '`') + 1;
         char *quote = strstr(name, "': ");
         const char *why = "cannot be read";
         if (quote) {
             *quote = '\0';
             why = quote + 3;
         }
-        finding_add(r->diag, FINDING_CANNOT_INCLUDE, at, name, why, NULL);
+        if (!outside(r, at, name))
+            finding_add(r->diag, FINDING_CANNOT_INCLUDE, named_at(r, at, name), name, why, NULL);
     } else if (strstr(text, "memory exhausted") || strstr(text, "stack overflow") ||
                strstr(text, "recursion limit")) {
         r->reported = true;
@@ -574,7 +610,7 @@ static void find_runaway(struct reader *r, struct args *base, const char *state,
             else
                 arg(&a, base->v[i]);
         arg(&a, NULL);
-        run(&again, r->arena, a.v, TRACE_SECONDS, TRACE_LIMIT);
+        run(&again, r->arena, a.v, r->confined, TRACE_SECONDS, TRACE_LIMIT);
         close(fd);
         const char *end = again.err + again.err_len, *p = again.err;
         while (p < end) {
@@ -637,6 +673,16 @@ static void ended_early(struct reader *r, struct origin whole, int status)
         arena_printf(r->arena, "m4 ended before the end of the file (exit code %d)", status), NULL);
 }
 
+static void cannot_confine(struct reader *r, struct origin whole, int err)
+{
+    const char *why = err == ENOSYS || err == EOPNOTSUPP
+                          ? "this kernel cannot (Landlock is missing or off)"
+                          : strerror(err);
+    finding_add(r->diag, FINDING_SYSTEM, whole,
+                arena_printf(r->arena, "cannot confine m4 to %s: %s", r->options->confine, why),
+                NULL);
+}
+
 struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct diag *d,
                          const char *path, const struct m4_options *o)
 {
@@ -651,12 +697,18 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
                        .record_tail = &res->records,
                        .key = key,
                        .defines = o->defines,
+                       .options = o,
+                       .confined = -1,
                        .unclosed_known = o->unclosed_known,
                        .path = path};
     struct origin whole = {source_open(sources, path, NULL)->id, 0, 0, 0};
     for (const struct m4_define *x = o->defines; x; x = x->next)
         r.names_itself = r.names_itself || (x->value && strstr(x->value, x->name));
 
+    if (o->confine && (r.confined = confine_new(o->confine, m4_program())) < 0) {
+        cannot_confine(&r, whole, errno);
+        return res;
+    }
     const char *bytes = o->allow_commands ? vocabulary_source : vocabulary_frozen;
     size_t len = o->allow_commands ? vocabulary_source_len : vocabulary_frozen_len;
     char *state = with_key(a, bytes, len, key);
@@ -680,6 +732,8 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
                 close(prologue);
             if (own >= 0)
                 close(own);
+            if (r.confined >= 0)
+                close(r.confined);
             return res;
         }
         bool frozen = bytes == vocabulary_frozen;
@@ -693,6 +747,10 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
         for (size_t i = 0; i < sizeof traced / sizeof *traced; i++) {
             arg(&v, "-t");
             arg(&v, traced[i]);
+        }
+        if (o->confine) { /* it says nothing about a file that it may not read */
+            arg(&v, "-t");
+            arg(&v, "_mcf_sinclude");
         }
         for (const char *const *dir = o->include_dirs; dir && *dir; dir++)
             arg(&v, arena_printf(a, "-I%s", *dir));
@@ -720,7 +778,7 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
         arg(&v, arena_printf(a, "/proc/self/fd/%d", epilogue));
         arg(&v, NULL);
         unsigned cpu = o->cpu_seconds ? o->cpu_seconds : DEFAULT_CPU;
-        run(&first, a, v.v, cpu, o->output_limit ? o->output_limit : DEFAULT_OUTPUT);
+        run(&first, a, v.v, r.confined, cpu, o->output_limit ? o->output_limit : DEFAULT_OUTPUT);
         if (first.end == CAGE_EXIT && first.status != 127 && first.status != 126) {
             /* An m4 that refuses the frozen state (another release's format) gets the source. */
             bool refused = frozen && first.status == 63;
@@ -779,5 +837,7 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
             close(own);
         break;
     }
+    if (r.confined >= 0)
+        close(r.confined);
     return res;
 }

@@ -72,6 +72,7 @@ struct m4_options {
     size_t text_len;
     bool comments;        /* # comments are on until the file includes cf.m4, as m4 has them */
     bool unclosed_known;  /* a finding says already where a quote or parenthesis is left open */
+    const char *confine;  /* NULL, or the folder below which files may be read */
     bool allow_commands;  /* syscmd and esyscmd run */
     unsigned cpu_seconds; /* 0 = the default of 4 */
     size_t output_limit;  /* bytes of either stream; 0 = the default of 64 MiB */

@@ -3,11 +3,14 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <linux/openat2.h>
 #include <stdint.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include "lib/base/arena.h"
@@ -72,6 +75,46 @@ int fs_read(struct arena *a, const char *path, size_t max, char **bytes, size_t 
         return errno;
     int err = read_fd(a, fd, max, bytes, len);
     close(fd);
+    return err;
+}
+
+/* What of path stands below folder, both resolved; NULL if it is not there or elsewhere. */
+static const char *rest_below(const char *folder, const char *path, char real[PATH_MAX])
+{
+    char top[PATH_MAX];
+    if (!realpath(folder, top) || !realpath(path, real))
+        return NULL;
+    size_t n = strcmp(top, "/") == 0 ? 0 : strlen(top);
+    if (strncmp(real, top, n) != 0 || (real[n] != '/' && real[n] != '\0')) {
+        errno = EXDEV;
+        return NULL;
+    }
+    return real[n] == '/' && real[n + 1] ? real + n + 1 : ".";
+}
+
+bool fs_is_below(const char *path, const char *folder)
+{
+    char real[PATH_MAX];
+    return rest_below(folder, path, real) != NULL;
+}
+
+int fs_read_below(struct arena *a, const char *folder, const char *path, size_t max, char **bytes,
+                  size_t *len)
+{
+    char real[PATH_MAX];
+    const char *rest = rest_below(folder, path, real);
+    if (!rest)
+        return errno;
+    int top = open_retry(folder, O_PATH | O_DIRECTORY, 0);
+    if (top < 0)
+        return errno;
+    struct open_how how = {.flags = O_RDONLY | O_CLOEXEC,
+                           .resolve = RESOLVE_BENEATH | RESOLVE_NO_SYMLINKS};
+    int fd = (int)syscall(SYS_openat2, top, rest, &how, sizeof how);
+    int err = fd < 0 ? errno : read_fd(a, fd, max, bytes, len);
+    if (fd >= 0)
+        close(fd);
+    close(top);
     return err;
 }
 

@@ -18,11 +18,17 @@ struct arena;
 /* 0 or errno.  max = largest size in bytes accepted (EFBIG beyond), 0 = no limit.  Reads pipes too.
  */
 int fs_read(struct arena *a, const char *path, size_t max, char **bytes, size_t *len);
+/* The same of a file below folder, links resolved; EXDEV for any other.  What a name leads to is
+ * decided once, when the file is opened. */
+int fs_read_below(struct arena *a, const char *folder, const char *path, size_t max, char **bytes,
+                  size_t *len);
 /* 0 or errno. */
 int fs_write_whole(const char *path, const void *bytes, size_t len, mode_t mode);
 /* 0 or errno: copies path to path+suffix, whole or not at all. */
 int fs_backup(const char *path, const char *suffix);
 bool fs_exists(const char *path);
+/* Whether path, links resolved, is there and is folder or below it. */
+bool fs_is_below(const char *path, const char *folder);
 /* Directory part ("." where there is none) and last component, in the arena. */
 char *fs_dirname(struct arena *a, const char *path);
 const char *fs_basename(const char *path);

@@ -18,6 +18,7 @@ struct entry {
 struct source_set {
     struct arena *arena;
     struct table *by_path;
+    const char *folder; /* NULL: files are read wherever they are */
 };
 
 struct source_set *source_set_new(struct arena *a)
@@ -26,6 +27,11 @@ struct source_set *source_set_new(struct arena *a)
     s->arena = a;
     s->by_path = table_new(a);
     return s;
+}
+
+void source_set_confine(struct source_set *s, const char *folder)
+{
+    s->folder = folder;
 }
 
 static struct entry *entry_for(struct source_set *s, const char *path)
@@ -72,7 +78,8 @@ struct source *source_open(struct source_set *s, const char *path, int *err)
     if (!e->pub.bytes && !e->err) {
         char *bytes;
         size_t len;
-        e->err = fs_read(s->arena, path, SOURCE_MAX, &bytes, &len);
+        e->err = s->folder ? fs_read_below(s->arena, s->folder, path, SOURCE_MAX, &bytes, &len)
+                           : fs_read(s->arena, path, SOURCE_MAX, &bytes, &len);
         if (!e->err)
             fill(s, &e->pub, bytes, len);
     }

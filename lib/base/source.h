@@ -43,6 +43,8 @@ struct source *source_add(struct source_set *s, const char *path, const char *by
 /* Reads path if it is not known yet; a file that cannot be read gives a source without bytes
  * and *err = errno (err may be NULL). */
 struct source *source_open(struct source_set *s, const char *path, int *err);
+/* From here on only files below folder are read (fs_read_below); folder must outlive the set. */
+void source_set_confine(struct source_set *s, const char *folder);
 /* Other bytes (copied) under the same id and path; the set does not know it. */
 struct source *source_variant(struct source_set *s, const struct source *of, const char *bytes,
                               size_t len);
