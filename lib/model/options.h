@@ -14,6 +14,7 @@
 enum option_type {
     OPTION_BOOL,
     OPTION_NUMBER,
+    OPTION_SIZE,
     OPTION_TIME,
     OPTION_OCTAL,
     OPTION_TEXT,

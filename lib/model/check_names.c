@@ -1,0 +1,304 @@
+/*
+ * check_names: what lines name, and what nothing declares: maps, rulesets, filters; and listeners.
+ */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/table.h"
+#include "lib/model/check_parts.h"
+#include "lib/model/options.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+/* --- maps ---------------------------------------------------------------------------------- */
+
+enum map_needs { NOTHING, FILE_NAME, TYPE, MEMBERS };
+
+static const struct {
+    const char *name;
+    bool elsewhere;
+    enum map_needs needs;
+} map_classes[] = {
+#define FILE FILE_NAME
+#define MAP_CLASS(name, elsewhere, needs) {name, elsewhere, needs},
+#include "lib/model/maps.def"
+#undef MAP_CLASS
+#undef FILE
+};
+
+/* Is there a word that is no option?  *sentence: an option asks for a type. */
+static bool has_file(struct part rest, bool *type)
+{
+    struct part word;
+    bool file = false;
+    *type = false;
+    while (part_next(&rest, " \t\n", &word)) {
+        if (word.len == 0)
+            continue;
+        if (word.s[0] != '-')
+            file = true;
+        else if (word.len > 1 && word.s[1] == 'R')
+            *type = true;
+    }
+    return file;
+}
+
+static void check_members(struct check *k, const struct item *it)
+{
+    struct part rest = check_value(it), word;
+    while (part_next(&rest, " \t\n", &word)) {
+        if (word.len == 0 || word.s[0] == '-')
+            continue;
+        char *name = arena_strndup(k->arena, word.s, word.len);
+        for (char *p = name; *p; p++)
+            *p = (char)tolower((unsigned char)*p);
+        if (table_has(k->maps, name) || strcmp(name, "host") == 0)
+            continue;
+        check_undefined(k, it, word, FINDING_UNDEFINED_MEMBER, it->name, k->maps);
+    }
+}
+
+void check_map(struct check *k, const struct item *it)
+{
+    const char *after = strstr(it->text + 1, it->name);
+    struct part class = check_part(it, after ? after + strlen(it->name) : it->text, it->aux);
+    size_t i = 0;
+    while (i < COUNT(map_classes) && strcasecmp(map_classes[i].name, it->aux) != 0)
+        i++;
+    if (i == COUNT(map_classes)) {
+        const char *names[COUNT(map_classes)];
+        for (i = 0; i < COUNT(map_classes); i++)
+            names[i] = map_classes[i].name;
+        struct finding *f =
+            check_say(k, it, class, FINDING_UNKNOWN_MAP_CLASS, it->aux, it->name, NULL);
+        const char *near = f ? diag_nearest(it->aux, names, COUNT(map_classes)) : NULL;
+        if (near) {
+            diag_hint(k->diag, f, "did you mean %s?", near);
+            check_mend(k, f, class, near);
+        }
+        return;
+    }
+    if (map_classes[i].elsewhere) {
+        check_say(k, it, class, FINDING_MAP_CLASS_ELSEWHERE, it->aux, NULL, NULL);
+        return;
+    }
+    bool type, file = has_file((struct part){it->value, strlen(it->value)}, &type);
+    if (map_classes[i].needs == FILE_NAME && !file)
+        check_say(k, it, class, FINDING_MAP_LACKS, it->name, "a file after its class", NULL);
+    else if (map_classes[i].needs == TYPE && !type)
+        check_say(k, it, class, FINDING_MAP_LACKS, it->name, "-R and a record type", NULL);
+    else if (map_classes[i].needs == MEMBERS)
+        check_members(k, it);
+}
+
+/* --- headers ------------------------------------------------------------------------------- */
+
+void check_header(struct check *k, const struct item *it)
+{
+    const char *v = it->value;
+    if (v[0] != '$' || v[1] != '>')
+        return;
+    v += 2 + (v[2] == '+');
+    while (*v == ' ' || *v == '\t')
+        v++;
+    size_t n = 0;
+    while (isalnum((unsigned char)v[n]) || v[n] == '_')
+        n++;
+    const char *name = arena_strndup(k->arena, v, n);
+    if (n == 0 || isdigit((unsigned char)v[0]) || table_has(k->rulesets, name))
+        return;
+    struct part p = check_part(it, it->text + 1 + strlen(it->name), name);
+    check_undefined(k, it, p, FINDING_UNDEFINED_RULESET, NULL, k->rulesets);
+}
+
+/* --- filters ------------------------------------------------------------------------------- */
+
+void check_filter_list(struct check *k, const struct item *it, struct part list,
+                       const char *separators)
+{
+    struct part word;
+    while (part_next(&list, separators, &word)) {
+        const char *name = check_text(k, word);
+        if (word.len == 0 || memchr(word.s, '$', word.len) || table_has(k->filters, name))
+            continue;
+        check_undefined(k, it, word, FINDING_UNKNOWN_FILTER, NULL, k->filters);
+    }
+}
+
+static bool in_list(const char *list, const char *name)
+{
+    struct part rest = {list, strlen(list)}, word;
+    while (part_next(&rest, ",; \t\n", &word))
+        if (word.len == strlen(name) && memcmp(word.s, name, word.len) == 0)
+            return true;
+    return false;
+}
+
+static bool is_option(const struct item *it, const char *name)
+{
+    if (it->kind != ITEM_OPTION || it->short_option)
+        return false;
+    const struct option_info *o = option_find(it->name, strlen(it->name), NULL);
+    return o && strcmp(o->name, name) == 0;
+}
+
+static bool is_daemon(const struct item *it)
+{
+    return is_option(it, "DaemonPortOptions") ||
+           (it->kind == ITEM_OPTION && it->short_option && it->name[0] == 'O');
+}
+
+static const char *key_value(const struct item *it, char letter)
+{
+    const char *v = NULL;
+    for (const struct equate *e = it->equates; e; e = e->next)
+        if (toupper((unsigned char)e->key[0]) == letter && e->has_value)
+            v = e->value;
+    return v;
+}
+
+static void check_filters_used(struct check *k)
+{
+    bool any_list = false;
+    for (size_t i = 0; i < table_count(k->filters); i++) {
+        const struct item *filter = table_at(k->filters, i)->value;
+        bool used = false;
+        for (const struct item *it = k->config->first; it && !used; it = it->next) {
+            if (it->kind != ITEM_OPTION)
+                continue;
+            const char *list = is_option(it, "InputMailFilters") ? it->value
+                               : is_daemon(it)                   ? key_value(it, 'I')
+                                                                 : NULL;
+            any_list = any_list || list;
+            used = list && in_list(list, filter->name);
+        }
+        if (used)
+            continue;
+        struct part name = check_part(filter, filter->text + 1, filter->name);
+        struct finding *f =
+            check_say(k, filter, name, FINDING_FILTER_UNUSED, filter->name, NULL, NULL);
+        const struct source *s = source_by_id(k->config->sources, filter->at.file);
+        static const char call[] = "MAIL_FILTER(";
+        if (!f || any_list || !s || !s->bytes || filter->at.col == 0)
+            continue;
+        size_t off = source_offset(s, filter->at.line, filter->at.col);
+        if (s->len - off >= sizeof call - 1 && memcmp(s->bytes + off, call, sizeof call - 1) == 0)
+            diag_edit(k->diag, f, source_origin(s, off, 0), "INPUT_");
+    }
+}
+
+/* --- listeners ----------------------------------------------------------------------------- */
+
+struct listener {
+    const struct item *it;
+    char port[24], address[64], family[8];
+};
+
+static void small_copy(char *to, size_t room, const char *from)
+{
+    size_t n = 0;
+    for (; from[n] && n + 1 < room; n++)
+        to[n] = (char)tolower((unsigned char)from[n]);
+    to[n] = '\0';
+}
+
+static struct listener listener_of(const struct item *it)
+{
+    static const struct {
+        const char *name, *port;
+    } services[] = {{"smtp", "25"},   {"mail", "25"}, {"submission", "587"}, {"smtps", "465"},
+                    {"ssmtp", "465"}, {"urd", "465"}, {"submissions", "465"}};
+    const char *port = key_value(it, 'P'), *address = key_value(it, 'A'),
+               *family = key_value(it, 'F');
+    struct listener l = {.it = it};
+    small_copy(l.port, sizeof l.port, port ? port : "25");
+    small_copy(l.address, sizeof l.address, address ? address : "");
+    small_copy(l.family, sizeof l.family, family ? family : "inet");
+    for (size_t i = 0; i < COUNT(services); i++)
+        if (strcmp(l.port, services[i].name) == 0)
+            small_copy(l.port, sizeof l.port, services[i].port);
+    if (strcmp(l.address, "localhost") == 0)
+        small_copy(l.address, sizeof l.address,
+                   strcmp(l.family, "inet6") == 0 ? "::1" : "127.0.0.1");
+    if (strncmp(l.address, "ipv6:", 5) == 0)
+        memmove(l.address, l.address + 5, strlen(l.address) - 4);
+    if (strcmp(l.address, "0.0.0.0") == 0 || strcmp(l.address, "::") == 0)
+        l.address[0] = '\0';
+    return l;
+}
+
+static bool is_loopback(const char *address)
+{
+    return strncmp(address, "127.", 4) == 0 || strcmp(address, "::1") == 0 ||
+           strcmp(address, "0:0:0:0:0:0:0:1") == 0;
+}
+
+/* A second bind of the same port fails, also where one of them takes every address. */
+static bool excludes(const struct listener *a, const struct listener *b)
+{
+    return strcmp(a->port, b->port) == 0 && strcmp(a->family, b->family) == 0 &&
+           strncmp(a->family, "inet", 4) == 0 &&
+           (strcmp(a->address, b->address) == 0 || !a->address[0] || !b->address[0]);
+}
+
+static bool is_library(const struct check *k, const struct item *it)
+{
+    const struct source *s = source_by_id(k->config->sources, it->at.file);
+    return s && !s->bytes;
+}
+
+static void say_twice(struct check *k, const struct listener *a, const struct listener *b)
+{
+    /* Of two lines the later one is told, of one of ours and one of the file's the file's. */
+    const struct listener *told = is_library(k, b->it) ? a : b, *other = told == a ? b : a;
+    const char *port = key_value(told->it, 'P');
+    struct part p = port && *port ? check_part(told->it, told->it->text, port)
+                                  : (struct part){told->it->text, strlen(told->it->text)};
+    const char *address = told->address[0] ? told->address : "every address";
+    if (is_library(k, other->it))
+        check_say(k, told->it, p, FINDING_DUPLICATE_OWN_LISTENER, told->port, NULL, NULL);
+    else if (told->it->at.file == other->it->at.file)
+        check_say(k, told->it, p, FINDING_DUPLICATE_LISTENER, told->port, address,
+                  arena_printf(k->arena, "%u", other->it->at.line));
+}
+
+static void check_listeners(struct check *k)
+{
+    size_t n = 0, all = 0;
+    for (const struct item *it = k->config->first; it; it = it->next)
+        all += is_daemon(it);
+    struct listener *l = arena_calloc(k->arena, all + 1, sizeof *l);
+    for (const struct item *it = k->config->first; it && all <= 200; it = it->next)
+        if (is_daemon(it) && !strchr(it->value, '$'))
+            l[n++] = listener_of(it);
+    bool told = false;
+    for (size_t i = 0; i < n; i++)
+        for (size_t j = 0; j < i; j++)
+            if (excludes(&l[j], &l[i])) {
+                say_twice(k, &l[j], &l[i]);
+                told = true;
+                break;
+            }
+    /* Where every listener for mail from elsewhere is bound to the host itself. */
+    const struct listener *bound = NULL;
+    for (size_t i = 0; i < n; i++) {
+        if (strncmp(l[i].family, "inet", 4) != 0 || strcmp(l[i].port, "25") != 0)
+            continue;
+        if (!is_loopback(l[i].address))
+            return;
+        bound = bound && !is_library(k, bound->it) ? bound : &l[i];
+    }
+    const char *address = bound ? key_value(bound->it, 'A') : NULL;
+    if (address && !told)
+        check_say(k, bound->it, check_part(bound->it, bound->it->text, address),
+                  FINDING_LOOPBACK_ONLY, address, NULL, NULL);
+}
+
+void check_whole(struct check *k)
+{
+    check_filters_used(k);
+    check_listeners(k);
+}

@@ -1,0 +1,475 @@
+/*
+ * check_options: the values of O lines, by the option's type and words.
+ */
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/buf.h"
+#include "lib/model/check_parts.h"
+#include "lib/model/options.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+enum words_how { LETTER, FOLDED, WHOLE, BOOLEAN, LIST, SIGNED, LETTERS };
+
+static const struct {
+    const char *option;
+    enum words_how how;
+    bool stops;
+    const char *words;
+} words_table[] = {
+#define ERROR true
+#define WARNING false
+#define WORDS(option, how, stops, words) {#option, how, stops, words},
+#define SUBS(option, words)
+#include "lib/model/words.def"
+#undef WORDS
+#undef SUBS
+#undef ERROR
+#undef WARNING
+};
+
+static const struct {
+    const char *option, *words;
+} subs_table[] = {
+#define WORDS(option, how, stops, words)
+#define SUBS(option, words) {#option, words},
+#include "lib/model/words.def"
+#undef WORDS
+#undef SUBS
+};
+
+static bool is_word_of(struct part p, const char *words)
+{
+    struct part rest = {words, strlen(words)}, word;
+    while (part_next(&rest, " ", &word))
+        if (word.len == p.len && strncasecmp(word.s, p.s, p.len) == 0)
+            return true;
+    return false;
+}
+
+static bool begins_word_of(struct part p, const char *words)
+{
+    struct part rest = {words, strlen(words)}, word;
+    while (part_next(&rest, " ", &word))
+        if (p.len > 0 && p.len <= word.len && strncasecmp(word.s, p.s, p.len) == 0)
+            return true;
+    return false;
+}
+
+static size_t digits(struct part p, size_t from)
+{
+    size_t n = 0;
+    while (from + n < p.len && isdigit((unsigned char)p.s[from + n]))
+        n++;
+    return n;
+}
+
+/* --- numbers and sizes --------------------------------------------------------------------- */
+
+static bool is_number(struct part v)
+{
+    size_t sign = v.len > 0 && (v.s[0] == '-' || v.s[0] == '+');
+    size_t n = digits(v, sign);
+    return n > 0 && sign + n == v.len;
+}
+
+void check_number(struct check *k, const struct item *it, const char *what, struct part v)
+{
+    if (v.len == 0 || is_number(v) || memchr(v.s, '$', v.len))
+        return;
+    struct finding *f = check_say(k, it, v, FINDING_BAD_NUMBER, what, check_text(k, v), NULL);
+    size_t n = digits(v, v.s[0] == '-');
+    if (f && n > 0)
+        diag_hint(k->diag, f, "sendmail takes it for %.*s", (int)(n + (v.s[0] == '-')), v.s);
+    else if (f)
+        diag_hint(k->diag, f, "sendmail takes it for 0: write a number");
+}
+
+static const struct {
+    const char *name;
+    unsigned shift;
+} size_units[] = {
+    {"b", 0},  {"byte", 0}, {"bytes", 0}, {"k", 10}, {"kb", 10}, {"kib", 10},
+    {"m", 20}, {"mb", 20},  {"mib", 20},  {"g", 30}, {"gb", 30}, {"gib", 30},
+};
+
+void check_size(struct check *k, const struct item *it, const char *what, struct part v)
+{
+    size_t n = digits(v, 0);
+    struct part unit = part_trim((struct part){v.s + n, v.len - n});
+    if (v.len == 0 || is_number(v) || memchr(v.s, '$', v.len))
+        return;
+    for (size_t i = 0; n > 0 && n < 7 && i < COUNT(size_units); i++) {
+        if (!part_is(unit, size_units[i].name))
+            continue;
+        const char *bytes =
+            arena_printf(k->arena, "%llu", strtoull(v.s, NULL, 10) << size_units[i].shift);
+        struct finding *f = check_say(k, it, v, FINDING_BAD_SIZE, what, check_text(k, v), "bytes");
+        if (!f)
+            return;
+        diag_hint(k->diag, f, "sendmail takes it for %.*s bytes: write %s", (int)n, v.s, bytes);
+        check_mend(k, f, v, bytes);
+        return;
+    }
+    check_number(k, it, what, v);
+}
+
+/* --- times --------------------------------------------------------------------------------- */
+
+/* The first byte that sendmail does not take; v.len if there is none. */
+static size_t bad_in_time(struct part v)
+{
+    size_t i = v.len > 0 && (v.s[0] == '-' || v.s[0] == '+');
+    while (i < v.len) {
+        size_t n = digits(v, i);
+        if (n == 0)
+            return i;
+        i += n;
+        if (i < v.len && !strchr("smhdw", v.s[i]))
+            return i;
+        i += i < v.len;
+    }
+    return v.len;
+}
+
+static const struct {
+    const char *name;
+    char letter;
+} time_units[] = {
+    {"s", 's'},   {"sec", 's'},  {"secs", 's'},   {"second", 's'},  {"seconds", 's'}, {"m", 'm'},
+    {"min", 'm'}, {"mins", 'm'}, {"minute", 'm'}, {"minutes", 'm'}, {"h", 'h'},       {"hr", 'h'},
+    {"hrs", 'h'}, {"hour", 'h'}, {"hours", 'h'},  {"d", 'd'},       {"day", 'd'},     {"days", 'd'},
+    {"w", 'w'},   {"wk", 'w'},   {"week", 'w'},   {"weeks", 'w'},
+};
+
+/* What was meant, as sendmail reads it; NULL if that is not plain. */
+static const char *plain_time(struct check *k, struct part v)
+{
+    struct buf b;
+    buf_init(&b, k->arena);
+    while (v.len > 0) {
+        size_t n = digits(v, 0);
+        if (n == 0)
+            return NULL;
+        buf_add(&b, v.s, n);
+        v = part_trim((struct part){v.s + n, v.len - n});
+        size_t letters = 0, i = 0;
+        while (letters < v.len && isalpha((unsigned char)v.s[letters]))
+            letters++;
+        while (i < COUNT(time_units) && !part_is((struct part){v.s, letters}, time_units[i].name))
+            i++;
+        if (i == COUNT(time_units))
+            return NULL;
+        buf_addc(&b, time_units[i].letter);
+        v = part_trim((struct part){v.s + letters, v.len - letters});
+        if (v.len > 0 && v.s[0] == ',')
+            v = part_trim((struct part){v.s + 1, v.len - 1});
+    }
+    return b.len > 0 ? b.data : NULL;
+}
+
+void check_time(struct check *k, const struct item *it, const char *what, struct part v)
+{
+    if (memchr(v.s, '$', v.len) || bad_in_time(v) == v.len)
+        return;
+    struct finding *f = check_say(k, it, v, FINDING_BAD_TIME, what, check_text(k, v), NULL);
+    const char *meant = plain_time(k, v);
+    if (!f || !meant)
+        return;
+    diag_hint(k->diag, f, "write %s", meant);
+    check_mend(k, f, v, meant);
+}
+
+/* --- booleans and modes -------------------------------------------------------------------- */
+
+static void check_boolean(struct check *k, const struct item *it, const char *what, struct part v)
+{
+    static const char known[] = "true false yes no t f y n", on[] = "on 1 enable enabled",
+                      off[] = "off 0 disable disabled";
+    if (v.len == 0 || is_word_of(v, known) || memchr(v.s, '$', v.len))
+        return;
+    /* What sendmail makes of it. */
+    const char *taken = strchr("tTyY", v.s[0]) ? "true" : "false";
+    struct finding *f = check_say(k, it, v, FINDING_BAD_BOOLEAN, what, check_text(k, v), NULL);
+    if (!f)
+        return;
+    if (is_word_of(v, off) || is_word_of(v, on)) {
+        const char *meant = is_word_of(v, on) ? "True" : "False";
+        diag_hint(k->diag, f, "sendmail takes it for %s: write %s", taken, meant);
+        check_mend(k, f, v, meant);
+        return;
+    }
+    diag_hint(k->diag, f, "sendmail takes it for %s: write True or False", taken);
+    if (v.len > 2)
+        check_suggest(k, f, v, "True False");
+}
+
+static void check_octal(struct check *k, const struct item *it, const char *what, struct part v)
+{
+    size_t i = 0;
+    while (i < v.len && v.s[i] >= '0' && v.s[i] <= '7')
+        i++;
+    if (i == v.len || memchr(v.s, '$', v.len))
+        return;
+    check_say(k, it, v, FINDING_BAD_OCTAL, what, check_text(k, v), NULL);
+}
+
+/* --- words --------------------------------------------------------------------------------- */
+
+static struct finding *unknown_word(struct check *k, const struct item *it, const char *what,
+                                    struct part v, bool stops, const char *words)
+{
+    struct finding *f =
+        check_say(k, it, v, stops ? FINDING_UNKNOWN_WORD_STOPS : FINDING_UNKNOWN_WORD, what,
+                  check_text(k, v), words);
+    check_suggest(k, f, v, words);
+    return f;
+}
+
+/* "a, b or c" of "a b c". */
+static const char *listed(struct check *k, const char *words)
+{
+    struct buf b;
+    buf_init(&b, k->arena);
+    struct part rest = {words, strlen(words)}, word;
+    while (part_next(&rest, " ", &word)) {
+        if (b.len > 0)
+            buf_adds(&b, rest.len > 0 ? ", " : " or ");
+        buf_add(&b, word.s, word.len);
+    }
+    return b.data;
+}
+
+/* One word, of which sendmail looks at the first letter, or at all. */
+static void check_word(struct check *k, const struct item *it, const char *what, struct part v,
+                       enum words_how how, bool stops, const char *words)
+{
+    if (v.len == 0) {
+        if (stops)
+            check_say(k, it, v, FINDING_NO_WORD, what, listed(k, words), NULL);
+        return;
+    }
+    if (is_word_of(v, words) && how != LETTER)
+        return;
+    struct part rest = {words, strlen(words)}, word, same = {NULL, 0};
+    while (part_next(&rest, " ", &word)) {
+        if (word.s[0] == v.s[0] ||
+            (how == FOLDED && tolower((unsigned char)word.s[0]) == tolower((unsigned char)v.s[0])))
+            same = same.s ? same : word;
+        if (how == LETTER && word.s[0] == v.s[0] && word.len >= v.len &&
+            strncasecmp(word.s, v.s, v.len) == 0)
+            return;
+    }
+    if (how == FOLDED && begins_word_of(v, words))
+        return;
+    bool survives = how != WHOLE && same.s;
+    struct finding *f =
+        check_say(k, it, v, stops && !survives ? FINDING_UNKNOWN_WORD_STOPS : FINDING_UNKNOWN_WORD,
+                  what, check_text(k, v), listed(k, words));
+    if (f && survives)
+        diag_hint(k->diag, f, "sendmail looks at the first letter and takes it for %.*s",
+                  (int)same.len, same.s);
+    check_suggest(k, f, v, words);
+}
+
+static void check_list(struct check *k, const struct item *it, const char *what, struct part v,
+                       enum words_how how, bool stops, const char *words)
+{
+    struct part rest = v, word;
+    while (part_next(&rest, how == SIGNED && stops ? " \t\n" : ", \t\n", &word)) {
+        if (how == SIGNED && word.len > 0 && (word.s[0] == '+' || word.s[0] == '-')) {
+            word.s++;
+            word.len--;
+        }
+        if (word.len == 0 || is_word_of(word, words))
+            continue;
+        /* These may be numbers; ResolverOptions may be one truth value. */
+        if (how == SIGNED && (isdigit((unsigned char)word.s[0]) || is_word_of(word, "true false")))
+            continue;
+        unknown_word(k, it, what, word, stops, words);
+    }
+}
+
+static void check_letters(struct check *k, const struct item *it, const char *what, struct part v,
+                          const char *letters)
+{
+    for (size_t i = 0; i < v.len; i++)
+        if (!strchr(letters, v.s[i]) && v.s[i] != ',' && v.s[i] != '\t') {
+            /* Letters that spell a word are one mistake. */
+            struct part p = {v.s + i, 1};
+            if (i == 0 && v.len > 2 && !memchr(v.s, ',', v.len) && !memchr(v.s, ' ', v.len))
+                p = v;
+            check_say(k, it, p, FINDING_UNKNOWN_LETTER, what, check_text(k, p), letters);
+            if (p.len > 1)
+                return;
+        }
+}
+
+/* False where the option has no words. */
+static bool check_words(struct check *k, const struct item *it, const char *name, struct part v)
+{
+    for (size_t i = 0; i < COUNT(words_table); i++) {
+        if (strcmp(words_table[i].option, name) != 0)
+            continue;
+        const char *words = words_table[i].words;
+        bool stops = words_table[i].stops;
+        switch (words_table[i].how) {
+        case LETTER:
+        case FOLDED:
+        case WHOLE:
+            check_word(k, it, name, v, words_table[i].how, stops, words);
+            break;
+        case BOOLEAN:
+            if (v.len == 0 || !begins_word_of(v, words))
+                check_boolean(k, it, name, v);
+            break;
+        case LIST:
+        case SIGNED:
+            check_list(k, it, name, v, words_table[i].how, stops, words);
+            break;
+        case LETTERS:
+            check_letters(k, it, name, v, words);
+            break;
+        }
+        return true;
+    }
+    return false;
+}
+
+/* --- the option ---------------------------------------------------------------------------- */
+
+/* What stands behind the dot; false if sendmail does not know it. */
+static bool check_sub(struct check *k, const struct item *it, const struct option_info *o,
+                      const char *dot)
+{
+    for (size_t i = 0; i < COUNT(subs_table); i++) {
+        if (strcmp(subs_table[i].option, o->name) != 0 || !dot)
+            continue;
+        struct part sub = check_part(it, it->text, dot + 1);
+        if (*dot && is_word_of((struct part){dot + 1, strlen(dot + 1)}, subs_table[i].words))
+            return true;
+        struct finding *f = check_say(k, it, sub, FINDING_UNKNOWN_SUB_OPTION, dot + 1, o->name,
+                                      listed(k, subs_table[i].words));
+        check_suggest(k, f, sub, subs_table[i].words);
+        return false;
+    }
+    return true;
+}
+
+static void check_sub_value(struct check *k, const struct item *it, const struct option_info *o,
+                            const char *dot, struct part v)
+{
+    if (!dot || !check_sub(k, it, o, dot))
+        return;
+    const char *sub = dot + 1;
+    if (strcmp(o->name, "Milter") == 0) {
+        if (strcasecmp(sub, "LogLevel") == 0)
+            check_number(k, it, it->name, v);
+    } else if (strncasecmp(sub, "resolver.retry", 14) == 0) {
+        check_number(k, it, it->name, v);
+    } else if (strncasecmp(sub, "queuereturn", 11) != 0 || !part_is(v, "now")) {
+        check_time(k, it, it->name, v);
+    }
+}
+
+/* Options of which the table says text, with a form of their own. */
+static void check_text_value(struct check *k, const struct item *it, const char *name,
+                             struct part v)
+{
+    struct part rest = v, piece;
+    bool times = strcmp(name, "QueueTimeout") == 0;
+    if (!times && strcmp(name, "MaxMimeHeaderLength") != 0)
+        return;
+    while (part_next(&rest, "/", &piece)) {
+        if (times)
+            check_time(k, it, name, piece);
+        else
+            check_number(k, it, name, piece);
+    }
+}
+
+static void unknown_option(struct check *k, const struct item *it, enum option_match how)
+{
+    struct part name = check_part(it, it->text + 1, it->name);
+    struct finding *f = check_say(
+        k, it, name, how == OPTION_AMBIGUOUS ? FINDING_AMBIGUOUS_OPTION : FINDING_UNKNOWN_OPTION,
+        it->name, NULL, NULL);
+    const char *near = how == OPTION_UNKNOWN && !it->short_option ? option_nearest(it->name) : NULL;
+    if (!f || !near)
+        return;
+    diag_hint(k->diag, f, "did you mean %s?", near);
+    check_mend(k, f, name, near);
+}
+
+void check_option(struct check *k, const struct item *it)
+{
+    enum option_match how = OPTION_EXACT;
+    const struct option_info *o = it->short_option ? option_by_letter(it->name[0])
+                                                   : option_find(it->name, strlen(it->name), &how);
+    struct part v = check_value(it);
+    const char *dot = it->short_option ? NULL : strchr(it->name, '.');
+    if (!o) {
+        unknown_option(k, it, it->short_option ? OPTION_UNKNOWN : how);
+        return;
+    }
+    if (o->elsewhere) {
+        check_say(k, it, check_part(it, it->text + 1, it->name), FINDING_OPTION_ELSEWHERE, o->name,
+                  NULL, NULL);
+        return;
+    }
+    if (how == OPTION_ABBREVIATED) {
+        struct part name = check_part(it, it->text + 1, it->name);
+        check_mend(k, check_say(k, it, name, FINDING_ABBREVIATED_OPTION, it->name, o->name, NULL),
+                   name, o->name);
+    }
+    const char *name = o->name[0] ? o->name : it->name;
+    if (!it->value[0])
+        v = (struct part){it->text, 0};
+    if (v.len == strlen(it->text) && v.len != strlen(it->value))
+        v = (struct part){it->value, strlen(it->value)};
+    if (check_words(k, it, name, v))
+        return;
+    switch (o->type) {
+    case OPTION_BOOL:
+        check_boolean(k, it, name, v);
+        break;
+    case OPTION_NUMBER:
+        /* The second number of an old form, and a number that C would read. */
+        if (strcmp(name, "MinFreeBlocks") == 0) {
+            struct part rest = v, piece;
+            while (part_next(&rest, "/", &piece))
+                check_number(k, it, name, piece);
+        } else if (strcmp(name, "SharedMemoryKey") != 0 || strncmp(it->value, "0x", 2) != 0) {
+            check_number(k, it, name, v);
+        }
+        break;
+    case OPTION_SIZE:
+        check_size(k, it, name, v);
+        break;
+    case OPTION_TIME:
+        check_time(k, it, name, v);
+        break;
+    case OPTION_OCTAL:
+        check_octal(k, it, name, v);
+        break;
+    case OPTION_SUB:
+        check_sub_value(k, it, o, dot, v);
+        break;
+    case OPTION_TEXT:
+        check_text_value(k, it, name, v);
+        break;
+    case OPTION_LIST:
+        if (strcmp(name, "InputMailFilters") == 0)
+            check_filter_list(k, it, v, ", \t\n");
+        break;
+    case OPTION_PATH:
+    case OPTION_WORD:
+    case OPTION_LETTERS:
+    case OPTION_EQUATES:
+        break;
+    }
+}

@@ -1,0 +1,258 @@
+/*
+ * check_rules: the two sides of a rule, as sendmail looks at them when it reads the line.
+ *
+ * It is not an error that a rule calls what nothing declares: the rule may never be reached.
+ */
+#include <ctype.h>
+#include <string.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/table.h"
+#include "lib/model/check_parts.h"
+
+enum { WILDCARDS_MAX = 9 };
+
+/* One $ operator: '$' and the byte behind it, and the name that some have. */
+struct operator
+{
+    char c;           /* 0: the side is over */
+    struct part text; /* "$>" */
+    struct part name; /* of ${name} $&x $=x $~x; of $>name and $(name where it is plain */
+    bool open;        /* '{' without '}' */
+};
+
+static bool in_name(char c)
+{
+    return isalnum((unsigned char)c) || c == '_';
+}
+
+/* The name at s: one byte, or what braces hold. */
+static size_t read_name(const char *s, const char *end, struct operator* op)
+{
+    if (s >= end)
+        return 0;
+    if (*s != '{') {
+        op->name = (struct part){s, 1};
+        return 1;
+    }
+    const char *close = memchr(s, '}', (size_t)(end - s));
+    op->open = !close;
+    op->name = (struct part){s + 1, (size_t)((close ? close : end) - s - 1)};
+    return op->name.len + 1 + (close ? 1 : 0);
+}
+
+/* The next operator of side; side goes on behind it. */
+static struct operator next_operator(struct part *side)
+{
+    struct operator op = {0, {NULL, 0}, {NULL, 0}, false};
+    const char *s = side->s, *end = side->s + side->len;
+    while (s < end && (*s != '$' || s + 1 >= end)) {
+        /* "\$" is a dollar sign. */
+        if (*s == '\\' && s + 1 < end)
+            s++;
+        s++;
+    }
+    if (s >= end) {
+        *side = (struct part){end, 0};
+        return op;
+    }
+    const char *begin = s++;
+    op.c = *s++;
+    op.text = (struct part){begin, 2};
+    if (op.c == '{') {
+        s--;
+        s += read_name(s, end, &op);
+        op.text.len = (size_t)(s - begin);
+    } else if (op.c == '&' || op.c == '=' || op.c == '~' || op.c == '?') {
+        s += read_name(s, end, &op);
+        op.text.len = (size_t)(s - begin);
+    } else if (op.c == '>' || op.c == '(' || op.c == '#') {
+        const char *name = s;
+        while (name < end && (*name == ' ' || *name == '\t'))
+            name++;
+        size_t n = 0;
+        while (name + n < end && (in_name(name[n]) || (op.c == '(' && strchr(".-", name[n]))))
+            n++;
+        op.name = (struct part){name, n};
+        s = n > 0 ? name + n : s;
+    }
+    *side = (struct part){s, (size_t)(end - s)};
+    return op;
+}
+
+static void syntax(struct check *k, const struct item *it, struct part p, const char *what)
+{
+    check_say(k, it, p, FINDING_RULE_SYNTAX, what, NULL, NULL);
+}
+
+/* What every name must be; true if it is. */
+static bool check_name(struct check *k, const struct item *it, const struct operator* op)
+{
+    if (op->open) {
+        syntax(k, it, op->text, "'{' without '}'");
+        return false;
+    }
+    if (!op->name.s || op->name.len == 0) {
+        /* "$=" at the end of a side is no complaint of sendmail's. */
+        if (op->c == '{' || op->c == '&')
+            syntax(k, it, op->text, "a name is missing here");
+        return op->c != '{' && op->c != '&';
+    }
+    if (op->name.s[-1] != '{')
+        return true;
+    if (op->name.len > 25) {
+        syntax(k, it, op->name, "a name of more than 25 characters");
+        return false;
+    }
+    for (size_t i = 0; i < op->name.len; i++)
+        if (!in_name(op->name.s[i])) {
+            syntax(k, it, op->name, "a name has letters, digits and '_' only");
+            return false;
+        }
+    return true;
+}
+
+static unsigned check_left(struct check *k, const struct item *it, struct part side)
+{
+    unsigned wildcards = 0;
+    for (struct operator op; (op = next_operator(&side)).c;) {
+        const char *what = check_text(k, op.text);
+        if (strchr("{&=~", op.c) && !check_name(k, it, &op))
+            continue;
+        if (strchr("*+-=~", op.c)) {
+            if (++wildcards == WILDCARDS_MAX + 1)
+                syntax(k, it, op.text, "more than 9 wildcards on the left-hand side");
+        } else if (op.c >= '1' && op.c <= '9') {
+            check_say(k, it, op.text, FINDING_RULE_ONLY_RIGHT, what, NULL, NULL);
+        } else if (strchr("()[]>:", op.c)) {
+            op.text.len = 2;
+            check_say(k, it, op.text, FINDING_RULE_ONLY_RIGHT, check_text(k, op.text), NULL, NULL);
+        }
+    }
+    return wildcards;
+}
+
+static void check_call(struct check *k, const struct item *it, const struct operator* op)
+{
+    const char *name = check_text(k, op->name);
+    if (op->name.len == 0) {
+        /* $>$&x and $>"x" are looked up when the rule is reached. */
+        const char *s = op->text.s + 2;
+        while (*s == ' ' || *s == '\t')
+            s++;
+        if (*s != '$' && *s != '"' && *s != '{')
+            check_say(k, it, op->text, FINDING_RULE_CALLS_NOTHING, NULL, NULL, NULL);
+        return;
+    }
+    if (isdigit((unsigned char)name[0])) {
+        if (op->name.len > 2)
+            check_say(k, it, op->name, FINDING_UNDEFINED_RULESET, name, NULL, NULL);
+        return;
+    }
+    if (table_has(k->rulesets, name))
+        return;
+    check_undefined(k, it, op->name, FINDING_UNDEFINED_RULESET, NULL, k->rulesets);
+}
+
+static void check_lookup(struct check *k, const struct item *it, const struct operator* op)
+{
+    char *name = arena_strndup(k->arena, op->name.len ? op->name.s : "", op->name.len);
+    if (op->name.len == 0)
+        return;
+    for (char *p = name; *p; p++)
+        *p = (char)tolower((unsigned char)*p);
+    /* sendmail has these without a K line. */
+    if (table_has(k->maps, name) || strcmp(name, "host") == 0 || strncmp(name, "aliases", 7) == 0)
+        return;
+    check_undefined(k, it, op->name, FINDING_UNDEFINED_MAP, NULL, k->maps);
+}
+
+/* What follows $# is a mailer, or a word that the caller understands: only what is nearly a mailer
+ * is told. */
+static void check_resolve(struct check *k, const struct item *it, const struct operator* op)
+{
+    static const char known[] = "error discard local prog ok relay temp discard quarantine reject";
+    const char *name = check_text(k, op->name);
+    struct part rest = {known, strlen(known)}, word;
+    if (op->name.len < 4 || isdigit((unsigned char)name[0]) || table_has(k->mailers, name))
+        return;
+    while (part_next(&rest, " ", &word))
+        if (part_is(op->name, check_text(k, word)))
+            return;
+    size_t n = table_count(k->mailers);
+    const char **names = arena_calloc(k->arena, n + 2, sizeof *names);
+    for (size_t i = 0; i < n; i++)
+        names[i] = table_at(k->mailers, i)->key;
+    names[n] = "error";
+    names[n + 1] = "discard";
+    const char *near = diag_nearest(name, names, n + 2);
+    struct finding *f =
+        near ? check_say(k, it, op->name, FINDING_UNDEFINED_MAILER, name, NULL, NULL) : NULL;
+    if (!f)
+        return;
+    diag_hint(k->diag, f, "did you mean %s?", near);
+    check_mend(k, f, op->name, near);
+}
+
+static void check_right(struct check *k, const struct item *it, struct part side,
+                        unsigned wildcards)
+{
+    struct part open = {NULL, 0}, condition = {NULL, 0};
+    char close = 0;
+    for (struct operator op; (op = next_operator(&side)).c;) {
+        const char *what = check_text(k, op.text);
+        struct part two = {op.text.s, 2};
+        if (strchr("{&?", op.c) && !check_name(k, it, &op))
+            return;
+        if (strchr("*+-=~", op.c)) {
+            check_say(k, it, op.text, FINDING_RULE_ONLY_LEFT, what, NULL, NULL);
+        } else if (op.c >= '0' && op.c <= '9') {
+            unsigned n = (unsigned)(op.c - '0');
+            if (n == 0 || n > wildcards)
+                check_say(k, it, op.text, FINDING_RULE_OUT_OF_BOUNDS, what,
+                          wildcards == 0   ? "no wildcard"
+                          : wildcards == 1 ? "1 wildcard only"
+                                           : arena_printf(k->arena, "%u wildcards only", wildcards),
+                          NULL);
+        } else if (op.c == '(' || op.c == '[') {
+            if (open.s) {
+                check_say(k, it, two, FINDING_RULE_NESTED, NULL, NULL, NULL);
+                return;
+            }
+            open = two;
+            close = op.c == '(' ? ')' : ']';
+            if (op.c == '(')
+                check_lookup(k, it, &op);
+        } else if (op.c == ')' || op.c == ']') {
+            if (!open.s || op.c != close)
+                check_say(k, it, two, FINDING_RULE_CLOSES_NOTHING, check_text(k, two), NULL, NULL);
+            if (op.c == close || !open.s)
+                open.s = NULL;
+        } else if (op.c == '>') {
+            check_call(k, it, &op);
+        } else if (op.c == '#') {
+            check_resolve(k, it, &op);
+        } else if (op.c == '?') {
+            condition = two;
+        } else if (op.c == '.') {
+            condition.s = NULL;
+        }
+    }
+    if (open.s)
+        check_say(k, it, open, FINDING_RULE_UNCLOSED, check_text(k, open),
+                  close == ')' ? "$)" : "$]", NULL);
+    else if (condition.s)
+        check_say(k, it, condition, FINDING_RULE_UNCLOSED, check_text(k, condition), "$.", NULL);
+}
+
+void check_rule(struct check *k, const struct item *it)
+{
+    struct part left = check_part(it, it->text + 1, it->aux);
+    const char *after = left.len == strlen(it->aux) ? left.s + left.len : it->text;
+    struct part right = check_part(it, after, it->value);
+    if (left.len != strlen(it->aux))
+        left = (struct part){it->aux, strlen(it->aux)};
+    if (right.len != strlen(it->value))
+        right = (struct part){it->value, strlen(it->value)};
+    check_right(k, it, right, check_left(k, it, left));
+}
