@@ -208,16 +208,19 @@ def line_map(good, broken):
 
 
 def new_findings(case, good, broken):
+    """What is said of the broken text only. What was said of a line that is gone may be said
+    of any other: the line may have moved."""
     lines = line_map(case.good, case.text)
     before = collections.Counter()
     for f in good.findings:
-        line = lines.get(f.line, -1) if f.path == case.src.name and f.line else f.line
-        before[f.key(line)] += 1
+        elsewhere = f.path != case.src.name or f.line is None
+        before[f.key(f.line if elsewhere else lines.get(f.line, "gone"))] += 1
     out = []
     for f in broken.findings:
-        key = f.key(f.line)
-        if before[key]:
-            before[key] -= 1
+        for key in (f.key(f.line), f.key("gone")):
+            if before[key]:
+                before[key] -= 1
+                break
         else:
             out.append(f)
     return out
