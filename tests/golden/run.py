@@ -6,9 +6,10 @@ Golden tests: what mcf says about mistakes, and that the vocabulary of the tests
 diag/NAME.mc is built, and its findings must be those of diag/NAME.expect, no more and
 no fewer. A line there is
 
-    [FILE:]LINE[:COLUMN] error|warning [ID]
+    [FILE:]LINE[:COLUMN] error|warning|note [ID] [: TEXT]
 
 FILE is the .mc itself when nothing is said; without COLUMN any will do, without ID too;
+TEXT is all that is said, without the id;
 - stands for a finding about the file as a whole. The word "more" alone allows others.
 Every finding with a column must be followed by the source line and a caret below that
 column. The exit status must be 65 with an error and 0 without.
@@ -29,15 +30,16 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 from report import MCF, ROOT, Report, need_mcf
 
-FINDING = re.compile(r"^(?P<where>[^ :]+(?::\d+){0,2}): (?P<kind>error|warning): .* \[(?P<id>\S+)\]$")
+FINDING = re.compile(r"^(?P<where>[^ :]+(?::\d+){0,2}): (?P<kind>error|warning|note): (?P<text>.*) \[(?P<id>\S+)\]$")
 
 
 def expected(path, mc):
-    """([(place, kind, id or None)], are more allowed)."""
+    """([(place, kind, id or None, text or None)], are more allowed)."""
     out, more = [], False
     with open(path) as f:
         for line in f:
-            words = line.split("#")[0].split()
+            head, colon, text = line.rstrip("\n").partition(" : ")
+            words = head.split("#")[0].split()
             if words == ["more"]:
                 more = True
             elif words:
@@ -46,16 +48,18 @@ def expected(path, mc):
                     place = mc
                 elif place[0].isdigit():
                     place = mc + ":" + place
-                out.append((place, words[1], words[2] if len(words) > 2 else None))
+                out.append((place, words[1], words[2] if len(words) > 2 else None,
+                            text if colon else None))
     return out, more
 
 
 def matches(want, finding):
-    place, kind, ident = want
+    place, kind, ident, text = want
     where = finding["where"]
     exact = re.search(r":\d+:\d+$", place) or not re.search(r":\d+$", place)
     same = where == place or (not exact and re.fullmatch(re.escape(place) + r":\d+", where))
-    return same and kind == finding["kind"] and ident in (None, finding["id"])
+    return same and kind == finding["kind"] and ident in (None, finding["id"]) \
+        and text in (None, finding["text"])
 
 
 def caret_complaint(finding, lines, at):
@@ -94,7 +98,7 @@ def run_diagnostic(name):
         if hit:
             left.remove(hit)
         else:
-            complaints.append("missing: %s %s %s" % (want[0], want[1], want[2] or ""))
+            complaints.append("missing: %s %s %s : %s" % tuple(w or "" for w in want))
     if not more:
         complaints += ["not expected: " + f.group(0) for f in left]
     errors = any(f["kind"] == "error" for f in found)
