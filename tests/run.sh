@@ -1,13 +1,14 @@
 #!/bin/bash
 # run.sh [-v] [SUITE]...
 #
-# Runs the tests: unit golden cli cage story differential, or the suites named. Prints
-# what fails and how to run that case alone, a line a suite, and last N passed, N failed.
+# Runs the tests: unit golden cli formats cage story differential, or the suites named.
+# Prints what fails and how to run that case alone, a line a suite, and last N passed, N
+# failed.
 # $BUILD names the build folder. story and differential need root (namespaces).
 set -u
 cd "$(dirname "$(readlink -f "$0")")/.." || exit 1
 export BUILD=${BUILD:-build}
-all="unit golden cli cage story differential"
+all="unit golden cli formats cage story differential"
 verbose=
 [ "${1:-}" = -v ] && { verbose=-v; shift; }
 suites=${*:-$all}
@@ -48,7 +49,7 @@ for suite in $suites; do
     start=$SECONDS
     case $suite in
     unit) unit > "$out" 2>&1; status=0;;
-    golden|cli|cage|story|differential)
+    golden|cli|formats|cage|story|differential)
         tests/$suite/run.py $verbose > "$out" 2>&1; status=$?;;
     *) echo "run.sh: there is no suite $suite; there are: $all" >&2; exit 2;;
     esac

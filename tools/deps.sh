@@ -25,6 +25,7 @@ procmail         procmail                    delivers in the story of samples/ce
 libsasl2-modules /usr/lib/*/sasl2/libcrammd5.so   logins in that story
 sasl2-bin        saslpasswd2                 a password for them
 python3          python3                     runs the tests
+python3-jsonschema /usr/lib/python3/dist-packages/jsonschema/__init__.py validates what is written for programs
 iproute2         ip                          networks of their own for the tests
 util-linux       unshare                     namespaces for the tests
 mount            mount                       a private /etc for the tests
