@@ -240,7 +240,10 @@ static int dirt(struct mend *m, const struct candidate *c, int enough, size_t *a
     buf_add(&b, m->text + from, m->window_end - from);
     m->work += b.len;
     struct mc_watch *w = mc_watch_new(m->scratch, b.data, b.len);
-    mc_watch_start(w, 0, &m->mode);
+    struct mc_scan_mode mode = m->mode;
+    mode.known = mode.defined; /* what an attempt defines is not so */
+    mode.defined = NULL;
+    mc_watch_start(w, 0, &mode);
     if (c && c->n)
         mc_watch_ask(w, c->change[0].off - m->unit);
     int sum = 0;
@@ -293,6 +296,91 @@ static void try_one(struct mend *m, enum fault fault, int cost, size_t off, size
 /* --- candidates ---------------------------------------------------------------------------------
  */
 
+/* The next argument that is not empty begins with a quote.  comma is where a comma stands. */
+static bool quote_follows(const struct mend *m, size_t comma)
+{
+    size_t p = comma;
+    while (p < m->len && (is_blank(m->text[p]) || m->text[p] == ',' || m->text[p] == '\n'))
+        p = dnl_at(m, p + 1) ? line_end(m, p + 1) : p + 1;
+    return p < m->len && m->text[p] == '`';
+}
+
+/* Does an argument end at p, blanks aside? */
+static bool arg_ends_at(const struct mend *m, size_t p, size_t end)
+{
+    p = skip_blanks(m, p);
+    return p >= end || m->text[p] == ',' || m->text[p] == ')' || rest_at(m, p);
+}
+
+/* Is there an odd number of marks like the one at p in [from, to)? */
+static bool is_odd(const struct mend *m, size_t p, size_t from, size_t to)
+{
+    size_t n = 0;
+    for (; from < to; from++)
+        n += m->text[from] == m->text[p];
+    return n % 2 == 1;
+}
+
+/* Is what stands before p a quote of another kind, to which none belongs in the same text? */
+static bool ends_in_other_mark(const struct mend *m, size_t p)
+{
+    size_t begin = line_begin(m, p), last = NOWHERE, n = 0;
+    for (size_t q = begin; q < p; q++) {
+        if (m->text[q] == '`')
+            n = 0;
+        size_t mark = mc_watch_mark(m->text + q, m->text + p);
+        if (mark && m->text[q] != '`' && m->text[q] != '\'') {
+            n++;
+            last = q + mark;
+            q += mark - 1;
+        }
+    }
+    return last == p && n % 2 == 1;
+}
+
+/* The same of what stands at p. */
+static bool begins_in_other_mark(const struct mend *m, size_t p)
+{
+    size_t mark = mc_watch_mark(m->text + p, m->text + m->len);
+    if (!mark || m->text[p] == '`' || (m->text[p] == '\'' && arg_ends_at(m, p + 1, m->len)))
+        return false;
+    const char *close = memchr(m->text + p + mark, '\'', line_end(m, p) - p - mark);
+    return !close || !is_odd(m, p, p + mark, (size_t)(close - m->text));
+}
+
+/* Does an argument begin at p?  *first: the first one of its call. */
+static bool arg_begins_at(const struct mend *m, size_t p, bool *first, size_t *commas)
+{
+    size_t q = p;
+    while (q > 0 && is_blank(m->text[q - 1]))
+        q--;
+    if (q > 0 && m->text[q - 1] == '\n' && p < m->len && m->text[p] != '\n') {
+        /* The line before ends with its comma, or with dnl behind it. */
+        size_t begin = line_begin(m, --q);
+        for (size_t d = begin; d < q; d++)
+            if (dnl_at(m, d) && d > begin && !is_word(m->text[d - 1]))
+                q = d;
+        while (q > begin && is_blank(m->text[q - 1]))
+            q--;
+    }
+    if (q == 0 || (m->text[q - 1] != '(' && m->text[q - 1] != ','))
+        return false;
+    *first = m->text[q - 1] == '(';
+    *commas = 0;
+    for (size_t i = line_begin(m, q); i < q; i++)
+        *commas += m->text[i] == ',';
+    return true;
+}
+
+/* The word of the call that the line begins with. */
+static enum mc_word_kind line_word(const struct mend *m, size_t p)
+{
+    size_t name = skip_blanks(m, line_begin(m, p)), n = 0;
+    while (name + n < m->len && is_word(m->text[name + n]))
+        n++;
+    return mc_watch_word(m->text + name, n);
+}
+
 static void try_quotes_at(struct mend *m, size_t p)
 {
     char c = p < m->len ? m->text[p] : '\n', before = p ? m->text[p - 1] : '\n';
@@ -300,19 +388,15 @@ static void try_quotes_at(struct mend *m, size_t p)
     char then = next < m->len ? m->text[next] : '\n';
     /* A closing one before a comma, a parenthesis or the line's end. */
     if (!is_blank(before) && before != '\n' && (next == p || rest_at(m, next))) {
-        bool quote_follows = false;
-        if (then == ',') {
-            size_t q = skip_blanks(m, next + 1);
-            quote_follows = q < m->len && m->text[q] == '`';
-        }
+        int more = ends_in_other_mark(m, p) ? 10 : before == '\'' ? 6 : 0;
         if (then == ',')
-            try_one(m, FAULT_UNCLOSED_QUOTE, quote_follows ? 8 : 12, p, 0, "'");
+            try_one(m, FAULT_UNCLOSED_QUOTE, more + (quote_follows(m, next) ? 8 : 12), p, 0, "'");
         else if (then == ')')
-            try_one(m, FAULT_UNCLOSED_QUOTE, 10, p, 0, "'");
+            try_one(m, FAULT_UNCLOSED_QUOTE, more + 10, p, 0, "'");
         else if (rest_at(m, next)) {
             struct candidate both = {
-                .fault = FAULT_UNCLOSED_QUOTE, .cost = 16, .n = 1, .place = NOWHERE};
-            try_one(m, FAULT_UNCLOSED_QUOTE, 15, p, 0, "'");
+                .fault = FAULT_UNCLOSED_QUOTE, .cost = more + 16, .n = 1, .place = NOWHERE};
+            try_one(m, FAULT_UNCLOSED_QUOTE, more + 15, p, 0, "'");
             both.change[0] = (struct change){p, 0, "')"};
             try_candidate(m, &both);
         }
@@ -322,12 +406,26 @@ static void try_quotes_at(struct mend *m, size_t p)
         try_one(m, FAULT_UNCLOSED_QUOTE, 12, p, 0, "'");
     }
     /* An opening one where an argument begins. */
-    size_t q = p;
-    while (q > 0 && is_blank(m->text[q - 1]))
-        q--;
-    if (q > 0 && (m->text[q - 1] == '(' || m->text[q - 1] == ',') && c != '`' &&
-        (next == p || c == '\n'))
-        try_one(m, FAULT_NO_OPENING_QUOTE, 10, p, 0, "`");
+    bool first;
+    size_t commas;
+    if (c != '`' && (next == p || c == '\n') && arg_begins_at(m, p, &first, &commas)) {
+        enum mc_word_kind word = line_word(m, p);
+        size_t mark = p < m->len ? mc_watch_mark(m->text + p, m->text + m->len) : 0;
+        int cost = 10;
+        if (mark && begins_in_other_mark(m, p))
+            try_one(m, FAULT_WRONG_QUOTES, 9, p, mark, "`");
+        if (word == MC_WORD_OTHER || word == MC_WORD_CLASS) /* one argument: a comma is text */
+            cost = first ? 8 : 14;
+        else if (word == MC_WORD_NAMED && commas > 1)
+            cost = 14;
+        else if (word == MC_WORD_NAMED && commas == 1)
+            cost = 8;
+        if (c == '\n' || dnl_at(m, p))
+            cost += 4;
+        if (mark && begins_in_other_mark(m, p))
+            cost += 10;
+        try_one(m, FAULT_NO_OPENING_QUOTE, cost, p, 0, "`");
+    }
     char after = p + 1 < m->len ? m->text[p + 1] : '\n';
     bool twin = c == before || c == after;
     if (c == '`')
@@ -343,12 +441,15 @@ static void try_parentheses_at(struct mend *m, size_t p)
     size_t next = skip_blanks(m, p);
     char after = p + 1 < m->len ? m->text[p + 1] : '\n';
     bool twin = c == before || c == after;
-    if (!is_blank(before) && before != '\n' && (rest_at(m, next) || before == '\''))
+    if (!is_blank(before) && !strchr("\n,(`", before) && (rest_at(m, next) || before == '\''))
         try_one(m, FAULT_UNCLOSED_PARENTHESIS, rest_at(m, next) ? 9 : 14, p, 0, ")");
     if (c == '(')
         try_one(m, FAULT_EXTRA_OPEN, twin ? 7 : 14, p, 1, "");
     if (c == ')')
         try_one(m, FAULT_STRAY_PARENTHESIS, twin ? 7 : 13, p, 1, "");
+    size_t glued = mc_watch_glued(m->text + p, m->text + m->len);
+    if (glued && !is_word(before))
+        try_one(m, FAULT_NO_PARENTHESIS, 9, p + glued, 0, "(");
     if (is_word(before) && !is_word(c)) {
         size_t name = p;
         while (name > 0 && is_word(m->text[name - 1]))
@@ -370,7 +471,7 @@ static void try_parentheses_at(struct mend *m, size_t p)
 /* A comma between two quoted texts. */
 static void try_comma_at(struct mend *m, size_t p)
 {
-    if (m->text[p] != '\'')
+    if (m->text[p] != '\'' && !(is_word(m->text[p]) && line_word(m, p) == MC_WORD_FILE))
         return;
     size_t q = skip_blanks(m, p + 1);
     while (q < m->len && strchr("=.;:", m->text[q]))
@@ -391,33 +492,32 @@ static void add_change(struct candidate *c, size_t off, size_t len, const char *
         c->cost = 1 << 20;
 }
 
-/* Does an argument end at p, blanks aside? */
-static bool arg_ends_at(const struct mend *m, size_t p, size_t end)
-{
-    p = skip_blanks(m, p);
-    return p >= end || m->text[p] == ',' || m->text[p] == ')' || rest_at(m, p);
-}
-
 /* The call whose parenthesis is at open, its arguments quoted as `x' whatever quotes they have. */
 static void try_call(struct mend *m, size_t name, size_t open, size_t end)
 {
     struct candidate c = {.fault = FAULT_WRONG_QUOTES, .cost = 9, .place = NOWHERE};
     const char *stop = m->text + end;
-    size_t p = open + 1;
+    size_t p = open + 1, args = 0;
+    enum mc_word_kind word = mc_watch_word(m->text + name, open - name);
     for (;;) {
         p = skip_blanks(m, p);
         if (p >= end)
             break;
         size_t mark = mc_watch_mark(m->text + p, stop);
-        if (mark) {
+        if (mark == 2 && m->text[p] == '\'' && arg_ends_at(m, p + 2, end)) {
+            if (c.place == NOWHERE) {
+                c.place = p;
+                c.place_len = 2;
+            }
+            add_change(&c, p, 1, "`");
+            p += 2;
+        } else if (mark) {
             size_t from = p, text = p + mark, q = text, last = NOWHERE, last_mark = 0;
             /* It goes to the first mark at which an argument ends. */
             for (; q < end; q++) {
                 size_t n = mc_watch_mark(m->text + q, stop);
                 if (!n)
                     continue;
-                if (n == 2 && m->text[q] == '\'' && mark == 1 && m->text[from] == '`' && false)
-                    n = 1;
                 if (arg_ends_at(m, q + n, end)) {
                     last = q;
                     last_mark = n;
@@ -436,15 +536,21 @@ static void try_call(struct mend *m, size_t name, size_t open, size_t end)
                     c.place = from;
                     c.place_len = last + last_mark - from;
                 }
+                /* "a" b" is a text with quotes in it that lacks its own. */
+                bool open_odd = m->text[from] == '"' && is_odd(m, from, text, last);
+                bool close_odd = m->text[last] == '"' && is_odd(m, last, text, last);
                 if (mark != 1 || m->text[from] != '`')
-                    add_change(&c, from, mark, "`");
+                    add_change(&c, from, open_odd ? 0 : mark, "`");
                 if (last_mark != 1 || m->text[last] != '\'')
-                    add_change(&c, last, last_mark, "'");
+                    add_change(&c, last + (close_odd ? last_mark : 0), close_odd ? 0 : last_mark,
+                               "'");
             }
             p = last + last_mark;
         } else {
             size_t from = p;
-            while (p < end && m->text[p] != ',' && m->text[p] != ')' &&
+            bool takes_all = word == MC_WORD_OTHER || word == MC_WORD_CLASS ||
+                             (word == MC_WORD_NAMED && args > 0);
+            while (p < end && (m->text[p] != ',' || takes_all) && m->text[p] != ')' &&
                    !mc_watch_mark(m->text + p, stop))
                 p++;
             /* x' or x": the first one is missing. */
@@ -464,8 +570,8 @@ static void try_call(struct mend *m, size_t name, size_t open, size_t end)
         if (p >= end || m->text[p] != ',')
             break;
         p++;
+        args++;
     }
-    (void)name;
     if (c.n > 0) {
         try_candidate(m, &c);
         if (skip_blanks(m, p) >= end || rest_at(m, skip_blanks(m, p))) {
@@ -507,7 +613,7 @@ static void try_line(struct mend *m, size_t from)
     try_calls(m, from, to);
     for (size_t p = from; p <= to; p++) {
         /* Behind a dnl nothing counts. */
-        if (p < to && p > from && dnl_at(m, p) && !is_word(m->text[p - 1]))
+        if (p < to && p > from && dnl_at(m, p) && !is_word(m->text[p - 1]) && m->text[p - 1] != '`')
             to = p;
         try_quotes_at(m, p);
         try_parentheses_at(m, p);
@@ -648,10 +754,8 @@ static void say(struct mend *m)
         break;
     }
     case FAULT_WRONG_QUOTES: {
-        size_t end = c->place + c->place_len, from = c->place, to = end;
-        size_t mark = mc_watch_mark(m->text + from, m->text + to);
-        if (mark == 0 || (m->text[from] == '`' && mark == 2))
-            mark = mark == 0 ? 0 : 2;
+        size_t from = c->place != NOWHERE ? c->place : x->off;
+        size_t to = c->place != NOWHERE ? from + c->place_len : x->off + x->len;
         char *shown = words(m, from, to);
         f = finding_add(d, broken ? FINDING_WRONG_QUOTES : FINDING_WRONG_QUOTES_LIVES,
                         place(m, from, to), shown, NULL);
@@ -689,7 +793,10 @@ static size_t reads_well(struct mend *m)
     arena_reset(m->scratch);
     m->work += end - m->unit;
     struct mc_watch *w = mc_watch_new(m->scratch, m->text + m->unit, end - m->unit);
-    mc_watch_start(w, 0, &m->mode);
+    struct mc_scan_mode mode = m->mode;
+    mode.known = mode.defined; /* what an attempt defines is not so */
+    mode.defined = NULL;
+    mc_watch_start(w, 0, &mode);
     mc_watch_accept(w, NOWHERE);
     mc_watch_note_unit_after(w, m->trouble.at - m->unit);
     bool prose = m->trouble.from == m->trouble.at || m->text[m->trouble.from] == '`';

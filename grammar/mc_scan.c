@@ -49,7 +49,8 @@ struct mc_scan {
     struct mc_scan_text lquote, rquote, begin_comment, end_comment;
     bool comments_first; /* comments are on until cf.m4 is included */
     bool saw_cf;
-    struct table *defined; /* names that the file defines */
+    struct table *defined;     /* names that the file defines */
+    const struct table *known; /* NULL or more of them */
 
     /* What looks wrong since the outermost opener: the first quote of data, or call, that runs into
      * a line that looks like a new call. */
@@ -147,9 +148,11 @@ enum mc_word mc_word_of(const char *name, size_t len)
 enum mc_word mc_scan_word(const struct mc_scan *s, const char *name, size_t len)
 {
     enum mc_word word = mc_word_of(name, len);
-    if (word == MC_WORD_PLAIN && table_count(s->defined) &&
-        table_has(s->defined, arena_strndup(s->arena, name, len)))
-        return MC_WORD_BARE;
+    if (word == MC_WORD_PLAIN && (table_count(s->defined) || s->known)) {
+        const char *key = arena_strndup(s->arena, name, len);
+        if (table_has(s->defined, key) || (s->known && table_has(s->known, key)))
+            return MC_WORD_BARE;
+    }
     return word;
 }
 
@@ -797,7 +800,9 @@ void mc_scan_start_at(struct mc_scan *s, size_t off, const struct mc_scan_mode *
     s->rquote = m->rquote;
     s->begin_comment = m->begin_comment;
     s->end_comment = m->end_comment;
-    s->defined = m->defined;
+    if (m->defined)
+        s->defined = m->defined;
+    s->known = m->known;
     s->comments_first = m->comments_first;
     s->saw_cf = m->saw_cf;
 }
@@ -809,6 +814,7 @@ struct mc_scan_mode mc_scan_mode(const struct mc_scan *s)
                                  .begin_comment = s->begin_comment,
                                  .end_comment = s->end_comment,
                                  .defined = s->defined,
+                                 .known = s->known,
                                  .comments_first = s->comments_first,
                                  .saw_cf = s->saw_cf};
 }

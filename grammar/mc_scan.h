@@ -57,7 +57,8 @@ struct mc_scan_text {
 
 struct mc_scan_mode {
     struct mc_scan_text lquote, rquote, begin_comment, end_comment;
-    struct table *defined;
+    struct table *defined;     /* names that the file defines; NULL: a table of the scan's own */
+    const struct table *known; /* NULL or more of them */
     bool comments_first, saw_cf;
 };
 

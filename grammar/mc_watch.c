@@ -80,6 +80,29 @@ enum mc_word_kind mc_watch_word(const char *name, size_t len)
     return MC_WORD_NONE;
 }
 
+size_t mc_watch_glued(const char *p, const char *end)
+{
+    size_t n = 0;
+    const char *nl = memchr(p, '\n', (size_t)(end - p)), *stop = nl ? nl : end;
+    while (p + n < stop && ((p[n] >= 'a' && p[n] <= 'z') || (p[n] >= 'A' && p[n] <= 'Z') ||
+                            p[n] == '_' || (p[n] >= '0' && p[n] <= '9')))
+        n++;
+    const char *close = memchr(p + n, ')', (size_t)(stop - p) - n);
+    if (!close || memchr(p + n, '(', (size_t)(close - p) - n))
+        return 0;
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        size_t k = strlen(words[i].name);
+        bool number = k == n && words[i].kind == MC_WORD_BARE_BUILTIN && p[n] == '-';
+        if ((number || (k < n && words[i].kind != MC_WORD_SECTION)) &&
+            memcmp(p, words[i].name, k) == 0 &&
+            (number || words[i].kind == MC_WORD_BARE_BUILTIN
+                 ? number || (p[k] >= '0' && p[k] <= '9')
+                 : p[k] != '_' || k + 1 == n))
+            return k;
+    }
+    return 0;
+}
+
 size_t mc_watch_mark(const char *p, const char *end)
 {
     static const char *const marks[] = {"``",
@@ -229,6 +252,25 @@ static bool is_wrong_double(const struct mc_watch *w, const struct frame *f, siz
     return f->word == MC_WORD_NAMED && !has_blank(w, from, to);
 }
 
+/* Has an argument a blank outside of quotes; quoted: between two quoted texts? */
+static bool is_in_two(const struct mc_watch *w, size_t from, size_t to, bool quoted)
+{
+    size_t depth = 0;
+    for (size_t p = from; p < to; p++) {
+        char c = w->bytes[p];
+        if (c == '(' && !depth)
+            return false;
+        if (c == '`')
+            depth++;
+        else if (c == '\'' && depth)
+            depth--;
+        else if (is_blank(c) && !depth &&
+                 (!quoted || (w->bytes[p - 1] == '\'' && w->bytes[skip_blanks(w, p)] == '`')))
+            return true;
+    }
+    return false;
+}
+
 static struct mc_trouble argument_ends(struct mc_watch *w, struct frame *f, size_t end)
 {
     size_t from = f->arg_off, to = end;
@@ -237,12 +279,13 @@ static struct mc_trouble argument_ends(struct mc_watch *w, struct frame *f, size
     if (f->live && f->macro && f->word != MC_WORD_NONE && f->word != MC_WORD_BUILTIN && from < to) {
         const char *p = w->bytes + from;
         size_t mark = mc_watch_mark(p, w->bytes + to);
-        bool wrong = mark && *p != '`' && *p != '"' && to - from > mark;
+        bool wrong = mark && *p != '`' && *p != '"' && (to - from > mark || *p == '\'');
         if (*p == '"')
             wrong = is_wrong_double(w, f, from, to);
         if (wrong)
             found = trouble(MC_TROUBLE_WRONG_QUOTES, f->begin, from, to);
-        else if (f->arg == 0 && f->apart && (f->word == MC_WORD_NAMED || f->word == MC_WORD_FILE))
+        else if ((f->arg == 0 && f->apart && f->word == MC_WORD_NAMED) ||
+                 (f->word == MC_WORD_FILE && is_in_two(w, from, to, f->arg > 0)))
             found = trouble(MC_TROUBLE_NO_COMMA, f->begin, from, to);
     }
     f->arg++;
@@ -273,6 +316,9 @@ static struct mc_trouble name_stands(struct mc_watch *w, const struct mc_token *
         struct mc_trouble x = trouble(MC_TROUBLE_COMMENT_MACRO, w->comment, t->off, end);
         return x;
     }
+    if (!call && !w->line_has && (word == MC_WORD_NONE || word == MC_WORD_BARE_BUILTIN) &&
+        mc_watch_glued(w->bytes + t->off, w->bytes + w->len))
+        return trouble(MC_TROUBLE_NO_PARENTHESIS, t->off, t->off, end);
     if (call || w->line_has || word == MC_WORD_NONE || word == MC_WORD_SECTION ||
         word == MC_WORD_BARE_BUILTIN || end >= w->len)
         return no_trouble;

@@ -52,6 +52,10 @@ enum mc_word_kind {
 };
 enum mc_word_kind mc_watch_word(const char *name, size_t len);
 
+/* Where a word is run together with its argument, FEATUREredirect) or divert-1), the word's length.
+ */
+size_t mc_watch_glued(const char *p, const char *end);
+
 /* The mark that begins at p, if it is a quote of any kind; its length, else 0.  Marks of m4 count.
  */
 size_t mc_watch_mark(const char *p, const char *end);
