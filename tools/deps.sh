@@ -30,6 +30,7 @@ iproute2         ip                          networks of their own for the tests
 util-linux       unshare                     namespaces for the tests
 mount            mount                       a private /etc for the tests
 procps           ps                          sees that no process is left
+patch            patch                       takes what --diff prints
 libcmocka-dev    /usr/include/cmocka.h       unit tests
 '
 DEVELOP='

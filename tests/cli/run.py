@@ -223,11 +223,15 @@ def test_usage():
     write("case.mc", GOOD)
     for arguments in ([], ["nonsense"], ["build"], ["build", "--nonsense", "case.mc"],
                       ["build", "case.mc", "case.mc"], ["build", "case.mc", "-o"],
-                      ["build", "-D", "", "case.mc"], ["init"], ["diff", "one.cf"]):
+                      ["build", "-D", "", "case.mc"], ["init"], ["check"],
+                      ["check", "--output", "x", "case.mc"], ["check", "--format", "x", "case.mc"],
+                      ["check", "--format", "case.mc"], ["build", "--fix", "case.mc"],
+                      ["check", "--fix=yes", "case.mc"], ["list"], ["diff", "one.cf"]):
         r = mcf(*arguments)
         expect_status(r, 2)
         expect(r.err and not r.out, r)
     for arguments in (["--help"], ["--version"], ["build", "--help"], ["init", "--help"],
+                      ["check", "--help"], ["list", "--help"],
                       ["diff", "--help"]):
         r = mcf(*arguments)
         expect_status(r, 0)
@@ -332,6 +336,245 @@ def test_without_m4():
     r = mcf("build", "-o", "a.cf", "case.mc", env=dict(os.environ, MCF_M4="/nonexistent/m4"))
     expect(r.status not in (0, 2) and "m4" in r.err, r)
     expect_files("case.mc")
+
+
+# ---- mcf check ---------------------------------------------------------------------------
+
+def test_check():
+    """check prints the findings on standard output: 0 without errors, 1 with them, no .cf."""
+    write("good.mc", GOOD)
+    write("bad.mc", BAD)
+    write("warns.mc", WARNS)
+    write("lax.mc", LAX)
+    for name, arguments, status in (("good", [], 0), ("bad", [], 1), ("warns", [], 0), ("lax", [], 1),
+                                    ("warns", ["--werror"], 1), ("lax", ["--lax"], 0)):
+        r = mcf("check", *arguments, name + ".mc")
+        expect_status(r, status)
+        expect(r.err == "", r)
+        expect((r.out == "") == (name == "good"), r)
+    expect_files("good.mc", "bad.mc", "warns.mc", "lax.mc")
+    r = mcf("check", "nowhere.mc")
+    expect(r.status == 66 and "nowhere.mc" in r.out, r)
+
+
+def test_check_says_what_build_says():
+    """check and build say the same about an .mc."""
+    for text in (GOOD, BAD, LAX, WARNS, "", "OSTYPE(`linux'", "\n"):
+        write("case.mc", text)
+        built, checked = mcf("build", "-o", "/dev/null", "case.mc"), mcf("check", "case.mc")
+        expect(built.err == checked.out, "%s\n%s" % (built, checked))
+
+
+def test_check_cf():
+    """A .cf is checked as it is, from wherever it came."""
+    write("case.mc", GOOD)
+    mcf("build", "-o", "a.cf", "case.mc")
+    r = mcf("check", "a.cf")
+    expect(r.status == 0 and r.err == "", r)
+    lines = read("a.cf").split("\n")
+    write("b.cf", "\n".join(lines[:20] + ["R$* no tab"] + lines[20:]))
+    r = mcf("check", "b.cf")
+    expect_status(r, 1)
+    expect_match(r"^b\.cf:21(:\d+)?: error: ", r.out, r)
+    expect_status(mcf("check", "nowhere.cf"), 66)
+
+
+def test_fix():
+    """--fix mends what has one answer and nothing else, says what, and a second run has nothing
+    to mend; mode, comments, layout, CRLF and 8-bit bytes stay."""
+    text = ("dnl  two  blanks\t\xfc\r\n" + GOOD.replace("\n", "\r\n")
+            .replace("FEATURE(`access_db')dnl", "  FEATURE( `acces_db') dnl \xe9"))
+    with open("case.mc", "w", encoding="latin-1", newline="") as f:
+        f.write(text)
+    os.chmod("case.mc", 0o600)
+    r = mcf("check", "--fix", "case.mc")
+    expect_status(r, 0)
+    expect_match(r"^case\.mc:5: mended: .* \[unknown-feature\]$", r.err, r)
+    with open("case.mc", encoding="latin-1", newline="") as f:
+        now = f.read()
+    expect(now == text.replace("acces_db", "access_db"), repr(now))
+    expect(stat.S_IMODE(os.stat("case.mc").st_mode) == 0o600, "the mode was changed")
+    before = os.stat("case.mc")
+    r = mcf("check", "--fix", "case.mc")
+    expect(r.status == 0 and r.out == r.err == "", r)
+    after = os.stat("case.mc")
+    expect((before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns), "touched")
+    expect_files("case.mc")
+
+
+def test_fix_keeps_what_has_no_answer():
+    """What has no one answer stays, is said, and the status is 1."""
+    text = BAD.replace("LOCAL_DOMAIN", "FEATURE(`nothing_like_it')dnl\nLOCAL_DOMAIN")
+    write("case.mc", text)
+    r = mcf("check", "--fix", "case.mc")
+    expect_status(r, 1)
+    expect(read("case.mc") == text.replace("acces_db", "access_db"), read("case.mc"))
+    expect("nothing_like_it" in r.out and "acces_db" not in r.out, r)
+
+
+def test_fix_link():
+    """A symbolic link stays one; the file behind it is mended."""
+    os.mkdir("real")
+    write("real/case.mc", BAD)
+    os.symlink("real/case.mc", "case.mc")
+    r = mcf("check", "--fix", "case.mc")
+    expect(r.status == 0 and os.path.islink("case.mc"), r)
+    expect("access_db" in read("real/case.mc"), r)
+
+
+def test_fix_included():
+    """Files below the .mc's folder are mended too, others are not touched."""
+    os.makedirs("conf/parts")
+    os.mkdir("other")
+    part = "FEATURE(`acces_db')dnl\n"
+    write("conf/parts/one.m4", part)
+    write("other/two.m4", part.replace("acces_db", "mailertabel"))
+    write("conf/case.mc", GOOD.replace("FEATURE(`access_db')dnl\n",
+                                       "include(`parts/one.m4')include(`../other/two.m4')"))
+    r = mcf("check", "--fix", "conf/case.mc")
+    expect_status(r, 1)
+    expect(read("conf/parts/one.m4") == part.replace("acces_db", "access_db"), r)
+    expect("mailertabel" in read("other/two.m4") and "mailertabel" in r.out, r)
+
+
+def test_diff():
+    """--diff prints what --fix would do as a unified diff, that patch takes, and changes nothing."""
+    write("case.mc", BAD)
+    r = mcf("check", "--diff", "case.mc")
+    expect_status(r, 1)
+    expect(read("case.mc") == BAD, "the file was changed")
+    expect("\n-FEATURE(`acces_db')dnl\n+FEATURE(`access_db')dnl\n" in r.out, r)
+    expect_match(r"acces_db", r.err, r)
+    difference = r.out
+    write("copy.mc", BAD)
+    mcf("check", "--fix", "copy.mc")
+    rebuilt = run("patch", "case.mc", data=difference.encode("latin-1"))
+    expect(rebuilt.status == 0 and read("case.mc") == read("copy.mc"), rebuilt)
+    r = mcf("check", "--diff", "case.mc")
+    expect(r.status == 0 and r.out == "", r)
+
+
+def test_fix_disk_full():
+    """Where the file cannot be written it stays whole, and the status is 73."""
+    os.mkdir("small")
+    write("case.mc", BAD + "dnl " + "x" * 5000 + "\n")
+    script = ("mount -t tmpfs -o size=8k none small && cp case.mc small && "
+              "'%s' check --fix small/case.mc; echo $?; cmp case.mc small/case.mc && ls small" % MCF)
+    r = run("unshare", "-m", "sh", "-c", script)
+    expect(r.out.split("\n")[-3:-1] == ["73", "case.mc"], r)
+    expect_match(r"small/case\.mc", r.err, r)
+
+
+def test_list_findings():
+    """list prints a line a finding; with an id, everything about it; a wrong id is 2."""
+    r = mcf("list", "findings")
+    expect_status(r, 0)
+    for line in r.out.splitlines():
+        expect(re.match(r"[a-z0-9-]+ +(error|error \(lax\)|warning|note) +\S", line) and
+               "%" not in line, line)
+    expect(len(r.out.splitlines()) > 50, r)
+    r = mcf("list", "findings", "unknown-feature")
+    expect_status(r, 0)
+    expect_match(r"why: +\S", r.out, r)
+    r = mcf("list", "findings", "unknown-featur")
+    expect(r.status == 2 and "unknown-feature" in r.err, r)
+    for arguments in ([], ["nonsense"], ["findings", "x", "y"]):
+        expect_status(mcf("list", *arguments), 2)
+
+
+# ---- --confine ---------------------------------------------------------------------------
+
+def test_confine():
+    """With --confine nothing is read outside of the folder, whatever it is called; each attempt
+    is said where it stands, and no byte of it is shown."""
+    os.makedirs("in/sub")
+    os.mkdir("out")
+    here = os.getcwd()
+    write("in/sub/ok.m4", "LOCAL_DOMAIN(`fine.example')dnl\n")
+    for name in ("out/x.m4", "x.m4"):
+        write(name, "LOCAL_DOMAIN(`secret.example')dnl\n")
+    os.symlink("../out/x.m4", "in/link.m4")
+    os.symlink("sub/ok.m4", "in/inside.m4")
+    os.symlink(here + "/out", "in/folder")
+    write("hard.m4", "LOCAL_DOMAIN(`hard.example')dnl\n")
+    os.link("hard.m4", "in/hard.m4")  # a name of its own below the folder: that is inside
+    good = "include(`sub/ok.m4')include(`inside.m4')sinclude(`nowhere.m4')dnl\n"
+    write("in/good.mc", GOOD + good + "include(`hard.m4')dnl\n")
+    r = mcf("build", "--confine", "in", "in/good.mc")
+    expect_status(r, 0)
+    expect("fine.example" in r.out and "hard.example" in r.out, r)
+    attempts = ["include(`../out/x.m4')", "include(`link.m4')", "include(`folder/x.m4')",
+                "include(`%s/out/x.m4')" % here, "sinclude(`../out/x.m4')", "undivert(`link.m4')",
+                "include(`../x.m4')", "include(`/proc/self/environ')",
+                "include(`/proc/self/cwd/out/x.m4')", "include(`in/../out/x.m4')",
+                "builtin(`include', `link.m4')", "builtin(`sinclude', `link.m4')",
+                "include(`x.m4')", "include(`/usr/lib/os-release')", "include(`/etc/passwd')"]
+    env = dict(os.environ, SECRET="secret text")
+    for attempt in attempts:
+        write("in/bad.mc", GOOD + attempt + "dnl\n")
+        r = mcf("build", "--confine", "in", "-o", "bad.cf", "in/bad.mc", env=env)
+        expect_status(r, 65)
+        expect_match(r"^in/bad\.mc:10(:\d+)?: error: .* is outside of in: it is not read \[confined\]",
+                     r.err, "%s\n%s" % (attempt, r))
+        expect("secret" not in r.out + r.err, "%s\n%s" % (attempt, r))
+        expect(not os.path.exists("bad.cf"), "a .cf was written")
+        r = mcf("build", "in/bad.mc", env=env)
+        expect("secret" in r.out or re.search("/etc/|/usr/|environ", attempt),
+               "this reads nothing without --confine either\n%s" % r)
+    # A file that says it is another shows no line of that.
+    write("in/bad.mc", "undefine(`__file__')define(`__file__', `%s/out/x.m4')dnl\n"
+          "FEATURE(`nonsense')dnl\n" % here)
+    r = mcf("check", "--confine", "in", "in/bad.mc")
+    expect(r.status == 1 and "secret" not in r.out, r)
+
+
+def test_confine_file_and_folders():
+    """The file itself, -I and the site's library must be below the folder too."""
+    os.makedirs("in")
+    os.makedirs("out/feature")
+    write("in/case.mc", GOOD.replace("LOCAL_DOMAIN", "FEATURE(`own')dnl\nLOCAL_DOMAIN"))
+    write("out/case.mc", GOOD)
+    write("out/feature/own.m4", "LOCAL_CONFIG\nDYsecret\ndivert(0)\n")
+    os.symlink("../out/case.mc", "in/link.mc")
+    for name in ("out/case.mc", "in/link.mc"):
+        for verb in ("build", "check"):
+            r = mcf(verb, "--confine", "in", name)
+            expect(r.status in (66, 1), r)
+            expect("DS" not in r.out, r)
+            expect_match(r"outside of in: it is not read \[confined\]", r.out + r.err, r)
+    expect_status(mcf("build", "-I", "out", "in/case.mc"), 0)
+    r = mcf("build", "--confine", "in", "-I", "out", "in/case.mc")
+    expect(r.status == 65 and "secret" not in r.out, r)
+    expect_match(r"out is outside of in: it is not read \[confined\]", r.err, r)
+    write("out/a.cf", "V10/Berkeley\n")
+    r = mcf("check", "--confine", "in", "out/a.cf")
+    expect_match(r"\[confined\]", r.out, r)
+    for arguments in (["--confine", "nowhere"], ["--confine", "in/case.mc"],
+                      ["--confine", "in", "--allow-commands"]):
+        expect_status(mcf("build", *arguments, "in/case.mc"), 2)
+
+
+def test_confine_fix():
+    """--fix changes nothing outside of the folder."""
+    os.makedirs("conf/in")
+    write("conf/x.m4", "FEATURE(`acces_db')dnl\n")
+    write("conf/in/case.mc", GOOD + "include(`../x.m4')dnl\n")
+    r = mcf("check", "--fix", "--confine", "conf/in", "conf/in/case.mc")
+    expect(r.status == 1 and "acces_db" in read("conf/x.m4"), r)
+
+
+def test_confine_without_privileges():
+    """It needs no privilege, and temporary files of large diversions still work."""
+    os.mkdir("in")
+    write("in/case.mc", GOOD + "LOCAL_CONFIG\n" + "".join(
+        "divert(%d)%s\n" % (i % 9 + 1, "# " + "x" * 6000) for i in range(300)) + "divert(0)dnl\n")
+    os.chmod(".", 0o755)
+    inside = ["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", "--no-new-privs"]
+    env = dict(os.environ, TMPDIR="/tmp")
+    free = run(MCF, "build", "in/case.mc")
+    r = run(*inside, MCF, "build", "--confine", "in", "in/case.mc", env=env)
+    expect(free.status == 0 and len(free.out) > 1000000, free)
+    expect(r.status == 0 and r.out == free.out, r)
 
 
 # ---- the source map, mcf where -----------------------------------------------------------
