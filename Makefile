@@ -96,10 +96,15 @@ sendmail.cf: FORCE
 	@awk '/^K[a-zA-Z]+ (hash|btree) /{sub(/\.db$$/,"");printf "%20smakemap %s %s < %s\n","",$$2,$$NF,$$NF}' $@
 	@echo "                    then restart sendmail)"
 
-install: $(BUILD)/mcf
+# The page, with everything that mcf has to say from the table that it is said from.
+$(BUILD)/mcf.1: man/mcf.1 $(BUILD)/mcf
+	{ sed '/^@FINDINGS@/,$$d' $< && $(BUILD)/mcf list --roff findings && \
+		sed '1,/^@FINDINGS@/d' $<; } >$@.new && mv $@.new $@
+
+install: $(BUILD)/mcf $(BUILD)/mcf.1
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 $(BUILD)/mcf $(DESTDIR)$(PREFIX)/bin/mcf
-	install -m 644 man/mcf.1 $(DESTDIR)$(PREFIX)/share/man/man1/mcf.1
+	install -m 644 $(BUILD)/mcf.1 $(DESTDIR)$(PREFIX)/share/man/man1/mcf.1
 
 # --- for the developer -----------------------------------------------------------------------
 UNIT = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))

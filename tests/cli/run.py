@@ -765,6 +765,13 @@ def test_make_install():
               ("sendmail", "makemap", "newaliases", "mailq", "sendmail.cf", "sendmail.mc")]
     expect(not theirs, "sendmail's names: %s" % theirs)
     write("case.mc", GOOD)
+    page = read("root/opt/mcf/share/man/man1/mcf.1").replace("\\-", "-")
+    for line in mcf("list", "findings").out.splitlines():
+        expect("\n.B %s\n" % line.split()[0] in page, "not in the manual: " + line)
+    for verb in ("build", "check", "list", "diff", "where", "dump"):
+        for option in re.findall(r"^  (--?[A-Za-z-]+)", mcf(verb, "--help").out, re.M):
+            expect(re.search(r"[ \[]%s\b" % option, page), "not in the manual: " + option)
+    expect("@" not in page, "a mark was left in the manual")
     moved = os.path.abspath("root/opt/mcf/bin/mcf")
     r = run(moved, "build", "case.mc")
     expect(r.status == 0 and r.out == mcf("build", "case.mc").out, r)
