@@ -69,7 +69,7 @@ $(BUILD)/tables.m4: $(BUILD)/tables
 $(BUILD)/tables.end: $(BUILD)/tables
 	$(BUILD)/tables end > $@.new && mv $@.new $@
 $(BUILD)/epilogue.m4: $(BUILD)/tables.end $(BUILD)/library.end
-	{ echo _mcf_finish; cat $^; echo "\`@mcf-key-00@ !'"; } > $@
+	{ echo _mcf_finish; sort -u $^; echo "\`@mcf-k0@ !'"; } > $@
 $(BUILD)/vocabulary.m4: grammar/vocabulary.m4 $(BUILD)/tables.m4 $(BUILD)/library.m4
 	cat $^ > $@
 $(BUILD)/vocabulary.m4f: $(BUILD)/vocabulary.m4

@@ -287,9 +287,9 @@ static void m4_call(struct buf *b, const char *kind, const struct rule_file *f)
 {
     buf_printf(b, "define(`_mcf_%s_%s', `", kind, f->name);
     if (f->kind == RULE_FILE_FEATURE && !f->nflags)
-        buf_printf(b, "define(`%s', `1')", f->flag);
+        buf_printf(b, "_mcf_define(`%s', `1')", f->flag);
     for (size_t i = 0; i < f->nflags; i++)
-        buf_printf(b, "define(`%s', `%s')", f->flags[i].name, f->flags[i].value);
+        buf_printf(b, "_mcf_define(`%s', `%s')", f->flags[i].name, f->flags[i].value);
     for (const struct rule_node *n = f->body; n; n = n->next) {
         if (n->kind == RULE_M4)
             buf_adds(b, n->name);
@@ -359,20 +359,13 @@ static void want_blocks(const struct rule_library *lib, struct table *t, const s
     }
 }
 
-/* Lines that give the values of the names: see grammar/vocabulary.m4. */
-static void m4_values(struct buf *b, const struct table *t)
-{
-    for (size_t i = 0; i < table_count(t); i++)
-        buf_printf(b, "`" VOCABULARY_KEY " =%s:'%s\n", table_at(t, i)->key, table_at(t, i)->key);
-}
-
+/* Lines that give the values of the names, and say them: see grammar/vocabulary.m4. */
 static void m4_snap(struct buf *b, const char *kind, const char *name, const struct table *t)
 {
-    if (table_count(t) == 0)
-        return;
     buf_printf(b, "define(`_mcf_snap_%s_%s', `", kind, name);
-    m4_values(b, t);
-    buf_truncate(b, b->len - 1); /* the frame ends the last line */
+    for (size_t i = 0; i < table_count(t); i++)
+        buf_printf(b, "%s`" VOCABULARY_KEY " =%s:'%s", i ? "\n" : "", table_at(t, i)->key,
+                   table_at(t, i)->key);
     buf_adds(b, "')\n");
 }
 
@@ -407,7 +400,8 @@ static void write_m4(struct writer *w, struct buf *b, struct buf *end)
         m4_lacks(b, lib, f);
         want_blocks(lib, config, f->body, RULE_CONFIG);
         want_list(config, f->reads);
-        m4_snap(b, "config", f->name, config);
+        if (table_count(config) > 0 || holds(f->body, RULE_CONFIG))
+            m4_snap(b, "config", f->name, config);
         want_blocks(lib, all, f->body, RULE_AT);
         if (holds(f->body, RULE_AT))
             table_set(all, f->flag, (void *)f->flag);
@@ -424,7 +418,8 @@ static void write_m4(struct writer *w, struct buf *b, struct buf *end)
         if (lib->files[i]->kind == RULE_FILE_BASE)
             want_nodes(lib, all, lib->files[i]->body);
     }
-    m4_values(end, all);
+    for (size_t i = 0; i < table_count(all); i++)
+        buf_printf(end, "`" VOCABULARY_KEY "='%s\n", table_at(all, i)->key);
 }
 
 /* --- */

@@ -23,6 +23,8 @@
 #define DEFAULT_OUTPUT ((size_t)64 << 20)
 #define TRACE_LIMIT ((size_t)32 << 20)
 #define TRACE_SECONDS 2
+#define ARGS_TOLD 10 /* of a record's arguments */
+#define ARGS_MAX 1000
 #define HASH_SIZE "-H1021" /* m4's own is for sixty times as many macros: 128 pages to clear */
 
 const char *m4_program(void)
@@ -67,19 +69,26 @@ static void make_key(char key[KEY_LENGTH + 1])
         for (size_t i = 0; i < sizeof r; i++)
             r[i] = (unsigned char)((size_t)getpid() * 31u + i * 7u + (size_t)time(NULL));
     for (size_t i = 0; i < KEY_LENGTH; i++)
-        key[i] = (char)('A' + r[i] % 26);
+        key[i] = (char)((r[i] % 64 < 32 ? 'A' : 'a') + r[i] % 26);
     key[0] = '\001'; /* no text that a person writes begins so */
     key[KEY_LENGTH] = '\0';
+}
+
+/* The key in the bytes from p to end, or NULL. */
+static const char *find_key(const char *key, const char *p, const char *end)
+{
+    for (; p < end && (p = memchr(p, key[0], (size_t)(end - p))) != NULL; p++)
+        if ((size_t)(end - p) >= KEY_LENGTH && memcmp(p, key, KEY_LENGTH) == 0)
+            return p;
+    return NULL;
 }
 
 static char *with_key(struct arena *a, const char *bytes, size_t len, const char *key)
 {
     char *copy = arena_strndup(a, bytes, len);
-    char *p = copy, *end = copy + len;
-    while ((p = memmem(p, (size_t)(end - p), VOCABULARY_KEY, KEY_LENGTH)) != NULL) {
-        memcpy(p, key, KEY_LENGTH);
-        p += KEY_LENGTH;
-    }
+    for (const char *p = bytes; (p = find_key(VOCABULARY_KEY, p, bytes + len)) != NULL;
+         p += KEY_LENGTH)
+        memcpy(copy + (p - bytes), key, KEY_LENGTH);
     return copy;
 }
 
@@ -187,15 +196,14 @@ static bool number(const char **p, const char *end, unsigned long *n)
     return true;
 }
 
-static bool sized(struct reader *r, const char **p, const char *end, const char **text)
+/* The next part of a record, which a key ends. */
+static bool part(struct reader *r, const char **p, const char *end, const char **text)
 {
-    unsigned long n;
-    if (*p < end && **p == ' ')
-        (*p)++;
-    if (!number(p, end, &n) || *p >= end || **p != ':' || (size_t)(end - *p - 1) < n)
+    const char *stop = find_key(r->key, *p, end);
+    if (!stop)
         return false;
-    *text = arena_strndup(r->arena, *p + 1, n);
-    *p += 1 + n;
+    *text = arena_strndup(r->arena, *p, (size_t)(stop - *p));
+    *p = stop + KEY_LENGTH;
     return true;
 }
 
@@ -205,8 +213,8 @@ static void add_record(struct reader *r, struct m4_record *rec)
     r->record_tail = &rec->next;
 }
 
-/* " R id kind line len:file n len:arg..." after the key; returns where it ends, NULL if broken.
- */
+/* " R id kind line nKEYfileKEYargKEYarg...KEY" after the key; returns where it ends, NULL if
+ * broken. */
 static const char *read_record(struct reader *r, const char *p, const char *end)
 {
     struct m4_record *rec = arena_alloc(r->arena, sizeof *rec);
@@ -221,16 +229,22 @@ static const char *read_record(struct reader *r, const char *p, const char *end)
     while (p < end && *p != ' ' && *p != '\n')
         p++;
     rec->kind = arena_strndup(r->arena, kind, (size_t)(p - kind));
-    if (p >= end || *p++ != ' ' || !number(&p, end, &line) || !sized(r, &p, end, &file) ||
-        p >= end || *p++ != ' ' || !number(&p, end, &argc) || argc-- == 0 ||
-        argc > (unsigned long)(end - p))
+    if (p >= end || *p++ != ' ' || !number(&p, end, &line) || p >= end || *p++ != ' ' ||
+        !number(&p, end, &argc) || argc-- == 0 || find_key(r->key, p, end) != p)
+        return NULL;
+    p += KEY_LENGTH;
+    if (!part(r, &p, end, &file))
         return NULL;
     rec->at = place(r, file, line);
-    rec->argc = argc;
-    rec->argv = arena_calloc(r->arena, argc + 1, sizeof *rec->argv);
-    for (unsigned long i = 0; i < argc; i++)
-        if (!sized(r, &p, end, &rec->argv[i]))
+    rec->argc = argc < ARGS_MAX ? argc : ARGS_MAX;
+    rec->argv = arena_calloc(r->arena, rec->argc + 1, sizeof *rec->argv);
+    for (size_t i = 0; i < rec->argc || i < ARGS_TOLD; i++) {
+        const char *text = "";
+        if (i < ARGS_TOLD && !part(r, &p, end, &text))
             return NULL;
+        if (i < rec->argc)
+            rec->argv[i] = text;
+    }
     if (p < end && *p == '\n')
         p++;
     add_record(r, rec);
@@ -492,6 +506,19 @@ static void add_value(struct reader *r, struct m4_piece *frame, const char *name
     table_set(t, name, arena_strndup(r->arena, text->data, text->len));
 }
 
+/* The name in the next line of the epilogue that asks for a value. */
+static const char *next_wanted(const char **p, const char *end, struct arena *a)
+{
+    static const char mark[] = VOCABULARY_KEY "='";
+    const char *name = memmem(*p, (size_t)(end - *p), mark, sizeof mark - 1), *eol;
+    if (!name)
+        return "";
+    name += sizeof mark - 1;
+    eol = memchr(name, '\n', (size_t)(end - name));
+    *p = eol ? eol : end;
+    return arena_strndup(a, name, (size_t)(*p - name));
+}
+
 static void read_stdout(struct reader *r, const char *p, size_t len)
 {
     struct m4_result *res = r->result;
@@ -502,6 +529,7 @@ static void read_stdout(struct reader *r, const char *p, size_t len)
     struct m4_piece *text = NULL, *frame = NULL;
     struct origin at = {0, 0, 0, 0};
     const char *value = NULL; /* name whose value is being read */
+    const char *wanted = vocabulary_epilogue, *wanted_end = wanted + vocabulary_epilogue_len;
     struct buf v, carried;
     buf_init(&v, r->arena);
     buf_init(&carried, r->arena);
@@ -515,7 +543,7 @@ static void read_stdout(struct reader *r, const char *p, size_t len)
             continue;
         }
         /* A mark may stand behind text that did not end its line. */
-        const char *mark = memmem(p, (size_t)(eol - p), r->key, KEY_LENGTH);
+        const char *mark = find_key(r->key, p, eol);
         const char *stop = mark ? mark : eol;
         /* m4 may note a place behind text that has not ended its line: the text goes on there. */
         const char *sync = mark ? NULL : memmem(p, (size_t)(eol - p), "#line ", 6);
@@ -556,6 +584,12 @@ static void read_stdout(struct reader *r, const char *p, size_t len)
             if (value)
                 add_value(r, frame, value, &v);
             value = NULL;
+            if (eol > m && *m == '=') {
+                value = next_wanted(&wanted, wanted_end, r->arena);
+                buf_truncate(&v, 0);
+                p = m + 1;
+                continue;
+            }
             if (eol - m >= 2 && m[1] == '=' &&
                 (colon = memchr(m, ':', (size_t)(eol - m))) != NULL) {
                 value = arena_strndup(r->arena, m + 2, (size_t)(colon - (m + 2)));

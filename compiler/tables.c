@@ -120,7 +120,7 @@ static void set(const char *kind, const struct setting *s, size_t n)
 
 static void wanted(const char *name)
 {
-    printf("`" VOCABULARY_KEY " =%s:'%s\n", name, name);
+    printf("`" VOCABULARY_KEY "='%s\n", name);
 }
 
 /* What the epilogue asks for: see grammar/vocabulary.m4. */

@@ -9,7 +9,7 @@
 #include <stddef.h>
 
 /* What stands for the key of a run in all of them. */
-#define VOCABULARY_KEY "@mcf-key-00@"
+#define VOCABULARY_KEY "@mcf-k0@"
 
 extern const char vocabulary_frozen[];
 extern const size_t vocabulary_frozen_len;

@@ -6,9 +6,9 @@ divert(-1)
 # two streams:
 #
 #   standard error: records, one a directive, in order of execution:
-#       KEY R <id> <kind> <line> <length>:<file> <n> <length>:<arg>...  (bytes; the newline ends it;
-#         n counts the kind and the arguments)
-#     KEY stands for the twelve characters below, which the compiler replaces in the frozen state by
+#       KEY R <id> <kind> <line> <n>KEY<file>KEY<arg>KEY<arg>...KEY  (always ten arguments and a newline;
+#         n counts the kind and the arguments, of which those behind the tenth are not told)
+#     KEY stands for the eight characters below, which the compiler replaces in the frozen state by
 #     random ones of the same length for each run: a file's own text cannot know them.
 #   standard output: the .mc's own text, and frames placed among it in the diversion where the
 #     directive's effect belongs:
@@ -18,8 +18,9 @@ divert(-1)
 #     section, what the diversions hold, and the value of every macro that rulesets/ or the table of
 #     options reads:
 #       KEY # <n>       section n begins
-#       KEY =<name>:    the value follows, up to the next KEY and a line end less; m4 gives the name
-#                       itself where there is no such macro
+#       KEY=            the value of the next name of the epilogue follows, up to the next KEY and a
+#                       line end less; m4 gives the name itself where there is no such macro
+#       KEY =<name>:    the same in a frame
 #       KEY !           everything is there
 #
 # Names that begin with _mcf_ are ours; all others are the .mc language or are tested by site files.
@@ -48,15 +49,13 @@ define(`_mcf_sinclude', defn(`sinclude'))
 
 # --- records -------------------------------------------------------------------------------------
 define(`_mcf_id', 0)
-define(`_mcf_sized', `len(`$1'):`$1'')
-define(`_mcf_args', `ifelse(`$#', 0, , `$#', 1, ` _mcf_sized(`$1')', ` _mcf_sized(`$1')`'_mcf_args(shift($@))')')
 # _mcf_rec(kind, args...): writes a record; its id is _mcf_id afterwards.
-define(`_mcf_rec', `_mcf_define(`_mcf_id', incr(_mcf_id))_mcf_errprint(`@mcf-key-00@ R '_mcf_id` $1 '__line__` '_mcf_sized(__file__)` $#'ifelse(`$#', 1, , `_mcf_args(shift($@))')`
+define(`_mcf_rec', `_mcf_define(`_mcf_id', incr(_mcf_id))_mcf_errprint(`@mcf-k0@ R '_mcf_id` $1 '__line__` $#@mcf-k0@'__file__`@mcf-k0@$2@mcf-k0@$3@mcf-k0@$4@mcf-k0@$5@mcf-k0@$6@mcf-k0@$7@mcf-k0@$8@mcf-k0@$9@mcf-k0@$10@mcf-k0@$11@mcf-k0@
 ')')
 # _mcf_frame(diversion, id, text): places the frame of record id; text is expanded there.
-define(`_mcf_frame', `_mcf_pushdef(`_mcf_back', divnum)divert($1)`@mcf-key-00@ @ $2'
+define(`_mcf_frame', `_mcf_pushdef(`_mcf_back', divnum)divert($1)`@mcf-k0@ @ $2'
 $3
-`@mcf-key-00@ .'
+`@mcf-k0@ .'
 divert(_mcf_back)_mcf_popdef(`_mcf_back')')
 
 define(`errprint', `ifelse(`$#', 0, ``errprint'', `_mcf_rec(`errprint', `$*')')')
@@ -82,8 +81,9 @@ undefine(`format') undefine(`hpux') undefine(`__gnu__') undefine(`__unix__') und
 define(`include', `ifelse(`$#', 0, ``include'', _mcf_is_cf(`$1'), 1, `_mcf_cf(`$1')', _mcf_is_open(`$1'), 1, `_mcf_rec(`open', `$1')', `_mcf_include(`$1')')')
 define(`sinclude', `ifelse(`$#', 0, ``sinclude'', _mcf_is_cf(`$1'), 1, `_mcf_cf(`$1')', _mcf_is_open(`$1'), 1, `_mcf_rec(`open', `$1')', `_mcf_sinclude(`$1')')')
 define(`_mcf_is_open', `eval(regexp(`$1', `\(^\|/\)\(proc/.*fd/\|dev/\(fd/\|std\)\)') >= 0)')
-define(`_mcf_is_cf', `eval(regexp(`$1', `^\(.*/\)?\(m4/\)?cf\.m4$') >= 0)')
-define(`_mcf_cf', `changecom`'_mcf_rec(`cf', `$1')_mcf_define(`_CF_DIR_', patsubst(`$1', `\(m4/\)?cf\.m4$'))ifdef(`_mcf_loaded', `', `_mcf_define(`_mcf_loaded')ifdef(`_mcf_given', `_mcf_define(`_mcf_preset', defn(`_mcf_preset_unless_given'))')_mcf_presets`'')')
+define(`_mcf_is_cf', `ifelse(`$1', `cf.m4', 1, substr(`$1', eval(len(`$1') - 6)), `/cf.m4', 1, 0)')
+define(`_mcf_cf', `changecom`'_mcf_rec(`cf', `$1')_mcf_define(`_CF_DIR_', _mcf_folder(`$1', eval(len(`$1') - 5), eval(len(`$1') - 8)))ifdef(`_mcf_loaded', `', `_mcf_define(`_mcf_loaded')ifdef(`_mcf_given', `_mcf_define(`_mcf_preset', defn(`_mcf_preset_unless_given'))')_mcf_presets`'')')
+define(`_mcf_folder', `ifelse(substr(`$1', `$3', 3), `m4/', `substr(`$1', 0, `$3')', `substr(`$1', 0, `$2')')')
 _mcf_copy(`include') _mcf_copy(`sinclude')
 
 # --- helpers that site files call ----------------------------------------------------------------
@@ -98,33 +98,38 @@ define(`_TAG_DELIM_', `:')
 define(`_mcf_with', `ifelse(`$2', , `$1', `_mcf_with(ifelse(eval(index(`$1', substr(`$2', 0, 1)) < 0), 1, ``$1'substr(`$2', 0, 1)', ``$1''), substr(`$2', 1))')')
 define(`_mcf_without', `ifelse(`$2', , `$1', `_mcf_without(_mcf_cut(`$1', index(`$1', substr(`$2', 0, 1))), substr(`$2', 1))')')
 define(`_mcf_cut', `ifelse(`$2', -1, ``$1'', `substr(`$1', 0, `$2')`'substr(`$1', incr(`$2'))')')
-define(`_MODMF_', `ifdef(`_mcf_all_flags_$2', `indir(`_mcf_all_flags_$2')', `_mcf_with(_mcf_without($1, _mcf_text(`_mcf_less_flags_$2')), _mcf_text(`_mcf_more_flags_$2'))')')
+define(`_MODMF_', `ifdef(`_mcf_modified_$2', `_mcf_modified($@)', `$1')')
+define(`_mcf_modified', `ifdef(`_mcf_all_flags_$2', `indir(`_mcf_all_flags_$2')', `_mcf_with(_mcf_without($1, _mcf_text(`_mcf_less_flags_$2')), _mcf_text(`_mcf_more_flags_$2'))')')
 define(`_mcf_text', `ifdef(`$1', `indir(`$1')')')
 
 # --- directives ----------------------------------------------------------------------------------
 # The text of these is not passed on as an argument: it may hold a lone quote.
-define(`_mcf_open', ``@mcf-key-00@ @ '_mcf_id
+define(`_mcf_open', ``@mcf-k0@ @ '_mcf_id
 ')
 define(`_mcf_close', `
-`@mcf-key-00@ .'
+`@mcf-k0@ .'
 ')
-define(`VERSIONID', `_mcf_rec(`VERSIONID')_mcf_open`'$1`'_mcf_close`'')
+define(`VERSIONID', `_mcf_rec(`VERSIONID')_mcf_open`'$1`'_mcf_close()')
 
 # A call of one argument after one of one argument finds the others empty.
-define(`_mcf_set_args', `_mcf_define(`_ARG_', `$1')_mcf_define(`_ARGS_', `$@')_mcf_define(`_ARG1_', `$1')ifelse(`$#'_mcf_had_more, `1', `', `_mcf_define(`_ARG2_', `$2')_mcf_define(`_ARG3_', `$3')_mcf_define(`_ARG4_', `$4')_mcf_define(`_ARG5_', `$5')_mcf_define(`_ARG6_', `$6')_mcf_define(`_ARG7_', `$7')_mcf_define(`_ARG8_', `$8')_mcf_define(`_ARG9_', `$9')_mcf_define(`_mcf_had_more', ifelse(`$#', `1', `', `x'))')')
+define(`_mcf_set_args', `_mcf_define(`_ARG_', `$1')_mcf_define(`_ARGS_', `$@')_mcf_define(`_ARG1_', `$1')ifelse(`$#'_mcf_had_more, `1', `', `_mcf_set_more($@)')')
+define(`_mcf_set_more', `_mcf_define(`_ARG2_', `$2')_mcf_define(`_ARG3_', `$3')_mcf_define(`_ARG4_', `$4')_mcf_define(`_ARG5_', `$5')_mcf_define(`_ARG6_', `$6')_mcf_define(`_ARG7_', `$7')_mcf_define(`_ARG8_', `$8')_mcf_define(`_ARG9_', `$9')_mcf_define(`_mcf_had_more', ifelse(`$#', `1', `', `x'))')
+define(`_mcf_had_more', ifelse(`$#', `1', `', `x'))')')
 define(`_mcf_had_more', `x')
 define(`_mcf_site', `_mcf_rec(`site', `$1', `$2', indir(`_mcf_site_$1_$2'))_mcf_include(indir(`_mcf_site_$1_$2'))')
 # The library's folder was named by the file and is not there, or a name is unknown: the compiler says so.
 define(`_mcf_unknown', `_mcf_rec(`unknown', $@)')
 
-define(`OSTYPE', `_mcf_rec(`OSTYPE', $@)_mcf_define(`__OSTYPE__', `$1')PUSHDIVERT(-1)_mcf_define(`_ARG_', `$2')ifdef(`_mcf_site_ostype_$1', `_mcf_site(`ostype', `$1')', `ifdef(`_mcf_ostype_$1', `indir(`_mcf_ostype_$1')', `_mcf_unknown(`ostype', `$1')')')POPDIVERT`'')
-define(`DOMAIN', `_mcf_rec(`DOMAIN', $@)PUSHDIVERT(-1)_mcf_define(`_ARG_', `$2')ifdef(`_mcf_site_domain_$1', `_mcf_site(`domain', `$1')', `ifdef(`_mcf_domain_$1', `indir(`_mcf_domain_$1')', `_mcf_unknown(`domain', `$1')')')POPDIVERT`'')
-define(`HACK', `_mcf_rec(`HACK', $@)PUSHDIVERT(-1)_mcf_set_args(shift($@))ifdef(`_mcf_site_hack_$1', `_mcf_site(`hack', `$1')', `ifdef(`_mcf_hack_$1', `indir(`_mcf_hack_$1')', `_mcf_unknown(`hack', `$1')')')POPDIVERT`'')
-define(`FEATURE', `_mcf_rec(`FEATURE', $@)PUSHDIVERT(-1)_mcf_set_args(shift($@))ifdef(`_mcf_site_feature_$1', `_mcf_site(`feature', `$1')', `ifdef(`_mcf_feature_$1', `_mcf_feature(`$1', _mcf_id)', `_mcf_unknown(`feature', `$1')')')POPDIVERT`'')
-define(`_mcf_feature', `ifelse(_mcf_text(`_mcf_lacks_$1'), `', `_mcf_feature_on(`$1', `$2')')')
-define(`_mcf_feature_on', `_mcf_run(defn(`_mcf_feature_$1'))_mcf_frame(6, `$2', `ifdef(`_mcf_snap_config_$1', `indir(`_mcf_snap_config_$1')')')')
+define(`OSTYPE', `_mcf_rec(`OSTYPE', $@)_mcf_define(`__OSTYPE__', `$1')PUSHDIVERT(-1)_mcf_define(`_ARG_', `$2')ifdef(`_mcf_site_ostype_$1', `_mcf_site(`ostype', `$1')', `ifdef(`_mcf_ostype_$1', `indir(`_mcf_ostype_$1')', `_mcf_unknown(`ostype', `$1')')')POPDIVERT()')
+define(`DOMAIN', `_mcf_rec(`DOMAIN', $@)PUSHDIVERT(-1)_mcf_define(`_ARG_', `$2')ifdef(`_mcf_site_domain_$1', `_mcf_site(`domain', `$1')', `ifdef(`_mcf_domain_$1', `indir(`_mcf_domain_$1')', `_mcf_unknown(`domain', `$1')')')POPDIVERT()')
+define(`HACK', `_mcf_rec(`HACK', $@)PUSHDIVERT(-1)_mcf_set_args(shift($@))ifdef(`_mcf_site_hack_$1', `_mcf_site(`hack', `$1')', `ifdef(`_mcf_hack_$1', `indir(`_mcf_hack_$1')', `_mcf_unknown(`hack', `$1')')')POPDIVERT()')
+define(`FEATURE', `_mcf_rec(`FEATURE', $@)_mcf_set_args(shift($@))_mcf_feature(divnum, `$1', _mcf_id)')
+# _mcf_feature(diversion, name, id): diversion is where it is called.
+define(`_mcf_feature', `divert(-1)ifdef(`_mcf_site_feature_$2', `_mcf_site(`feature', `$2')', `ifdef(`_mcf_feature_$2', `ifelse(_mcf_text(`_mcf_lacks_$2'), `', `_mcf_feature_on(`$2', `$3')')', `_mcf_unknown(`feature', `$2')')')divert($1)')
+define(`_mcf_feature_on', `_mcf_run(defn(`_mcf_feature_$1'))ifdef(`_mcf_snap_config_$1', `_mcf_frame(6, `$2', `indir(`_mcf_snap_config_$1')')')')
 define(`MAILER', `_mcf_rec(`MAILER', $@)_mcf_define(`_MAILER_DEFINED_', 1)_mcf_mailer(`$1', ifelse(`$2', , ``$1'', ``$2''), _mcf_id, shift($@))')
-define(`_mcf_mailer', `ifdef(`_MAILER_$2_', `_mcf_rec(`again', `mailer', `$2')', `_mcf_define(`_MAILER_$2_')_mcf_set_args(shift(shift(shift($@))))ifdef(`_mcf_site_mailer_$1', `PUSHDIVERT(7)_mcf_site(`mailer', `$1')POPDIVERT`'', `ifdef(`_mcf_mailer_$1', `PUSHDIVERT(-1)_mcf_run(defn(`_mcf_mailer_$1'))_mcf_frame(7, `$3', `ifdef(`_mcf_snap_mailer_$1', `indir(`_mcf_snap_mailer_$1')')')POPDIVERT`'', `_mcf_unknown(`mailer', `$1')')')')')
+define(`_mcf_mailer', `ifdef(`_MAILER_$2_', `_mcf_rec(`again', `mailer', `$2')', `_mcf_define(`_MAILER_$2_')_mcf_set_args(shift(shift(shift($@))))_mcf_mailer_on(divnum, `$1', `$3')')')
+define(`_mcf_mailer_on', `ifdef(`_mcf_site_mailer_$2', `divert(7)_mcf_site(`mailer', `$2')', `ifdef(`_mcf_mailer_$2', `divert(-1)_mcf_run(defn(`_mcf_mailer_$2'))_mcf_frame(7, `$3', `indir(`_mcf_snap_mailer_$2')')', `_mcf_unknown(`mailer', `$2')')')divert($1)')
 define(`MAILER_DEFINITIONS', `divert(7)')
 
 define(`LOCAL_CONFIG', `divert(6)')
@@ -150,35 +155,35 @@ _mcf_hooked(`TLS_CLIENT', `tls_client') _mcf_hooked(`TLS_SERVER', `tls_server')
 
 # Classes: CLASS(...) and CLASS_FILE(...) put a line into the local section.  As in the reference
 # the rest of the line that they stand on is dropped.
-define(`EXPOSED_USER', `_mcf_rec(`EXPOSED_USER')PUSHDIVERT(5)_mcf_open`'C{E}$1`'_mcf_close`'POPDIVERT`'dnl`'')
-define(`EXPOSED_USER_FILE', `_mcf_rec(`EXPOSED_USER_FILE')PUSHDIVERT(5)_mcf_open`'F{E}$1`'_mcf_close`'POPDIVERT`'dnl`'')
-define(`LOCAL_USER', `_mcf_rec(`LOCAL_USER')PUSHDIVERT(5)_mcf_open`'C{L}$1`'_mcf_close`'POPDIVERT`'dnl`'')
-define(`LOCAL_USER_FILE', `_mcf_rec(`LOCAL_USER_FILE')PUSHDIVERT(5)_mcf_open`'F{L}$1`'_mcf_close`'POPDIVERT`'dnl`'')
-define(`LOCAL_DOMAIN', `_mcf_rec(`LOCAL_DOMAIN')PUSHDIVERT(5)_mcf_open`'C{w}$1`'_mcf_close`'POPDIVERT`'dnl`'')
-define(`MASQUERADE_DOMAIN', `_mcf_rec(`MASQUERADE_DOMAIN')PUSHDIVERT(5)_mcf_open`'C{M}$1`'_mcf_close`'POPDIVERT`'dnl`'')
-define(`MASQUERADE_DOMAIN_FILE', `_mcf_rec(`MASQUERADE_DOMAIN_FILE')PUSHDIVERT(5)_mcf_open`'F{M}$1`'_mcf_close`'POPDIVERT`'dnl`'')
-define(`MASQUERADE_EXCEPTION', `_mcf_rec(`MASQUERADE_EXCEPTION')PUSHDIVERT(5)_mcf_open`'C{N}$1`'_mcf_close`'POPDIVERT`'dnl`'')
-define(`MASQUERADE_EXCEPTION_FILE', `_mcf_rec(`MASQUERADE_EXCEPTION_FILE')PUSHDIVERT(5)_mcf_open`'F{N}$1`'_mcf_close`'POPDIVERT`'dnl`'')
-define(`CANONIFY_DOMAIN', `_mcf_rec(`CANONIFY_DOMAIN')PUSHDIVERT(5)_mcf_open`'C{Canonify}$1`'_mcf_close`'POPDIVERT`'dnl`'')
-define(`CANONIFY_DOMAIN_FILE', `_mcf_rec(`CANONIFY_DOMAIN_FILE')PUSHDIVERT(5)_mcf_open`'F{Canonify}$1`'_mcf_close`'POPDIVERT`'dnl`'')
-define(`GENERICS_DOMAIN', `_mcf_rec(`GENERICS_DOMAIN')PUSHDIVERT(5)_mcf_open`'C{G}$1`'_mcf_close`'POPDIVERT`'dnl`'')
-define(`GENERICS_DOMAIN_FILE', `_mcf_rec(`GENERICS_DOMAIN_FILE')PUSHDIVERT(5)_mcf_open`'F{G}$1`'_mcf_close`'POPDIVERT`'dnl`'')
-define(`VIRTUSER_DOMAIN', `_mcf_define(`_VIRTHOSTS_')_mcf_rec(`VIRTUSER_DOMAIN')PUSHDIVERT(5)_mcf_open`'C{VirtHost}$1`'_mcf_close`'POPDIVERT`'dnl`'')
-define(`VIRTUSER_DOMAIN_FILE', `_mcf_define(`_VIRTHOSTS_')_mcf_rec(`VIRTUSER_DOMAIN_FILE')PUSHDIVERT(5)_mcf_open`'F{VirtHost}$1`'_mcf_close`'POPDIVERT`'dnl`'')
-define(`RELAY_DOMAIN', `_mcf_rec(`RELAY_DOMAIN')PUSHDIVERT(5)_mcf_open`'C{R}$1`'_mcf_close`'POPDIVERT`'dnl`'')
-define(`RELAY_DOMAIN_FILE', `_mcf_rec(`RELAY_DOMAIN_FILE')PUSHDIVERT(5)_mcf_open`'F{R}$1`'_mcf_close`'POPDIVERT`'dnl`'')
-define(`LDAPROUTE_DOMAIN', `_mcf_rec(`LDAPROUTE_DOMAIN')PUSHDIVERT(5)_mcf_open`'C{LDAPRoute}$1`'_mcf_close`'POPDIVERT`'dnl`'')
-define(`LDAPROUTE_DOMAIN_FILE', `_mcf_rec(`LDAPROUTE_DOMAIN_FILE')PUSHDIVERT(5)_mcf_open`'F{LDAPRoute}$1`'_mcf_close`'POPDIVERT`'dnl`'')
-define(`LDAPROUTE_EQUIVALENT', `_mcf_rec(`LDAPROUTE_EQUIVALENT')PUSHDIVERT(5)_mcf_open`'C{LDAPRouteEquiv}$1`'_mcf_close`'POPDIVERT`'dnl`'')
-define(`LDAPROUTE_EQUIVALENT_FILE', `_mcf_rec(`LDAPROUTE_EQUIVALENT_FILE')PUSHDIVERT(5)_mcf_open`'F{LDAPRouteEquiv}$1`'_mcf_close`'POPDIVERT`'dnl`'')
-define(`TRUST_AUTH_MECH', `_DEFIFNOT(`_USE_AUTH_', 1)_mcf_rec(`TRUST_AUTH_MECH')PUSHDIVERT(5)_mcf_open`'C{TrustAuthMech}$1`'_mcf_close`'POPDIVERT`'dnl`'')
+define(`EXPOSED_USER', `_mcf_rec(`EXPOSED_USER')PUSHDIVERT(5)_mcf_open`'C{E}$1`'_mcf_close()POPDIVERT()dnl`'')
+define(`EXPOSED_USER_FILE', `_mcf_rec(`EXPOSED_USER_FILE')PUSHDIVERT(5)_mcf_open`'F{E}$1`'_mcf_close()POPDIVERT()dnl`'')
+define(`LOCAL_USER', `_mcf_rec(`LOCAL_USER')PUSHDIVERT(5)_mcf_open`'C{L}$1`'_mcf_close()POPDIVERT()dnl`'')
+define(`LOCAL_USER_FILE', `_mcf_rec(`LOCAL_USER_FILE')PUSHDIVERT(5)_mcf_open`'F{L}$1`'_mcf_close()POPDIVERT()dnl`'')
+define(`LOCAL_DOMAIN', `_mcf_rec(`LOCAL_DOMAIN')PUSHDIVERT(5)_mcf_open`'C{w}$1`'_mcf_close()POPDIVERT()dnl`'')
+define(`MASQUERADE_DOMAIN', `_mcf_rec(`MASQUERADE_DOMAIN')PUSHDIVERT(5)_mcf_open`'C{M}$1`'_mcf_close()POPDIVERT()dnl`'')
+define(`MASQUERADE_DOMAIN_FILE', `_mcf_rec(`MASQUERADE_DOMAIN_FILE')PUSHDIVERT(5)_mcf_open`'F{M}$1`'_mcf_close()POPDIVERT()dnl`'')
+define(`MASQUERADE_EXCEPTION', `_mcf_rec(`MASQUERADE_EXCEPTION')PUSHDIVERT(5)_mcf_open`'C{N}$1`'_mcf_close()POPDIVERT()dnl`'')
+define(`MASQUERADE_EXCEPTION_FILE', `_mcf_rec(`MASQUERADE_EXCEPTION_FILE')PUSHDIVERT(5)_mcf_open`'F{N}$1`'_mcf_close()POPDIVERT()dnl`'')
+define(`CANONIFY_DOMAIN', `_mcf_rec(`CANONIFY_DOMAIN')PUSHDIVERT(5)_mcf_open`'C{Canonify}$1`'_mcf_close()POPDIVERT()dnl`'')
+define(`CANONIFY_DOMAIN_FILE', `_mcf_rec(`CANONIFY_DOMAIN_FILE')PUSHDIVERT(5)_mcf_open`'F{Canonify}$1`'_mcf_close()POPDIVERT()dnl`'')
+define(`GENERICS_DOMAIN', `_mcf_rec(`GENERICS_DOMAIN')PUSHDIVERT(5)_mcf_open`'C{G}$1`'_mcf_close()POPDIVERT()dnl`'')
+define(`GENERICS_DOMAIN_FILE', `_mcf_rec(`GENERICS_DOMAIN_FILE')PUSHDIVERT(5)_mcf_open`'F{G}$1`'_mcf_close()POPDIVERT()dnl`'')
+define(`VIRTUSER_DOMAIN', `_mcf_define(`_VIRTHOSTS_')_mcf_rec(`VIRTUSER_DOMAIN')PUSHDIVERT(5)_mcf_open`'C{VirtHost}$1`'_mcf_close()POPDIVERT()dnl`'')
+define(`VIRTUSER_DOMAIN_FILE', `_mcf_define(`_VIRTHOSTS_')_mcf_rec(`VIRTUSER_DOMAIN_FILE')PUSHDIVERT(5)_mcf_open`'F{VirtHost}$1`'_mcf_close()POPDIVERT()dnl`'')
+define(`RELAY_DOMAIN', `_mcf_rec(`RELAY_DOMAIN')PUSHDIVERT(5)_mcf_open`'C{R}$1`'_mcf_close()POPDIVERT()dnl`'')
+define(`RELAY_DOMAIN_FILE', `_mcf_rec(`RELAY_DOMAIN_FILE')PUSHDIVERT(5)_mcf_open`'F{R}$1`'_mcf_close()POPDIVERT()dnl`'')
+define(`LDAPROUTE_DOMAIN', `_mcf_rec(`LDAPROUTE_DOMAIN')PUSHDIVERT(5)_mcf_open`'C{LDAPRoute}$1`'_mcf_close()POPDIVERT()dnl`'')
+define(`LDAPROUTE_DOMAIN_FILE', `_mcf_rec(`LDAPROUTE_DOMAIN_FILE')PUSHDIVERT(5)_mcf_open`'F{LDAPRoute}$1`'_mcf_close()POPDIVERT()dnl`'')
+define(`LDAPROUTE_EQUIVALENT', `_mcf_rec(`LDAPROUTE_EQUIVALENT')PUSHDIVERT(5)_mcf_open`'C{LDAPRouteEquiv}$1`'_mcf_close()POPDIVERT()dnl`'')
+define(`LDAPROUTE_EQUIVALENT_FILE', `_mcf_rec(`LDAPROUTE_EQUIVALENT_FILE')PUSHDIVERT(5)_mcf_open`'F{LDAPRouteEquiv}$1`'_mcf_close()POPDIVERT()dnl`'')
+define(`TRUST_AUTH_MECH', `_DEFIFNOT(`_USE_AUTH_', 1)_mcf_rec(`TRUST_AUTH_MECH')PUSHDIVERT(5)_mcf_open`'C{TrustAuthMech}$1`'_mcf_close()POPDIVERT()dnl`'')
 define(`MASQUERADE_AS', `_mcf_rec(`MASQUERADE_AS', $@)_mcf_define(`MASQUERADE_NAME', $1)')
 
 # Lists that are expanded when the options are written, so that a later define still counts.
 define(`_mcf_append', `_mcf_define(`$1', ifdef(`$1', `defn(`$1')')`$2')')
-define(`_mcf_entry', ``@mcf-key-00@ @ $1'
+define(`_mcf_entry', ``@mcf-k0@ @ $1'
 $2
-`@mcf-key-00@ .'
+`@mcf-k0@ .'
 ')
 define(`DAEMON_OPTIONS', `_mcf_rec(`DAEMON_OPTIONS', $@)_mcf_append(`_DPO_', `_mcf_entry('_mcf_id`, `$1')')')
 define(`CLIENT_OPTIONS', `_mcf_rec(`CLIENT_OPTIONS', $@)_mcf_append(`_CPO_', `_mcf_entry('_mcf_id`, `$1')')')
@@ -190,7 +195,7 @@ define(`_DPO_', `') define(`_CPO_', `') define(`_QUEUE_GROUP_', `') define(`_MAI
 define(`_MAIL_FILTERS_DEF', `')
 
 define(`MODIFY_MAILER_FLAGS', `_mcf_rec(`MODIFY_MAILER_FLAGS', $@)_mcf_modify(`$1', `$2', substr(`$2', 0, 1), substr(`$2', 1))')
-define(`_mcf_modify', `ifelse(`$3', `+', `_mcf_define(`_mcf_more_flags_$1', _mcf_text(`_mcf_more_flags_$1')`$4')', `$3', `-', `_mcf_define(`_mcf_less_flags_$1', _mcf_text(`_mcf_less_flags_$1')`$4')', `_mcf_define(`_mcf_all_flags_$1', `$2')_mcf_undefine(`_mcf_more_flags_$1', `_mcf_less_flags_$1')')')
+define(`_mcf_modify', `_mcf_define(`_mcf_modified_$1')ifelse(`$3', `+', `_mcf_define(`_mcf_more_flags_$1', _mcf_text(`_mcf_more_flags_$1')`$4')', `$3', `-', `_mcf_define(`_mcf_less_flags_$1', _mcf_text(`_mcf_less_flags_$1')`$4')', `_mcf_define(`_mcf_all_flags_$1', `$2')_mcf_undefine(`_mcf_more_flags_$1', `_mcf_less_flags_$1')')')
 
 # Hosts of a department's domain that are ours are called by our name.
 define(`_mcf_hack_cssubdomain', `divert(2)
@@ -221,13 +226,13 @@ define(`_mcf_old_names', `_mcf_old(`confAUTO_REBUILD')_mcf_old(`confDEF_GROUP_ID
 define(`_mcf_timeout', `ifelse(`$1', -1, `_mcf_define(`confTO_QUEUERETURN', confMESSAGE_TIMEOUT)', `_mcf_define(`confTO_QUEUERETURN', substr(confMESSAGE_TIMEOUT, 0, `$1'))_mcf_define(`confTO_QUEUEWARN', substr(confMESSAGE_TIMEOUT, incr(`$1')))')')
 
 # What the epilogue calls.
-define(`_mcf_finish', `changequote`'changecom`'divert(0)ifdef(`_MAILER_local_', `', `MAILER(`local')')_mcf_old_names`'_mcf_late_presets`'_mcf_sections`'_mcf_list(10, `_DPO_')_mcf_list(11, `_CPO_')_mcf_list(12, `_QUEUE_GROUP_')_mcf_list(13, `_MAIL_FILTERS_')
+define(`_mcf_finish', `changequote`'changecom`'divert(0)ifdef(`_MAILER_local_', `', `MAILER(`local')')_mcf_old_names`'_mcf_late_presets`'divert(0)_mcf_sections`'_mcf_list(10, `_DPO_')_mcf_list(11, `_CPO_')_mcf_list(12, `_QUEUE_GROUP_')_mcf_list(13, `_MAIL_FILTERS_')
 ')
-define(`_mcf_list', ``@mcf-key-00@ # $1'
+define(`_mcf_list', ``@mcf-k0@ # $1'
 indir(`$2')
 ')
 define(`_mcf_sections', `_mcf_section(0)_mcf_section(1)_mcf_section(2)_mcf_section(3)_mcf_section(4)_mcf_section(5)_mcf_section(6)_mcf_section(7)_mcf_section(8)_mcf_section(9)')
-define(`_mcf_section', ``@mcf-key-00@ # $1'
+define(`_mcf_section', ``@mcf-k0@ # $1'
 undivert($1)
 ')
 
