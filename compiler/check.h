@@ -11,5 +11,7 @@
 
 /* The directives, in order of execution: names, arguments, order, what needs what. */
 void check_calls(struct front *f);
+/* The letters of mailers' flags. */
+void check_flags(struct front *f);
 
 #endif

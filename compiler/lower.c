@@ -245,21 +245,35 @@ static void collect_calls(struct lower *l)
     l->template.ncalls = n;
 }
 
-/* Where the file defined a variable that has the text in its value. */
+/* Where the file defined a variable that has the text as its value, or in it. */
 static bool find_said(void *ctx, const char *text, size_t len, struct origin *at)
 {
     const struct front *f = ctx;
+    bool found = false;
     for (size_t i = 0; len > 1 && i < table_count(f->defines); i++) {
         const struct front_define *d = table_at(f->defines, i)->value;
         const struct source *s = source_by_id(f->config->sources, d->value.file);
-        if (!s || !s->bytes || d->value.len == 0)
+        if (!s || !s->bytes || d->value.col == 0 || d->value.len < len)
+            continue;
+        const char *value = s->bytes + source_offset(s, d->value.line, d->value.col);
+        if (d->value.len == len && memcmp(value, text, len) == 0) {
+            *at = d->value;
+            return true;
+        }
+        if (found)
             continue;
         *at = source_place_in(s, d->value, text, len, 0, len);
         size_t off = source_offset(s, at->line, at->col);
-        if (at->len == len && len <= s->len - off && memcmp(s->bytes + off, text, len) == 0)
-            return true;
+        found = at->len == len && len < s->len - off && memcmp(s->bytes + off, text, len) == 0 &&
+                strchr("', =/", s->bytes[off + len]);
     }
-    return false;
+    return found;
+}
+
+static bool same_finding(const struct finding *a, const struct finding *b)
+{
+    return a->at.file == b->at.file && a->at.line == b->at.line && a->at.col == b->at.col &&
+           strcmp(a->id, b->id) == 0 && strcmp(a->text, b->text) == 0;
 }
 
 /* What is said about the lines, where nothing was said about the directive that made them. */
@@ -276,7 +290,8 @@ static void take_findings(struct diag *d, struct diag *of_lines)
                 known[j]->at.file == f->at.file && known[j]->at.line == f->at.line &&
                 (known[j]->severity == DIAG_ERROR || strcmp(known[j]->id, "unknown-macro") == 0 ||
                  strcmp(known[j]->id, "stray-text") == 0);
-        if (follows)
+        /* A value that several lines of the library have is one mistake. */
+        if (follows || (i > 0 && same_finding(found[i - 1], f)))
             continue;
         struct finding *x = diag_add(d, f->severity, f->id, f->at, "%s", f->text);
         x->hint = f->hint;
@@ -305,8 +320,10 @@ bool lower_mc(struct config *c, const char *path, const struct lower_options *o,
     if (!front_read(&l.front, c, path, o, d))
         return false;
     collect_calls(&l);
-    if (l.front.m4->complete)
+    if (l.front.m4->complete) {
         check_calls(&l.front);
+        check_flags(&l.front);
+    }
     if (o->werror)
         diag_werror(d);
     if (!l.front.m4->complete)

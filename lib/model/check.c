@@ -1,6 +1,7 @@
 #include "lib/model/check.h"
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -78,8 +79,7 @@ bool part_next(struct part *rest, const char *separators, struct part *piece)
 
 /* --- places -------------------------------------------------------------------------------- */
 
-/* Is the line one of the library's own? */
-static bool is_ours(const struct check *k, const struct item *it)
+bool check_is_ours(const struct check *k, const struct item *it)
 {
     const struct source *s = source_by_id(k->config->sources, it->at.file);
     return s && !s->bytes;
@@ -102,10 +102,8 @@ static struct origin place_in(const struct check *k, struct origin at, const cha
 {
     const struct source *s = source_by_id(k->config->sources, at.file);
     size_t len = strlen(text);
-    if (p.s < text || p.s > text + len) {
-        struct origin o = source_place_in(s, at, p.s, p.len, 0, p.len);
-        return o;
-    }
+    if (p.s < text || p.s > text + len)
+        return source_place_in(s, at, p.s, p.len, 0, p.len);
     size_t off = (size_t)(p.s - text);
     /* A continuation line stands as many lines below. */
     const char *line = text;
@@ -123,15 +121,25 @@ static struct origin place_in(const struct check *k, struct origin at, const cha
     struct origin o = source_place_in(s, at, text, len, off, p.len);
     if (reads(k, o, p))
         return o;
+    /* The name that a call gives first. */
+    if (off == 1 && at.len > p.len && s && s->bytes && at.line) {
+        size_t from = source_offset(s, at.line, at.col);
+        const char *call = memchr(s->bytes + from, '(', s->len - from);
+        size_t name = call ? (size_t)(call + 1 - s->bytes) : s->len;
+        name += name < s->len && s->bytes[name] == '`';
+        struct origin first = source_origin(s, name, p.len);
+        if (name + p.len < s->len && reads(k, first, p) && strchr("',)", s->bytes[name + p.len]))
+            return first;
+    }
     /* The value alone, then what follows each separator before the part. */
-    for (size_t from = 0; from < off; from++) {
-        if (from > 0 && !strchr("=, ", text[from - 1]))
+    for (size_t i = 0; i < off; i++) {
+        if (i > 0 && !strchr("=, ", text[i - 1]))
             continue;
-        struct part tail = {text + from, len - from};
-        struct origin t = source_place_in(s, at, text, len, from, tail.len);
+        struct part tail = {text + i, len - i};
+        struct origin t = source_place_in(s, at, text, len, i, tail.len);
         if (!reads(k, t, tail))
             continue;
-        t.col += (uint32_t)(off - from);
+        t.col += (uint32_t)(off - i);
         t.len = (uint32_t)p.len;
         return t;
     }
@@ -140,7 +148,7 @@ static struct origin place_in(const struct check *k, struct origin at, const cha
 
 bool check_place(struct check *k, const struct item *it, struct part p, struct origin *at)
 {
-    if (!is_ours(k, it)) {
+    if (!check_is_ours(k, it)) {
         *at = place_in(k, it->at, it->text, p);
         return true;
     }
@@ -192,7 +200,7 @@ void check_undefined(struct check *k, const struct item *it, struct part p, enum
     size_t n = table_count(names);
     const char **list = arena_calloc(k->arena, n + 1, sizeof *list);
     for (size_t i = 0; i < n; i++)
-        list[i] = ((const struct item *)table_at(names, i)->value)->name;
+        list[i] = ((const struct declared *)table_at(names, i)->value)->it->name;
     const char *near = f ? diag_nearest(check_text(k, p), list, n) : NULL;
     if (!near)
         return;
@@ -202,10 +210,13 @@ void check_undefined(struct check *k, const struct item *it, struct part p, enum
 
 /* --- the whole ----------------------------------------------------------------------------- */
 
-static void first(struct table *t, const char *name, const struct item *it)
+static void first(struct check *k, struct table *t, const char *name, const struct item *it)
 {
-    if (!table_has(t, name))
-        table_set(t, name, (void *)(uintptr_t)it);
+    if (table_has(t, name))
+        return;
+    struct declared *d = arena_alloc(k->arena, sizeof *d);
+    d->it = it;
+    table_set(t, name, d);
 }
 
 static const char *small(struct arena *a, const char *name)
@@ -220,15 +231,26 @@ static const char *small(struct arena *a, const char *name)
 static void declare_map(struct check *k, const struct item *it)
 {
     const char *name = small(k->arena, it->name);
-    const struct item *before = table_get(k->maps, name);
-    if (before && !is_ours(k, it) && before->at.file == it->at.file) {
+    const struct declared *known = table_get(k->maps, name);
+    const struct item *before = known ? known->it : NULL;
+    if (before && !check_is_ours(k, it) && before->at.file == it->at.file) {
         check_say(k, it, check_part(it, it->text + 1, it->name), FINDING_DUPLICATE_MAP, it->name,
                   arena_printf(k->arena, "%u", before->at.line), NULL);
-    } else if (before && !is_ours(k, it)) {
+    } else if (before && !check_is_ours(k, it)) {
         check_say(k, it, check_part(it, it->text + 1, it->name), FINDING_DUPLICATE_OWN_MAP,
                   it->name, NULL, NULL);
     }
-    first(k->maps, name, it);
+    first(k, k->maps, name, it);
+}
+
+/* The numbers below these are the library's own affair. */
+enum { NUMBERS_FOR_ALL = 89 };
+
+static void declare_ruleset(struct check *k, const struct item *it)
+{
+    first(k, k->rulesets, it->name, it);
+    if (it->value && (!check_is_ours(k, it) || strtol(it->value, NULL, 10) >= NUMBERS_FOR_ALL))
+        first(k, k->rulesets, it->value, it);
 }
 
 static void declare(struct check *k)
@@ -237,13 +259,15 @@ static void declare(struct check *k)
         if (it->kind == ITEM_MAP)
             declare_map(k, it);
         else if (it->kind == ITEM_RULESET)
-            first(k->rulesets, it->name, it);
+            declare_ruleset(k, it);
+        else if (it->kind == ITEM_CLASS || it->kind == ITEM_CLASSFILE)
+            first(k, k->classes, it->name, it);
         else if (it->kind == ITEM_MAILER)
-            first(k->mailers, it->name, it);
+            first(k, k->mailers, it->name, it);
         else if (it->kind == ITEM_FILTER)
-            first(k->filters, it->name, it);
+            first(k, k->filters, it->name, it);
         else if (it->kind == ITEM_QUEUE)
-            first(k->queues, it->name, it);
+            first(k, k->queues, it->name, it);
     }
 }
 
@@ -259,7 +283,8 @@ void config_check(const struct config *c, const struct check_context *context, s
                       .rulesets = table_new(a),
                       .mailers = table_new(a),
                       .filters = table_new(a),
-                      .queues = table_new(a)};
+                      .queues = table_new(a),
+                      .classes = table_new(a)};
     declare(&k);
     for (const struct item *it = c->first; it; it = it->next) {
         if (it->kind == ITEM_OPTION)
@@ -270,7 +295,7 @@ void config_check(const struct config *c, const struct check_context *context, s
             check_map(&k, it);
         if (it->kind == ITEM_HEADER)
             check_header(&k, it);
-        if (it->kind == ITEM_RULE && !is_ours(&k, it))
+        if (it->kind == ITEM_RULE && !check_is_ours(&k, it))
             check_rule(&k, it);
     }
     if (!k.context->partial)

@@ -53,11 +53,11 @@ static const struct key keys[] = {
 
 static const struct {
     enum key_type type;
-    const char *letters;
     enum finding_id id;
+    const char *letters;
 } letters_table[] = {
 #define KEY(line, name, any_case, type)
-#define LETTERS(type, letters, id) {type, letters, FINDING_##id},
+#define LETTERS(type, letters, id) {type, FINDING_##id, letters},
 #include "lib/model/keys.def"
 #undef KEY
 #undef LETTERS
@@ -78,6 +78,7 @@ struct line {
     enum key_line kind;
     const char *what;
     bool inet6, local; /* of a daemon */
+    bool unknown;      /* it has a key that sendmail does not know: what is missing may be that */
 };
 
 /* --- keys ---------------------------------------------------------------------------------- */
@@ -98,10 +99,26 @@ static const struct key *find_key(enum key_line line, const char *name, bool *sp
             continue;
         if (!found)
             found = &keys[i];
-        if (strncasecmp(keys[i].name, name, strlen(name)) == 0)
+        if (strcasecmp(keys[i].name, name) == 0 && !*spelt) {
             *spelt = true;
+            found = &keys[i];
+        }
     }
     return found;
+}
+
+/* For a hint: what each letter means, with commas. */
+static const char *listed_names(struct check *k, enum key_line line)
+{
+    struct buf b;
+    buf_init(&b, k->arena);
+    char last = 0;
+    for (size_t i = 0; i < COUNT(keys); i++)
+        if (keys[i].line == line && keys[i].name[0] != last) {
+            buf_printf(&b, "%s%s", last ? ", " : "", keys[i].name);
+            last = keys[i].name[0];
+        }
+    return b.data;
 }
 
 static const char *names_of(struct check *k, enum key_line line)
@@ -165,7 +182,9 @@ static bool bad_dotted(struct part v)
     size_t dots = 0;
     long octet = 0;
     for (size_t i = 0; i <= v.len; i++) {
-        char c = i < v.len ? v.s[i] : '.';
+        char c = '.';
+        if (i < v.len)
+            c = v.s[i];
         if (c == '.') {
             if (octet > 255)
                 return true;
@@ -196,8 +215,15 @@ static void check_address(const struct line *l, struct part v)
         say(l, v, FINDING_BAD_ADDRESS);
     } else if (!l->inet6 && memchr(v.s, ':', v.len)) {
         struct finding *f = say(l, v, FINDING_ADDRESS_FAMILY);
-        if (f)
-            diag_hint(l->k->diag, f, "add Family=inet6");
+        if (!f)
+            return;
+        diag_hint(l->k->diag, f, "add Family=inet6");
+        struct origin end = f->at;
+        end.col += (uint32_t)v.len;
+        if (end.len == v.len) {
+            end.len = 0;
+            diag_edit(l->k->diag, f, end, ", Family=inet6");
+        }
     } else if (l->inet6 && is_dotted(v)) {
         struct finding *f = say(l, v, FINDING_ADDRESS_FAMILY);
         if (f)
@@ -380,14 +406,15 @@ static void check_key_value(const struct line *l, const struct key *key, struct 
 
 /* --- lines --------------------------------------------------------------------------------- */
 
-static void check_key(const struct line *l, const struct equate *e, struct part key_part,
+static void check_key(struct line *l, const struct equate *e, struct part key_part,
                       struct part value_part)
 {
     bool spelt;
     const struct key *key = find_key(l->kind, e->key, &spelt);
+    l->unknown = l->unknown || !key || !spelt;
     if (!key) {
-        struct finding *f =
-            check_say(l->k, l->it, key_part, FINDING_UNKNOWN_KEY_STOPS, e->key, l->what, NULL);
+        struct finding *f = check_say(l->k, l->it, key_part, FINDING_UNKNOWN_KEY_STOPS, e->key,
+                                      l->what, listed_names(l->k, l->kind));
         check_suggest(l->k, f, key_part, names_of(l->k, l->kind));
         return;
     }
@@ -438,7 +465,7 @@ static void check_mailer(const struct line *l)
 
 void check_equates(struct check *k, const struct item *it)
 {
-    struct line l = {k, it, DAEMON, "", false, false};
+    struct line l = {k, it, DAEMON, "", false, false, false};
     const char *text = it->text;
     if (it->kind == ITEM_QUEUE) {
         l.kind = QUEUE;
@@ -477,9 +504,9 @@ void check_equates(struct check *k, const struct item *it)
             value = (struct part){e->value, strlen(e->value)};
         check_key(&l, e, key, value);
     }
-    if (l.kind == MAILER)
+    if (l.kind == MAILER && !l.unknown)
         check_mailer(&l);
-    if (l.kind == FILTER && !equate_of(it, 'S'))
+    if (l.kind == FILTER && !l.unknown && !equate_of(it, 'S'))
         check_say(k, it, check_part(it, it->text + 1, it->name), FINDING_NO_SOCKET, it->name, NULL,
                   NULL);
     size_t n = strlen(it->text);

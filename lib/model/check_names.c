@@ -164,7 +164,7 @@ static void check_filters_used(struct check *k)
 {
     bool any_list = false;
     for (size_t i = 0; i < table_count(k->filters); i++) {
-        const struct item *filter = table_at(k->filters, i)->value;
+        const struct item *filter = ((const struct declared *)table_at(k->filters, i)->value)->it;
         bool used = false;
         for (const struct item *it = k->config->first; it && !used; it = it->next) {
             if (it->kind != ITEM_OPTION)
@@ -244,21 +244,15 @@ static bool excludes(const struct listener *a, const struct listener *b)
            (strcmp(a->address, b->address) == 0 || !a->address[0] || !b->address[0]);
 }
 
-static bool is_library(const struct check *k, const struct item *it)
-{
-    const struct source *s = source_by_id(k->config->sources, it->at.file);
-    return s && !s->bytes;
-}
-
 static void say_twice(struct check *k, const struct listener *a, const struct listener *b)
 {
     /* Of two lines the later one is told, of one of ours and one of the file's the file's. */
-    const struct listener *told = is_library(k, b->it) ? a : b, *other = told == a ? b : a;
+    const struct listener *told = check_is_ours(k, b->it) ? a : b, *other = told == a ? b : a;
     const char *port = key_value(told->it, 'P');
     struct part p = port && *port ? check_part(told->it, told->it->text, port)
                                   : (struct part){told->it->text, strlen(told->it->text)};
     const char *address = told->address[0] ? told->address : "every address";
-    if (is_library(k, other->it))
+    if (check_is_ours(k, other->it))
         check_say(k, told->it, p, FINDING_DUPLICATE_OWN_LISTENER, told->port, NULL, NULL);
     else if (told->it->at.file == other->it->at.file)
         check_say(k, told->it, p, FINDING_DUPLICATE_LISTENER, told->port, address,
@@ -289,7 +283,7 @@ static void check_listeners(struct check *k)
             continue;
         if (!is_loopback(l[i].address))
             return;
-        bound = bound && !is_library(k, bound->it) ? bound : &l[i];
+        bound = bound && !check_is_ours(k, bound->it) ? bound : &l[i];
     }
     const char *address = bound ? key_value(bound->it, 'A') : NULL;
     if (address && !told)

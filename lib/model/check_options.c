@@ -220,16 +220,6 @@ static void check_octal(struct check *k, const struct item *it, const char *what
 
 /* --- words --------------------------------------------------------------------------------- */
 
-static struct finding *unknown_word(struct check *k, const struct item *it, const char *what,
-                                    struct part v, bool stops, const char *words)
-{
-    struct finding *f =
-        check_say(k, it, v, stops ? FINDING_UNKNOWN_WORD_STOPS : FINDING_UNKNOWN_WORD, what,
-                  check_text(k, v), words);
-    check_suggest(k, f, v, words);
-    return f;
-}
-
 /* "a, b or c" of "a b c". */
 static const char *listed(struct check *k, const char *words)
 {
@@ -242,6 +232,19 @@ static const char *listed(struct check *k, const char *words)
         buf_add(&b, word.s, word.len);
     }
     return b.data;
+}
+
+enum { WORDS_SHOWN = 150 }; /* a longer list says nothing */
+
+static void unknown_word(struct check *k, const struct item *it, const char *what, struct part v,
+                         bool stops, const char *words)
+{
+    struct finding *f =
+        check_say(k, it, v, stops ? FINDING_UNKNOWN_WORD_STOPS : FINDING_UNKNOWN_WORD, what,
+                  check_text(k, v), listed(k, words));
+    if (f && strlen(words) > WORDS_SHOWN)
+        f->hint = NULL;
+    check_suggest(k, f, v, words);
 }
 
 /* One word, of which sendmail looks at the first letter, or at all. */

@@ -15,14 +15,19 @@ struct part {
     size_t len;
 };
 
+/* The first item that declares a name. */
+struct declared {
+    const struct item *it;
+};
+
 struct check {
     const struct config *config;
     struct diag *diag;
     struct arena *arena;
     const struct check_context *context; /* never NULL */
-    /* The first item of each name. */
+    /* struct declared of each name. */
     struct table *maps; /* by the name in small letters */
-    struct table *rulesets, *mailers, *filters, *queues;
+    struct table *rulesets, *mailers, *filters, *queues, *classes; /* rulesets by number, too */
 };
 
 /* The part of the item's text, from `from` on, that reads so; the whole text if there is none. */
@@ -37,6 +42,8 @@ struct part part_trim(struct part p);              /* without blanks at its ends
 /* The next piece between the separators; false at the end.  *rest starts as the whole. */
 bool part_next(struct part *rest, const char *separators, struct part *piece);
 
+/* Is the line one of the library's own? */
+bool check_is_ours(const struct check *k, const struct item *it);
 /* False where nothing is to be said: the item is the library's, and nobody's value is in it. */
 bool check_place(struct check *k, const struct item *it, struct part p, struct origin *at);
 /* Adds a finding at the part, with up to three values (NULL: no more); NULL if there is nobody to

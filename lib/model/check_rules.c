@@ -13,8 +13,7 @@
 enum { WILDCARDS_MAX = 9 };
 
 /* One $ operator: '$' and the byte behind it, and the name that some have. */
-struct operator
-{
+struct operation {
     char c;           /* 0: the side is over */
     struct part text; /* "$>" */
     struct part name; /* of ${name} $&x $=x $~x; of $>name and $(name where it is plain */
@@ -27,7 +26,7 @@ static bool in_name(char c)
 }
 
 /* The name at s: one byte, or what braces hold. */
-static size_t read_name(const char *s, const char *end, struct operator* op)
+static size_t read_name(const char *s, const char *end, struct operation *op)
 {
     if (s >= end)
         return 0;
@@ -42,9 +41,9 @@ static size_t read_name(const char *s, const char *end, struct operator* op)
 }
 
 /* The next operator of side; side goes on behind it. */
-static struct operator next_operator(struct part *side)
+static struct operation next_operator(struct part *side)
 {
-    struct operator op = {0, {NULL, 0}, {NULL, 0}, false};
+    struct operation op = {0, {NULL, 0}, {NULL, 0}, false};
     const char *s = side->s, *end = side->s + side->len;
     while (s < end && (*s != '$' || s + 1 >= end)) {
         /* "\$" is a dollar sign. */
@@ -86,7 +85,7 @@ static void syntax(struct check *k, const struct item *it, struct part p, const 
 }
 
 /* What every name must be; true if it is. */
-static bool check_name(struct check *k, const struct item *it, const struct operator* op)
+static bool check_name(struct check *k, const struct item *it, const struct operation *op)
 {
     if (op->open) {
         syntax(k, it, op->text, "'{' without '}'");
@@ -112,16 +111,115 @@ static bool check_name(struct check *k, const struct item *it, const struct oper
     return true;
 }
 
+/* Classes that sendmail fills, and those that the library's rules leave to the site. */
+static const char *const known_classes[] = {
+    "w",
+    "m",
+    "t",
+    "k",
+    "n",
+    "e",
+    "q",
+    "s",
+    "b",
+    "B",
+    "E",
+    "G",
+    "L",
+    "M",
+    "N",
+    "O",
+    "P",
+    "R",
+    "U",
+    "V",
+    "W",
+    "X",
+    "Y",
+    "Z",
+    ".",
+    "[",
+    "Accept",
+    "Canonify",
+    "LocalIP",
+    "Tls",
+    "TlsVerified",
+    "TrustAuthMech",
+    "VirtHost",
+    "cert_altnames",
+    "checkMIMEFieldHeaders",
+    "checkMIMEHeaders",
+    "checkMIMETextHeaders",
+    "dnssec",
+    "persistentMacros",
+    "sendmailMTACluster",
+};
+
+static void check_class(struct check *k, const struct item *it, const struct operation *op)
+{
+    const char *name = check_text(k, op->name);
+    if (op->name.len == 0 || table_has(k->classes, name))
+        return;
+    for (size_t i = 0; i < sizeof known_classes / sizeof known_classes[0]; i++)
+        if (strcmp(known_classes[i], name) == 0)
+            return;
+    check_undefined(k, it, op->name, FINDING_UNDEFINED_CLASS, NULL, k->classes);
+}
+
+/* Brackets that stand in pairs, and quotes. */
+static void check_pairs(struct check *k, const struct item *it, struct part side)
+{
+    static const char open[] = "<(", close[] = ">)";
+    const char *at[2] = {NULL, NULL}, *quote = NULL;
+    int depth[2] = {0, 0};
+    for (const char *s = side.s; s < side.s + side.len; s++) {
+        if (*s == '\\' || *s == '$') {
+            s += *s == '$' && s[1] == '&' ? 2 : 1;
+            continue;
+        }
+        if (*s == '"')
+            quote = quote ? NULL : s;
+        if (quote)
+            continue;
+        for (int i = 0; i < 2; i++) {
+            if (*s == open[i] && depth[i]++ == 0)
+                at[i] = s;
+            if (*s == close[i])
+                depth[i]--;
+            /* A closing one that nothing opens is the mistake, whatever follows. */
+            if (depth[i] < 0) {
+                struct part p = {s, 1};
+                check_say(k, it, p, FINDING_RULE_UNBALANCED, check_text(k, p), i == 0 ? "<" : "(",
+                          NULL);
+                return;
+            }
+        }
+    }
+    if (quote) {
+        check_say(k, it, (struct part){quote, 1}, FINDING_RULE_OPEN_QUOTE, NULL, NULL, NULL);
+        return;
+    }
+    for (int i = 0; i < 2; i++)
+        if (depth[i] > 0) {
+            struct part p = {at[i], 1};
+            check_say(k, it, p, FINDING_RULE_UNBALANCED, check_text(k, p), i == 0 ? ">" : ")",
+                      NULL);
+        }
+}
+
 static unsigned check_left(struct check *k, const struct item *it, struct part side)
 {
     unsigned wildcards = 0;
-    for (struct operator op; (op = next_operator(&side)).c;) {
+    check_pairs(k, it, side);
+    for (struct operation op; (op = next_operator(&side)).c;) {
         const char *what = check_text(k, op.text);
         if (strchr("{&=~", op.c) && !check_name(k, it, &op))
             continue;
         if (strchr("*+-=~", op.c)) {
             if (++wildcards == WILDCARDS_MAX + 1)
                 syntax(k, it, op.text, "more than 9 wildcards on the left-hand side");
+            if (op.c == '=' || op.c == '~')
+                check_class(k, it, &op);
         } else if (op.c >= '1' && op.c <= '9') {
             check_say(k, it, op.text, FINDING_RULE_ONLY_RIGHT, what, NULL, NULL);
         } else if (strchr("()[]>:", op.c)) {
@@ -132,33 +230,42 @@ static unsigned check_left(struct check *k, const struct item *it, struct part s
     return wildcards;
 }
 
-static void check_call(struct check *k, const struct item *it, const struct operator* op)
+/* after: bytes of the side behind the operator. */
+static void check_call(struct check *k, const struct item *it, const struct operation *op,
+                       size_t after)
 {
     const char *name = check_text(k, op->name);
     if (op->name.len == 0) {
-        /* $>$&x and $>"x" are looked up when the rule is reached. */
-        const char *s = op->text.s + 2;
-        while (*s == ' ' || *s == '\t')
-            s++;
-        if (*s != '$' && *s != '"' && *s != '{')
+        /* A name that the rule makes, or quotes, is looked up when the rule is reached; behind a
+         * blank nobody means that. */
+        const char *next = op->text.s + 2;
+        struct part rest = part_trim((struct part){next, after});
+        if (rest.len == 0 || (rest.s > next && rest.s[0] == '$'))
             check_say(k, it, op->text, FINDING_RULE_CALLS_NOTHING, NULL, NULL, NULL);
         return;
     }
     if (isdigit((unsigned char)name[0])) {
-        if (op->name.len > 2)
-            check_say(k, it, op->name, FINDING_UNDEFINED_RULESET, name, NULL, NULL);
-        return;
+        /* These are always there, if empty. */
+        if (op->name.len == 1 && name[0] <= '5')
+            return;
     }
     if (table_has(k->rulesets, name))
         return;
     check_undefined(k, it, op->name, FINDING_UNDEFINED_RULESET, NULL, k->rulesets);
 }
 
-static void check_lookup(struct check *k, const struct item *it, const struct operator* op)
+static void check_lookup(struct check *k, const struct item *it, const struct operation *op)
 {
     char *name = arena_strndup(k->arena, op->name.len ? op->name.s : "", op->name.len);
-    if (op->name.len == 0)
+    if (op->name.len == 0) {
+        const char *s = op->text.s + 2;
+        while (*s == ' ' || *s == '\t')
+            s++;
+        /* $($&{map} ...) is looked up when the rule is reached. */
+        if (*s != '$' || (s[1] != '&' && s[1] != '{'))
+            check_say(k, it, (struct part){op->text.s, 2}, FINDING_RULE_NO_MAP, NULL, NULL, NULL);
         return;
+    }
     for (char *p = name; *p; p++)
         *p = (char)tolower((unsigned char)*p);
     /* sendmail has these without a K line. */
@@ -169,7 +276,7 @@ static void check_lookup(struct check *k, const struct item *it, const struct op
 
 /* What follows $# is a mailer, or a word that the caller understands: only what is nearly a mailer
  * is told. */
-static void check_resolve(struct check *k, const struct item *it, const struct operator* op)
+static void check_resolve(struct check *k, const struct item *it, const struct operation *op)
 {
     static const char known[] = "error discard local prog ok relay temp discard quarantine reject";
     const char *name = check_text(k, op->name);
@@ -194,12 +301,29 @@ static void check_resolve(struct check *k, const struct item *it, const struct o
     check_mend(k, f, op->name, near);
 }
 
+/* Does the side begin so, but for $@ and $:? */
+static bool at_beginning(const char *begin, const char *at)
+{
+    while (begin < at && (*begin == ' ' || *begin == '\t'))
+        begin++;
+    if (begin + 1 < at && *begin == '$' && (begin[1] == '@' || begin[1] == ':'))
+        begin += 2;
+    while (begin < at && (*begin == ' ' || *begin == '\t'))
+        begin++;
+    return begin == at;
+}
+
 static void check_right(struct check *k, const struct item *it, struct part side,
                         unsigned wildcards)
 {
     struct part open = {NULL, 0}, condition = {NULL, 0};
     char close = 0;
-    for (struct operator op; (op = next_operator(&side)).c;) {
+    /* $@ and $: say something at the beginning, in a lookup and behind $#; behind $> they may be
+     * what the ruleset is given. */
+    bool free = false;
+    check_pairs(k, it, side);
+    const char *begin = part_trim(side).s;
+    for (struct operation op; (op = next_operator(&side)).c;) {
         const char *what = check_text(k, op.text);
         struct part two = {op.text.s, 2};
         if (strchr("{&?", op.c) && !check_name(k, it, &op))
@@ -228,9 +352,16 @@ static void check_right(struct check *k, const struct item *it, struct part side
                 check_say(k, it, two, FINDING_RULE_CLOSES_NOTHING, check_text(k, two), NULL, NULL);
             if (op.c == close || !open.s)
                 open.s = NULL;
+        } else if ((op.c == '@' || op.c == ':') && !open.s && !free && op.text.s != begin) {
+            check_say(k, it, two, FINDING_RULE_MISPLACED, what, NULL, NULL);
         } else if (op.c == '>') {
-            check_call(k, it, &op);
+            free = true;
+            check_call(k, it, &op, (size_t)(side.s + side.len - (op.text.s + 2)));
         } else if (op.c == '#') {
+            /* What decides is read at the beginning only. */
+            if (!free && !open.s && !at_beginning(begin, op.text.s))
+                check_say(k, it, two, FINDING_RULE_MISPLACED, check_text(k, two), NULL, NULL);
+            free = true;
             check_resolve(k, it, &op);
         } else if (op.c == '?') {
             condition = two;
