@@ -60,6 +60,7 @@ struct mend {
     size_t len, cap;
     struct mc_edit *edits;
     bool errors;
+    size_t told; /* of the source: what is told of comments and quoted lines goes on there */
     size_t work;
     /* What is being looked into. */
     struct mc_trouble trouble;
@@ -348,6 +349,14 @@ static bool begins_in_other_mark(const struct mend *m, size_t p)
     return !close || !is_odd(m, p, p + mark, (size_t)(close - m->text));
 }
 
+/* Is the argument behind args others the call's last one, so that a comma in it is text? */
+static bool takes_all(enum mc_word_kind word, size_t args)
+{
+    if (word == MC_WORD_OTHER || word == MC_WORD_CLASS || word == MC_WORD_TEXT)
+        return true;
+    return (word == MC_WORD_NAMED || word == MC_WORD_DEFINE) && args > 0;
+}
+
 /* Does an argument begin at p?  *first: the first one of its call. */
 static bool arg_begins_at(const struct mend *m, size_t p, bool *first, size_t *commas)
 {
@@ -414,11 +423,11 @@ static void try_quotes_at(struct mend *m, size_t p)
         int cost = 10;
         if (mark && begins_in_other_mark(m, p))
             try_one(m, FAULT_WRONG_QUOTES, 9, p, mark, "`");
-        if (word == MC_WORD_OTHER || word == MC_WORD_CLASS) /* one argument: a comma is text */
+        if (takes_all(word, 0)) /* a comma is text */
             cost = first ? 8 : 14;
-        else if (word == MC_WORD_NAMED && commas > 1)
+        else if (takes_all(word, 1) && commas > 1)
             cost = 14;
-        else if (word == MC_WORD_NAMED && commas == 1)
+        else if (takes_all(word, 1) && commas == 1)
             cost = 8;
         if (c == '\n' || dnl_at(m, p))
             cost += 4;
@@ -441,7 +450,8 @@ static void try_parentheses_at(struct mend *m, size_t p)
     size_t next = skip_blanks(m, p);
     char after = p + 1 < m->len ? m->text[p + 1] : '\n';
     bool twin = c == before || c == after;
-    if (!is_blank(before) && !strchr("\n,(`", before) && (rest_at(m, next) || before == '\''))
+    if (!is_blank(before) && !strchr("\n,(`", before) &&
+        (rest_at(m, next) || (before == '\'' && (is_letter(c) || c == ')'))))
         try_one(m, FAULT_UNCLOSED_PARENTHESIS, rest_at(m, next) ? 9 : 14, p, 0, ")");
     if (c == '(')
         try_one(m, FAULT_EXTRA_OPEN, twin ? 7 : 14, p, 1, "");
@@ -472,6 +482,9 @@ static void try_parentheses_at(struct mend *m, size_t p)
 static void try_comma_at(struct mend *m, size_t p)
 {
     if (m->text[p] != '\'' && !(is_word(m->text[p]) && line_word(m, p) == MC_WORD_FILE))
+        return;
+    size_t line = line_begin(m, p);
+    if (!memchr(m->text + line, '(', p - line))
         return;
     size_t q = skip_blanks(m, p + 1);
     while (q < m->len && strchr("=.;:", m->text[q]))
@@ -548,9 +561,8 @@ static void try_call(struct mend *m, size_t name, size_t open, size_t end)
             p = last + last_mark;
         } else {
             size_t from = p;
-            bool takes_all = word == MC_WORD_OTHER || word == MC_WORD_CLASS ||
-                             (word == MC_WORD_NAMED && args > 0);
-            while (p < end && (m->text[p] != ',' || takes_all) && m->text[p] != ')' &&
+            bool all = takes_all(word, args);
+            while (p < end && (m->text[p] != ',' || all) && m->text[p] != ')' &&
                    !mc_watch_mark(m->text + p, stop))
                 p++;
             /* x' or x": the first one is missing. */
@@ -572,6 +584,10 @@ static void try_call(struct mend *m, size_t name, size_t open, size_t end)
         p++;
         args++;
     }
+    if (c.n == 1 && c.change[0].len == 0 && *c.change[0].text == '`')
+        c.fault = FAULT_NO_OPENING_QUOTE;
+    else if (c.n == 1 && c.change[0].len == 0)
+        c.fault = FAULT_UNCLOSED_QUOTE;
     if (c.n > 0) {
         try_candidate(m, &c);
         if (skip_blanks(m, p) >= end || rest_at(m, skip_blanks(m, p))) {
@@ -580,6 +596,24 @@ static void try_call(struct mend *m, size_t name, size_t open, size_t end)
             try_candidate(m, &c);
         }
     }
+}
+
+static bool is_apostrophe(const struct mend *m, size_t p)
+{
+    return p > 0 && p + 1 < m->len && is_letter(m->text[p - 1]) && is_letter(m->text[p + 1]);
+}
+
+/* All apostrophes of a line are text. */
+static void try_apostrophes(struct mend *m, size_t from, size_t to)
+{
+    struct candidate c = {.fault = FAULT_STRAY_QUOTE, .cost = 4, .place = NOWHERE};
+    for (size_t p = from; p < to; p++)
+        if (m->text[p] == '\'' && is_apostrophe(m, p)) {
+            add_change(&c, p, 1, "");
+            c.cost += 3;
+        }
+    if (c.n > 1)
+        try_candidate(m, &c);
 }
 
 static void try_calls(struct mend *m, size_t from, size_t to)
@@ -611,6 +645,7 @@ static void try_line(struct mend *m, size_t from)
     if (dnl_at(m, first))
         return;
     try_calls(m, from, to);
+    try_apostrophes(m, from, to);
     for (size_t p = from; p <= to; p++) {
         /* Behind a dnl nothing counts. */
         if (p < to && p > from && dnl_at(m, p) && !is_word(m->text[p - 1]) && m->text[p - 1] != '`')
@@ -652,11 +687,6 @@ static enum mc_word_kind word_at(const struct mend *m, size_t name)
     return mc_watch_word(m->text + name, n);
 }
 
-static bool is_apostrophe(const struct mend *m, size_t p)
-{
-    return p > 0 && p + 1 < m->len && is_letter(m->text[p - 1]) && is_letter(m->text[p + 1]);
-}
-
 static void add_edits(struct mend *m, struct finding *f)
 {
     for (size_t i = 0; i < m->best.n; i++) {
@@ -665,18 +695,44 @@ static void add_edits(struct mend *m, struct finding *f)
     }
 }
 
-/* Is what is said broken, or only another value? */
+/* Is a ' left over in the call as it is written? */
+static bool has_lone_quote(const struct mend *m)
+{
+    const struct candidate *c = &m->best;
+    if (c->fault != FAULT_WRONG_QUOTES)
+        return c->fault != FAULT_NO_COMMA;
+    if (m->trouble.kind == MC_TROUBLE_STRAY_QUOTE || m->text[c->change[0].off] == '\'')
+        return true;
+    for (size_t i = 0; i < c->n; i++)
+        if (c->change[i].len == 0 || m->text[c->change[i].off] == '\'')
+            return true;
+    return false;
+}
+
+/* Is what is said broken, or only another value?  What the reference survives is no error: but a
+ * lone ' in what is not only kept as text comes loose in m4, there as here. */
 static bool breaks(const struct mend *m)
 {
     const struct mc_trouble *t = &m->trouble;
     if (t->kind <= MC_TROUBLE_END)
         return true;
+    if (t->kind == MC_TROUBLE_STRAY_PARENTHESIS)
+        return line_word(m, t->at) != MC_WORD_CLASS;
     enum mc_word_kind word = word_at(m, t->from);
     if (t->kind == MC_TROUBLE_NO_PARENTHESIS)
         return word != MC_WORD_CLASS;
-    if (t->kind == MC_TROUBLE_STRAY_PARENTHESIS)
-        return true;
-    return word == MC_WORD_FILE && m->best.change[0].off > t->from;
+    if (has_lone_quote(m))
+        return word != MC_WORD_DEFINE && word != MC_WORD_CLASS && word != MC_WORD_TEXT;
+    size_t first = t->from;
+    while (first < m->len && m->text[first] != ',' && m->text[first] != '\n')
+        first++;
+    return word == MC_WORD_FILE && m->best.change[0].off <= first;
+}
+
+/* m4 reads what stands there as it is: what else is said of [from, to) only follows. */
+static void leave(const struct mend *m, struct finding *f, size_t from, size_t to)
+{
+    diag_follows(m->diag, f, place(m, from, from).line, place(m, to, to).line);
 }
 
 static void say(struct mend *m)
@@ -685,7 +741,7 @@ static void say(struct mend *m)
     const struct change *x = &c->change[0];
     struct diag *d = m->diag;
     struct finding *f = NULL;
-    bool broken = breaks(m);
+    bool broken = breaks(m), edits = true;
     m->errors = m->errors || broken;
     if (!d)
         return;
@@ -738,12 +794,12 @@ static void say(struct mend *m)
             diag_hint(d, f, "open the text that ends in line %u with a `", place(m, at, at).line);
         else if (!apostrophe && c->fault == FAULT_STRAY_QUOTE)
             diag_hint(d, f, "remove it");
-        if (apostrophe)
-            return;
+        edits = !apostrophe;
         break;
     }
     case FAULT_STRAY_PARENTHESIS:
-        f = finding_add(d, FINDING_STRAY_PARENTHESIS, place(m, x->off, x->off + 1), NULL);
+        f = finding_add(d, broken ? FINDING_STRAY_PARENTHESIS : FINDING_STRAY_PARENTHESIS_LIVES,
+                        place(m, x->off, x->off + 1), NULL);
         break;
     case FAULT_NO_PARENTHESIS: {
         char *name = name_before(m, x->off);
@@ -779,7 +835,11 @@ static void say(struct mend *m)
         break;
     }
     }
-    add_edits(m, f);
+    if (edits)
+        add_edits(m, f);
+    if (!broken)
+        leave(m, f, m->trouble.from,
+              m->trouble.at > x->off + x->len ? m->trouble.at : x->off + x->len);
 }
 
 /* --- the rounds ---------------------------------------------------------------------------------
@@ -862,19 +922,16 @@ static bool find_edit(struct mend *m, const struct mc_watch *w)
 static void say_comment_macro(struct mend *m)
 {
     const struct mc_trouble *t = &m->trouble;
-    if (!m->diag)
-        return;
     struct finding *f = finding_add(m->diag, FINDING_MACRO_IN_COMMENT, place(m, t->at, t->end),
                                     arena_strndup(m->arena, m->text + t->at, t->end - t->at), NULL);
     bool close = t->from + 1 < m->len && is_word(m->text[t->from + 1]);
     diag_edit(m->diag, f, place(m, t->from, t->from + 1), close ? "dnl " : "dnl");
+    leave(m, f, t->from, t->at);
 }
 
 static void say_quoted_lines(struct mend *m)
 {
     const struct mc_trouble *t = &m->trouble;
-    if (!m->diag)
-        return;
     char *to = arena_printf(m->arena, "%u", place(m, t->at, t->at).line);
     if (t->comment) {
         struct finding *f = finding_add(m->diag, FINDING_QUOTE_IN_COMMENT,
@@ -884,25 +941,30 @@ static void say_quoted_lines(struct mend *m)
             begin++;
         bool close = begin + 1 < m->len && is_word(m->text[begin + 1]);
         diag_edit(m->diag, f, place(m, begin, begin + 1), close ? "dnl " : "dnl");
+        leave(m, f, t->from, t->at);
         return;
     }
     size_t held = skip_blanks(m, t->held), n = 0;
     while (held + n < m->len && is_word(m->text[held + n]))
         n++;
-    finding_add(m->diag, FINDING_QUOTED_LINES, place(m, t->from, t->from + 1), to,
-                arena_strndup(m->arena, m->text + held, n), NULL);
+    struct finding *f = finding_add(m->diag, FINDING_QUOTED_LINES, place(m, t->from, t->from + 1),
+                                    to, arena_strndup(m->arena, m->text + held, n), NULL);
+    leave(m, f, t->from, t->at);
 }
 
 /* Looks into one trouble; true where the text was changed. */
 static bool look_into(struct mend *m, struct mc_watch *w)
 {
     const struct mc_trouble *t = &m->trouble;
-    if (t->kind == MC_TROUBLE_COMMENT_MACRO) {
-        say_comment_macro(m);
-        return false;
-    }
-    if (t->kind == MC_TROUBLE_QUOTED_LINES) {
-        say_quoted_lines(m);
+    if (t->kind == MC_TROUBLE_COMMENT_MACRO || t->kind == MC_TROUBLE_QUOTED_LINES) {
+        size_t at = unmend(m->edits, t->at);
+        if (m->diag && at >= m->told) { /* not told before the last change */
+            m->told = at + 1;
+            if (t->kind == MC_TROUBLE_COMMENT_MACRO)
+                say_comment_macro(m);
+            else
+                say_quoted_lines(m);
+        }
         return false;
     }
     m->unit = mc_watch_unit(w, &m->mode);
@@ -914,9 +976,8 @@ static bool look_into(struct mend *m, struct mc_watch *w)
             return false;
         }
     }
-    if (!find_edit(m, w)) {
+    if (!find_edit(m, w))
         return false;
-    }
     say(m);
     for (size_t i = m->best.n; i-- > 0;)
         if (!change_text(m, &m->best.change[i]))

@@ -55,6 +55,8 @@ static const struct {
 } words[] = {
 #define FILE MC_WORD_FILE
 #define NAMED MC_WORD_NAMED
+#define DEFINE MC_WORD_DEFINE
+#define TEXT MC_WORD_TEXT
 #define CLASS MC_WORD_CLASS
 #define OTHER MC_WORD_OTHER
 #define SECTION MC_WORD_SECTION
@@ -65,6 +67,8 @@ static const struct {
 #undef WORD
 #undef FILE
 #undef NAMED
+#undef DEFINE
+#undef TEXT
 #undef CLASS
 #undef OTHER
 #undef SECTION
@@ -249,7 +253,7 @@ static bool is_wrong_double(const struct mc_watch *w, const struct frame *f, siz
         return false;
     if (f->arg == 0)
         return true;
-    return f->word == MC_WORD_NAMED && !has_blank(w, from, to);
+    return (f->word == MC_WORD_NAMED || f->word == MC_WORD_DEFINE) && !has_blank(w, from, to);
 }
 
 /* Has an argument a blank outside of quotes; quoted: between two quoted texts? */
@@ -284,7 +288,8 @@ static struct mc_trouble argument_ends(struct mc_watch *w, struct frame *f, size
             wrong = is_wrong_double(w, f, from, to);
         if (wrong)
             found = trouble(MC_TROUBLE_WRONG_QUOTES, f->begin, from, to);
-        else if ((f->arg == 0 && f->apart && f->word == MC_WORD_NAMED) ||
+        else if ((f->arg == 0 && f->apart &&
+                  (f->word == MC_WORD_NAMED || f->word == MC_WORD_DEFINE)) ||
                  (f->word == MC_WORD_FILE && is_in_two(w, from, to, f->arg > 0)))
             found = trouble(MC_TROUBLE_NO_COMMA, f->begin, from, to);
     }
@@ -306,8 +311,8 @@ static struct mc_trouble name_stands(struct mc_watch *w, const struct mc_token *
         return no_trouble;
     size_t end = t->off + t->len;
     if (w->comment != NOWHERE) {
-        bool bare = word != MC_WORD_NONE && word != MC_WORD_BUILTIN && word != MC_WORD_NAMED &&
-                    word != MC_WORD_OTHER;
+        bool bare = word != MC_WORD_NONE && word != MC_WORD_BUILTIN && word != MC_WORD_DEFINE &&
+                    word != MC_WORD_TEXT;
         if (word == MC_WORD_FILE && is_letter(w->bytes[t->off]) && w->bytes[t->off] >= 'a')
             bare = false; /* include */
         if (w->told_comment || !(call ? word != MC_WORD_NONE : bare))
@@ -396,7 +401,8 @@ static struct mc_trouble line_begins(struct mc_watch *w, size_t at)
         return no_trouble;
     bool calls = mc_scan_calls_at(w->scan, at);
     struct frame *bottom = &w->frames[0];
-    if (calls && bottom->kind == FRAME_QUOTE && bottom->held == NOWHERE)
+    if ((calls || mc_scan_dnl_at(w->scan, at)) && bottom->kind == FRAME_QUOTE &&
+        bottom->held == NOWHERE)
         bottom->held = at;
     if (at < w->accept || !(calls || mc_scan_dnl_at(w->scan, at)))
         return no_trouble;

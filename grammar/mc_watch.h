@@ -44,6 +44,8 @@ enum mc_word_kind {
     MC_WORD_NONE,
     MC_WORD_FILE,
     MC_WORD_NAMED,
+    MC_WORD_DEFINE,
+    MC_WORD_TEXT,
     MC_WORD_CLASS,
     MC_WORD_OTHER,
     MC_WORD_SECTION,

@@ -6,12 +6,20 @@
 
 #include "lib/base/arena.h"
 
+/* Lines of a finding's file whose other findings follow from it. */
+struct followers {
+    struct finding *cause;
+    uint32_t first, last;
+    struct followers *next;
+};
+
 struct diag {
     struct arena *arena;
     struct source_set *sources;
     struct finding **all;
     size_t count;
     size_t cap;
+    struct followers *followers;
     bool werror;
     bool lax;
 };
@@ -36,6 +44,22 @@ static const char *one_line(char *s)
     return s;
 }
 
+void diag_follows(struct diag *d, struct finding *cause, uint32_t first, uint32_t last)
+{
+    struct followers *x = arena_alloc(d->arena, sizeof *x);
+    *x = (struct followers){.cause = cause, .first = first, .last = last, .next = d->followers};
+    d->followers = x;
+}
+
+/* The finding that one at a place only follows from; NULL if there is none. */
+static struct finding *cause_of(const struct diag *d, struct origin at)
+{
+    for (const struct followers *x = d->followers; x && at.file && at.line; x = x->next)
+        if (x->cause->at.file == at.file && at.line >= x->first && at.line <= x->last)
+            return x->cause;
+    return NULL;
+}
+
 struct finding *diag_add(struct diag *d, enum diag_severity sev, const char *id, struct origin at,
                          const char *fmt, ...)
 {
@@ -56,7 +80,11 @@ struct finding *diag_add(struct diag *d, enum diag_severity sev, const char *id,
     va_end(ap);
     f->at = at;
     f->seq = d->count;
-    d->all[d->count++] = f;
+    struct finding *cause = cause_of(d, at);
+    if (!cause)
+        d->all[d->count++] = f;
+    else if (cause->severity < f->severity)
+        cause->severity = f->severity;
     return f;
 }
 
