@@ -108,7 +108,7 @@ install: $(BUILD)/mcf $(BUILD)/mcf.1
 
 # --- for the developer -----------------------------------------------------------------------
 UNIT = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
-FUZZ = $(patsubst tests/fuzz/%.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*.c))
+FUZZ = $(patsubst tests/fuzz/%_fuzz.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*_fuzz.c))
 
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(MCF_OBJ) $(RULE_OBJ)
 	@mkdir -p $(@D)
@@ -119,12 +119,23 @@ $(BUILD)/tests/unit/%.o: tests/unit/%.c $(wildcard tests/unit/*.h) $(HEADERS)
 
 unit: $(UNIT)
 
+# A fuzz target with a main that replays files, or with libFuzzer's (tests/fuzz/README.md).
+FUZZER ?= $(BUILD)/tests/fuzz/replay.o
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%_fuzz.o $(filter %.o,$(FUZZER)) $(MCF_OBJ)
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(filter-out %.o,$(FUZZER)) $(LDLIBS)
+$(BUILD)/tests/fuzz/%.o: tests/fuzz/%.c $(HEADERS)
+	@mkdir -p $(@D)
+	$(CC) $(CPPFLAGS) $(OURS) $(CFLAGS) -c -o $@ $<
+
+fuzz: $(FUZZ)
+
 test:
 	@tools/deps.sh test
-	@$(MAKE) --no-print-directory $(BUILD)/mcf unit check-deps
+	@$(MAKE) --no-print-directory $(BUILD)/mcf unit fuzz check-deps
 	@tests/run.sh
-check: $(BUILD)/mcf unit check-deps check-format
-	@tests/run.sh unit golden cli
+check: $(BUILD)/mcf unit fuzz check-deps check-format
+	@tests/run.sh unit golden cli formats fuzz
 test-long:
 	@tools/deps.sh test
 	@tests/run-long.sh
@@ -142,4 +153,4 @@ tidy: $(BUILD)/mcf
 clean:
 	rm -rf $(BUILD)
 FORCE:
-.PHONY: all install unit test check test-long mutate check-deps check-own check-format tidy clean FORCE
+.PHONY: all install unit fuzz test check test-long mutate check-deps check-own check-format tidy clean FORCE

@@ -29,9 +29,9 @@ count() { # what, command...
 
 san=build/sanitized
 if make -s BUILD=$san CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined' \
-    $san/mcf unit > "$out" 2>&1; then
+    $san/mcf unit fuzz > "$out" 2>&1; then
     export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
-    count "sanitized" env BUILD=$san tests/run.sh unit golden cage story differential
+    count "sanitized" env BUILD=$san tests/run.sh unit golden formats fuzz cage story differential
 else
     cat "$out"
     echo "FAILED  sanitized: it does not build"
@@ -42,31 +42,45 @@ while [ $SECONDS -lt $end ]; do
     count "random $seed" tests/differential/run.py --random "$seed,100"
     seed=$((seed + 1))
 done
+# The words of the language, for the fuzzers of .mc files.
+dictionary() {
+    awk '/^\[/ { kind = $1; gsub(/[][]/, "", kind); next }
+         { sub(/#.*/, "") }
+         { for (i = 1; i <= NF; i++)
+               print kind == "macros" ? "\"" $i "(`\"" :
+                     kind == "variables" ? "\"define(`" $i "\047, `\"" :
+                     "\"" kind "(`" $i "\047)dnl\\x0a\"" }' tests/golden/vocabulary.txt
+}
 if command -v clang >/dev/null; then
-    for source in tests/fuzz/*_fuzz.c; do
-        name=$(basename "$source" _fuzz.c)
-        fuzz=build/fuzz/$name
-        mkdir -p "$fuzz/new"
-        # shellcheck disable=SC2086
-        if ! clang -w -std=c11 -D_GNU_SOURCE -I. -Ibuild -Igrammar -O1 -g \
-            -fsanitize=fuzzer,address,undefined $source lib/base/*.c lib/model/*.c \
-            $(ls grammar/*.c | grep -v '/rule') build/grammar/{mc,cf}.{tab,lex}.c \
-            -o "$fuzz/run" > "$out" 2>&1; then
-            cat "$out"
-            echo "FAILED  fuzz $name: it does not build"
-            failed=$((failed + 1))
-            continue
-        fi
-        echo "--- fuzz $name, two minutes"
-        if "$fuzz/run" -max_total_time=120 -max_len=4000 -artifact_prefix="$fuzz/" "$fuzz/new" \
-            tests/fuzz/corpus/"$name" > "$out" 2>&1; then
-            passed=$((passed + 1))
-        else
-            tail -30 "$out"
-            echo "FAILED  fuzz $name: the input is in $fuzz/"
-            failed=$((failed + 1))
-        fi
-    done
+    fuzz=build/fuzzing
+    mkdir -p $fuzz
+    dictionary > $fuzz/words
+    # Warnings are the other compiler's business.
+    if make -s BUILD=$fuzz CC=clang WARN=-w FUZZER=-fsanitize=fuzzer CFLAGS='-O1 -g
+        -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined' fuzz > "$out" 2>&1; then
+        for program in $fuzz/fuzz/*; do
+            name=$(basename "$program")
+            seconds=120 seeds=("tests/fuzz/corpus/$name")
+            case $name in
+            mc|front) seeds+=(samples tests/golden/diag tests/golden/mc);;
+            esac
+            [ "$name" != front ] || seconds=$((minutes * 60))
+            mkdir -p "$fuzz/new/$name"
+            echo "--- fuzz $name, $seconds seconds"
+            if "$program" -max_total_time=$seconds -max_len=4000 -timeout=20 -dict=$fuzz/words \
+                -artifact_prefix="$fuzz/$name-" "$fuzz/new/$name" "${seeds[@]}" > "$out" 2>&1; then
+                passed=$((passed + 1))
+            else
+                tail -30 "$out"
+                echo "FAILED  fuzz $name: the input is $fuzz/$name-*"
+                failed=$((failed + 1))
+            fi
+        done
+    else
+        cat "$out"
+        echo "FAILED  fuzz: it does not build"
+        failed=$((failed + 1))
+    fi
 else
     echo "FAILED  fuzz: needs clang: run tools/deps.sh develop"
     failed=$((failed + 1))

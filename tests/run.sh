@@ -1,14 +1,14 @@
 #!/bin/bash
 # run.sh [-v] [SUITE]...
 #
-# Runs the tests: unit golden cli formats cage story differential, or the suites named.
+# Runs the tests: unit golden cli formats fuzz cage story differential, or the suites named.
 # Prints what fails and how to run that case alone, a line a suite, and last N passed, N
 # failed.
 # $BUILD names the build folder. story and differential need root (namespaces).
 set -u
 cd "$(dirname "$(readlink -f "$0")")/.." || exit 1
 export BUILD=${BUILD:-build}
-all="unit golden cli formats cage story differential"
+all="unit golden cli formats fuzz cage story differential"
 verbose=
 [ "${1:-}" = -v ] && { verbose=-v; shift; }
 suites=${*:-$all}
@@ -45,10 +45,37 @@ unit() {
     echo "$good passed, $bad failed"
 }
 
+# Every input that the fuzzers start from, and what they found once.
+fuzz() {
+    local p name file good=0 bad=0
+    for p in "$BUILD"/fuzz/*; do
+        name=$(basename "$p")
+        [ -f "$p" ] && [ -x "$p" ] && [ -d "tests/fuzz/corpus/$name" ] || continue
+        local files=(tests/fuzz/corpus/"$name"/*)
+        case $name in mc|front) files+=(samples/*/*.mc tests/golden/diag/*.mc);; esac
+        local said status done_
+        said=$("$p" "${files[@]}" 2>&1); status=$?
+        done_=$(grep -c '^done ' <<< "$said")
+        good=$((good + done_))
+        if [ $status -ne 0 ] || [ "$done_" != ${#files[@]} ]; then
+            bad=$((bad + 1))
+            file=${files[$done_]:-}
+            echo "FAILED  fuzz: $name $file (exit status $status)"
+            grep -v '^done ' <<< "$said" | head -20 | sed 's/^/        /'
+            echo "        again: $p $file"
+        fi
+    done
+    if [ $((good + bad)) = 0 ]; then
+        echo "FAILED  fuzz: no programs in $BUILD/fuzz: run make fuzz"
+        bad=1
+    fi
+    echo "$good passed, $bad failed"
+}
+
 for suite in $suites; do
     start=$SECONDS
     case $suite in
-    unit) unit > "$out" 2>&1; status=0;;
+    unit|fuzz) $suite > "$out" 2>&1; status=0;;
     golden|cli|formats|cage|story|differential)
         tests/$suite/run.py $verbose > "$out" 2>&1; status=$?;;
     *) echo "run.sh: there is no suite $suite; there are: $all" >&2; exit 2;;
