@@ -10,6 +10,11 @@ no fewer. A line there is
 
 FILE is the .mc itself when nothing is said; without COLUMN any will do, without ID too;
 TEXT is all that is said, without the id;
+or, with a number of the .mc's line and what "mcf check --fix" makes of it,
+
+    fixed LINE : TEXT
+
+and then every other line must stay as it is (no such line: --fix is not tried).
 - stands for a finding about the file as a whole. The word "more" alone allows others.
 Every finding with a column must be followed by the source line and a caret below that
 column. The exit status must be 65 with an error and 0 without.
@@ -21,10 +26,13 @@ vocabulary.txt lists every macro, section, feature and mailer; each must be used
 """
 import argparse
 import glob
+import itertools
 import os
 import re
+import shutil
 import subprocess
 import sys
+import tempfile
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
@@ -34,14 +42,16 @@ FINDING = re.compile(r"^(?P<where>[^ :]+(?::\d+){0,2}): (?P<kind>error|warning|n
 
 
 def expected(path, mc):
-    """([(place, kind, id or None, text or None)], are more allowed)."""
-    out, more = [], False
+    """([(place, kind, id or None, text or None)], are more allowed, {line: text if fixed})."""
+    out, more, fixed = [], False, {}
     with open(path) as f:
         for line in f:
             head, colon, text = line.rstrip("\n").partition(" : ")
             words = head.split("#")[0].split()
             if words == ["more"]:
                 more = True
+            elif words[:1] == ["fixed"]:
+                fixed[int(words[1])] = text
             elif words:
                 place = words[0]
                 if place == "-":
@@ -50,7 +60,7 @@ def expected(path, mc):
                     place = mc + ":" + place
                 out.append((place, words[1], words[2] if len(words) > 2 else None,
                             text if colon else None))
-    return out, more
+    return out, more, fixed
 
 
 def matches(want, finding):
@@ -76,9 +86,26 @@ def caret_complaint(finding, lines, at):
     return None
 
 
+def fix_complaints(mc, fixed):
+    """What "mcf check --fix" makes of a copy, against what it should."""
+    with tempfile.TemporaryDirectory() as folder:
+        shutil.copytree(os.path.join(HERE, "diag"), os.path.join(folder, "diag"))
+        path = os.path.join(folder, "diag", mc)
+        with open(path, encoding="utf8") as f:
+            lines = f.read().split("\n")
+        subprocess.run([MCF, "check", "--fix", mc], cwd=os.path.dirname(path), timeout=60,
+                       capture_output=True)
+        for number, text in fixed.items():
+            lines[number - 1] = text
+        with open(path, encoding="utf8") as f:
+            got = f.read().split("\n")
+    return ["fixed: line %d should be %r, is %r" % (i + 1, want, is_)
+            for i, (want, is_) in enumerate(itertools.zip_longest(lines, got)) if want != is_]
+
+
 def run_diagnostic(name):
     mc = name + ".mc"
-    wanted, more = expected(os.path.join(HERE, "diag", name + ".expect"), mc)
+    wanted, more, fixed = expected(os.path.join(HERE, "diag", name + ".expect"), mc)
     p = subprocess.run([MCF, "build", mc], cwd=os.path.join(HERE, "diag"), capture_output=True,
                        timeout=60)
     text = p.stderr.decode("utf8", "replace")
@@ -101,6 +128,8 @@ def run_diagnostic(name):
             complaints.append("missing: %s %s %s : %s" % tuple(w or "" for w in want))
     if not more:
         complaints += ["not expected: " + f.group(0) for f in left]
+    if fixed:
+        complaints += fix_complaints(mc, fixed)
     errors = any(f["kind"] == "error" for f in found)
     if p.returncode != (65 if errors else 0):
         complaints.append("exit status %d" % p.returncode)
