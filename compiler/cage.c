@@ -139,7 +139,7 @@ static const char *take(struct arena *a, int fd, size_t *len)
     if (fd >= 0 && fstat(fd, &st) == 0 && st.st_size > 0) {
         size_t size = (size_t)st.st_size;
         ssize_t got;
-        bytes = arena_alloc(a, size + 1);
+        bytes = arena_raw(a, size + 1);
         while (*len < size && (got = pread(fd, bytes + *len, size - *len, (off_t)*len)) != 0) {
             if (got > 0)
                 *len += (size_t)got;
@@ -147,6 +147,8 @@ static const char *take(struct arena *a, int fd, size_t *len)
                 break;
         }
     }
+    if (bytes)
+        bytes[*len] = '\0';
     if (fd >= 0)
         close(fd);
     return bytes ? bytes : "";

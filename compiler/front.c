@@ -27,8 +27,8 @@ static const char *const known_domains[] = {
 /* A file of the .mc or that it includes, as a tree. */
 struct front_file {
     const struct source *source;
-    struct mc_tree *tree;     /* of the mended text */
-    struct mc_mended *mended; /* NULL: the source is as it was read */
+    struct mc_tree *tree;           /* of the mended text */
+    const struct mc_mended *mended; /* NULL: the source is as it was read */
 };
 
 static bool in(const char *const *names, size_t n, const char *name)
@@ -47,13 +47,9 @@ static struct front_file *file_of(const struct front *f, uint32_t id)
     return id && id <= f->nfiles ? f->files[id - 1] : NULL;
 }
 
-/* The tree of a file that a record names; included ones are read when they are asked for. */
-static const struct front_file *tree_of(struct front *f, uint32_t id)
+/* The place for a file. */
+static struct front_file *new_file(struct front *f, uint32_t id)
 {
-    struct front_file *known = file_of(f, id);
-    if (known || !id)
-        return known;
-    const struct source *s = source_by_id(f->config->sources, id);
     if (id > f->nfiles) {
         size_t n = id + 8;
         struct front_file **files = arena_calloc(f->arena, n, sizeof *files);
@@ -62,10 +58,21 @@ static const struct front_file *tree_of(struct front *f, uint32_t id)
         f->files = files;
         f->nfiles = n;
     }
-    known = arena_alloc(f->arena, sizeof *known);
-    known->source = s;
-    known->tree = s && s->bytes ? mc_parse(f->arena, s, NULL) : NULL;
-    f->files[id - 1] = known;
+    struct front_file *file = arena_alloc(f->arena, sizeof *file);
+    file->source = source_by_id(f->config->sources, id);
+    f->files[id - 1] = file;
+    return file;
+}
+
+/* The tree of a file that a record names; included ones are read when they are asked for. */
+static const struct front_file *tree_of(struct front *f, uint32_t id)
+{
+    struct front_file *known = file_of(f, id);
+    if (known || !id)
+        return known;
+    known = new_file(f, id);
+    if (known->source && known->source->bytes)
+        known->tree = mc_parse(f->arena, known->source, NULL);
     return known;
 }
 
@@ -254,22 +261,45 @@ const char *const *front_names(const struct front *f, const char *kind, size_t *
 /* --- the whole ----------------------------------------------------------------------------------
  */
 
-/* The tree of the file, or of what it says once its faults are mended. */
-static void read_tree(struct front *f)
+/* The text that is compiled: the file's, or what it says once its faults are mended. */
+static const struct source *mend(struct front *f)
 {
-    struct front_file *file;
-    tree_of(f, f->source->id);
-    file = file_of(f, f->source->id);
-    const struct source *text = f->source;
+    struct front_file *file = new_file(f, f->source->id);
     struct mc_mended *m = mc_mend(f->arena, f->source, f->diag);
-    if (m->edits) {
-        file->mended = m;
-        text = source_variant(f->config->sources, f->source, m->text, m->len);
-    }
-    file->tree = mc_parse(f->arena, text, f->diag);
-    f->unclosed = m->edits || file->tree->unclosed > 0;
+    if (!m->edits)
+        return f->source;
+    file->mended = f->mended = m;
+    return source_variant(f->config->sources, f->source, m->text, m->len);
+}
+
+/* What m4 need not wait for: the text's tree, and the site's own library files. */
+struct rest {
+    struct front *front;
+    const struct source *text;
+    const char *const *dirs;
+};
+
+static void read_rest(void *ctx, struct m4_late *late)
+{
+    const struct rest *rest = ctx;
+    struct front *f = rest->front;
+    const char *confine = f->options->confine;
+    struct front_file *file = file_of(f, f->source->id);
+    file->tree = mc_parse(f->arena, rest->text, f->diag);
     f->tree = file->tree;
-    f->mended = file->mended;
+    f->unclosed = f->mended || f->tree->unclosed > 0;
+    for (const char *const *dir = rest->dirs; *dir; dir++) {
+        if (dir > rest->dirs && confine && !fs_is_below(*dir, confine))
+            finding_add(f->diag, FINDING_CONFINED, (struct origin){0, 0, 0, 0}, *dir, confine,
+                        NULL);
+        site_files(f, *dir, false, &f->site);
+    }
+    const struct mc_include_cf *library = mc_find_include_cf(f->arena, f->tree);
+    if (library)
+        site_files(f, fs_join(f->arena, rest->dirs[0], library->root), true, &f->site);
+    late->site = f->site;
+    late->comments = f->tree->comments;
+    late->unclosed_known = f->unclosed;
 }
 
 bool front_read(struct front *f, struct config *c, const char *path, const struct lower_options *o,
@@ -301,38 +331,27 @@ bool front_read(struct front *f, struct config *c, const char *path, const struc
                     source_origin(f->source, (size_t)(nul - f->source->bytes), 1), NULL);
         return false;
     }
-    read_tree(f);
+    const struct source *text = mend(f);
 
-    /* Where includes and the site's own library files are looked for. */
-    char *here = fs_dirname(f->arena, path);
-    const char **dirs;
+    /* Where includes and the site's own library files are looked for: beside the file first, as for
+     * a person who reads it. */
     size_t n = 0;
     while (o->include_dirs && o->include_dirs[n])
         n++;
-    dirs = arena_calloc(f->arena, n + 2, sizeof *dirs);
-    /* Beside the file first, as for a person who reads it. */
-    dirs[0] = here;
-    site_files(f, here, false, &f->site);
-    for (size_t i = 0; i < n; i++) {
+    const char **dirs = arena_calloc(f->arena, n + 2, sizeof *dirs);
+    dirs[0] = fs_dirname(f->arena, path);
+    for (size_t i = 0; i < n; i++)
         dirs[i + 1] = o->include_dirs[i];
-        if (o->confine && !fs_is_below(dirs[i + 1], o->confine))
-            finding_add(d, FINDING_CONFINED, (struct origin){0, 0, 0, 0}, dirs[i + 1], o->confine,
-                        NULL);
-        site_files(f, dirs[i + 1], false, &f->site);
-    }
-    const struct mc_include_cf *library = mc_find_include_cf(f->arena, f->tree);
-    if (library)
-        site_files(f, fs_join(f->arena, here, library->root), true, &f->site);
 
-    struct m4_options mo = {.defines = o->defines,
+    struct rest rest = {f, text, dirs};
+    struct m4_options mo = {.meanwhile = read_rest,
+                            .ctx = &rest,
+                            .defines = o->defines,
                             .include_dirs = dirs,
-                            .site = f->site,
                             .text = f->mended  ? f->mended->text
                                     : o->given ? f->source->bytes
                                                : NULL,
                             .text_len = f->mended ? f->mended->len : f->source->len,
-                            .comments = f->tree->comments,
-                            .unclosed_known = f->unclosed,
                             .confine = o->confine,
                             .allow_commands = o->allow_commands,
                             .cpu_seconds = o->cpu_seconds};

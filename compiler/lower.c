@@ -67,11 +67,6 @@ static void put(struct lower *l, const char *text, size_t len, struct origin at,
     } while (p < end);
 }
 
-static void puts_at(struct lower *l, const char *text, struct origin at)
-{
-    put(l, text, strlen(text), at, at);
-}
-
 /* Lines of a feature's own file are there because of its FEATURE call. */
 static struct origin feature_call(struct lower *l, uint32_t file)
 {
@@ -116,12 +111,14 @@ static bool has_entries(const struct lower *l, int list)
 static const char *symbol_now(void *ctx, const char *name)
 {
     const struct lower *l = ctx;
-    if (strcmp(name, "_mcf_version") == 0)
-        return "mcf-" MCF_VERSION;
-    if (strcmp(name, "_mcf_daemons") == 0)
-        return has_entries(l, M4_DAEMONS) ? "" : NULL;
-    if (strcmp(name, "_mcf_filters") == 0)
-        return has_entries(l, M4_FILTERS) ? "" : NULL;
+    if (strncmp(name, "_mcf_", 5) == 0) {
+        if (strcmp(name, "_mcf_version") == 0)
+            return "mcf-" MCF_VERSION;
+        if (strcmp(name, "_mcf_daemons") == 0)
+            return has_entries(l, M4_DAEMONS) ? "" : NULL;
+        if (strcmp(name, "_mcf_filters") == 0)
+            return has_entries(l, M4_FILTERS) ? "" : NULL;
+    }
     return table_get(l->front.m4->values, name);
 }
 
@@ -206,19 +203,22 @@ static void options(void *ctx)
 {
     struct lower *l = ctx;
     static const struct origin nowhere = {0, 0, 0, 0};
+    struct buf line;
+    buf_init(&line, l->arena);
     for (size_t i = 0; i < COUNT(option_variables); i++) {
         const struct option_variable *v = &option_variables[i];
         const char *value = table_get(l->front.m4->values, v->variable);
         const struct front_define *d = table_get(l->front.defines, v->variable);
-        struct origin place = d ? d->value : nowhere;
-        if (value && *value)
-            puts_at(l, arena_printf(l->arena, "O %s=%s", v->option, value), place);
-        else if (value)
-            puts_at(l, arena_printf(l->arena, "O %s", v->option), place);
-        else if (v->shown)
-            puts_at(l, arena_printf(l->arena, "#O %s=%s", v->option, v->shown), nowhere);
-        else
-            puts_at(l, arena_printf(l->arena, "#O %s", v->option), nowhere);
+        struct origin place = d && value ? d->value : nowhere;
+        const char *shown = !value ? v->shown : *value ? value : NULL;
+        buf_truncate(&line, 0);
+        buf_adds(&line, value ? "O " : "#O ");
+        buf_adds(&line, v->option);
+        if (shown) {
+            buf_addc(&line, '=');
+            buf_adds(&line, shown);
+        }
+        put(l, line.data, line.len, place, place);
     }
 }
 

@@ -1,6 +1,7 @@
 #include "compiler/m4.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <ftw.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -116,11 +117,10 @@ static void run_with_folder(struct cage *c, struct arena *a, const char *const *
 }
 
 /* Few files have diversions so large that m4 puts them into files; those are run twice. */
-static void run(struct cage *c, struct arena *a, const char *const *argv, int confine, unsigned cpu,
-                size_t output)
+static void wait_for(struct cage *c, struct arena *a, const char *const *argv, int confine,
+                     unsigned cpu, size_t output)
 {
     static const char no_file[] = "cannot create temporary file for diversion";
-    cage_start(c, a, argv, confine, cpu, output, NULL);
     cage_wait(c);
     if (c->end == CAGE_EXIT && c->status != 0 &&
         memmem(c->err, c->err_len, no_file, sizeof no_file - 1))
@@ -644,7 +644,8 @@ static void find_runaway(struct reader *r, struct args *base, const char *state,
             else
                 arg(&a, base->v[i]);
         arg(&a, NULL);
-        run(&again, r->arena, a.v, r->confined, TRACE_SECONDS, TRACE_LIMIT);
+        cage_start(&again, r->arena, a.v, r->confined, TRACE_SECONDS, TRACE_LIMIT, NULL);
+        wait_for(&again, r->arena, a.v, r->confined, TRACE_SECONDS, TRACE_LIMIT);
         close(fd);
         const char *end = again.err + again.err_len, *p = again.err;
         while (p < end) {
@@ -717,6 +718,150 @@ static void cannot_confine(struct reader *r, struct origin whole, int err)
                 NULL);
 }
 
+/* What m4 opens by number, beside its streams. */
+struct inputs {
+    int state, gate, prologue, own, epilogue;
+    int opener; /* closing it lets m4 go on behind the gate */
+};
+
+static bool open_inputs(struct inputs *in, const struct m4_options *o, const char *epilogue)
+{
+    int ends[2] = {-1, -1};
+    /* The gate is a pipe that nothing is ever written to; only we have its other end. */
+    if (pipe(ends) == 0 && fcntl(ends[1], F_SETFD, FD_CLOEXEC) < 0) {
+        close(ends[0]);
+        close(ends[1]);
+        ends[0] = ends[1] = -1;
+    }
+    *in =
+        (struct inputs){.state = -1,
+                        .gate = ends[0],
+                        .opener = ends[1],
+                        .prologue = memory_file("mcf-prologue", "", 0),
+                        .own = o->text ? memory_file("mcf-text", o->text, o->text_len) : -1,
+                        .epilogue = memory_file("mcf-epilogue", epilogue, vocabulary_epilogue_len)};
+    return in->gate >= 0 && in->prologue >= 0 && in->epilogue >= 0 && (!o->text || in->own >= 0);
+}
+
+static void close_one(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+static void close_inputs(struct inputs *in)
+{
+    close_one(&in->state);
+    close_one(&in->gate);
+    close_one(&in->opener);
+    close_one(&in->prologue);
+    close_one(&in->own);
+    close_one(&in->epilogue);
+}
+
+static const char *number_of(struct arena *a, int fd)
+{
+    return arena_printf(a, "/proc/self/fd/%d", fd);
+}
+
+static void arguments(struct args *v, struct reader *r, const struct inputs *in, bool frozen)
+{
+    static const char *const traced[] = {"define", "undefine", "pushdef", "popdef"};
+    const struct m4_options *o = r->options;
+    struct arena *a = r->arena;
+    v->n = 0;
+    arg(v, m4_program());
+    arg(v, "-s");
+    arg(v, HASH_SIZE);
+    arg(v, "-daflq");
+    for (size_t i = 0; i < sizeof traced / sizeof *traced; i++) {
+        arg(v, "-t");
+        arg(v, traced[i]);
+    }
+    if (o->confine) { /* it says nothing about a file that it may not read */
+        arg(v, "-t");
+        arg(v, "_mcf_sinclude");
+    }
+    for (const char *const *dir = o->include_dirs; dir && *dir; dir++)
+        arg(v, arena_printf(a, "-I%s", *dir));
+    if (frozen) {
+        arg(v, "-R");
+        arg(v, number_of(a, in->state));
+    }
+    if (o->allow_commands)
+        arg(v, "-D_mcf_allow_commands");
+    if (o->defines)
+        arg(v, "-D_mcf_given");
+    for (const struct m4_define *x = o->defines; x; x = x->next) {
+        arg(v, arena_printf(a, "-D_mcf_given_%s", x->name));
+        arg(v, arena_printf(a, "-D%s=%s", x->name, x->value ? x->value : ""));
+    }
+    if (!frozen)
+        arg(v, number_of(a, in->state));
+    arg(v, number_of(a, in->gate));
+    arg(v, number_of(a, in->prologue));
+    if (o->text)
+        r->alias = number_of(a, in->own);
+    arg(v, o->text ? r->alias : r->path[0] == '-' ? arena_printf(a, "./%s", r->path) : r->path);
+    arg(v, number_of(a, in->epilogue));
+    arg(v, NULL);
+}
+
+/* Names of the site's files may hold quotes: these are longer than any of them. */
+static bool write_prologue(struct reader *r, const struct inputs *in, const struct m4_late *late)
+{
+    struct buf b;
+    buf_init(&b, r->arena);
+    if (late->site) {
+        buf_printf(&b, "divert(-1)changequote(`%s<', `%s>')\n", r->key, r->key);
+        for (const struct m4_define *x = late->site; x; x = x->next)
+            buf_printf(&b, "_mcf_define(%s<_mcf_site_%s%s>, %s<%s%s>)\n", r->key, x->name, r->key,
+                       r->key, x->value, r->key);
+        buf_adds(&b, "changequote\ndivert(0)dnl\n");
+    }
+    if (late->comments)
+        buf_adds(&b, "changecom(`#')dnl\n");
+    return write_all(in->prologue, b.data, b.len);
+}
+
+/* What is to be said about how m4 ended. */
+static void say_end(struct reader *r, const struct cage *c, struct args *v, const char *state,
+                    size_t len, struct origin whole)
+{
+    struct arena *a = r->arena;
+    switch (c->end) {
+    case CAGE_TIME:
+        find_runaway(r, v, state, len, "the file does not come to an end: m4 was stopped");
+        break;
+    case CAGE_OUTPUT:
+        find_runaway(r, v, state, len, "the file grows without end: m4 was stopped");
+        break;
+    case CAGE_SIGNAL:
+        find_runaway(
+            r, v, state, len,
+            arena_printf(a, "m4 was ended by signal %d (%s)", c->status, strsignal(c->status)));
+        break;
+    case CAGE_START:
+        finding_add(r->diag, FINDING_SYSTEM, whole,
+                    arena_printf(a, "cannot start m4: %s", strerror(c->status)), NULL);
+        break;
+    case CAGE_EXIT:
+        if (c->status == 127 || c->status == 126) {
+            finding_add(r->diag, FINDING_NO_M4, whole, m4_program(), NULL);
+        } else if (r->exhausted) {
+            find_runaway(
+                r, v, state, len,
+                arena_printf(a, "a macro calls itself without end: m4 stopped (%s)", r->exhausted));
+        } else if (!r->result->complete && !r->reported) {
+            ended_early(r, whole, c->status);
+        }
+        break;
+    }
+    if (c->end != CAGE_EXIT)
+        r->result->complete = false;
+}
+
 struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct diag *d,
                          const char *path, const struct m4_options *o)
 {
@@ -733,144 +878,66 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
                        .defines = o->defines,
                        .options = o,
                        .confined = -1,
-                       .unclosed_known = o->unclosed_known,
                        .path = path};
+    struct m4_late late = {.site = NULL};
     struct origin whole = {source_open(sources, path, NULL)->id, 0, 0, 0};
     for (const struct m4_define *x = o->defines; x; x = x->next)
         r.names_itself = r.names_itself || (x->value && strstr(x->value, x->name));
 
     if (o->confine && (r.confined = confine_new(o->confine, m4_program())) < 0) {
+        o->meanwhile(o->ctx, &late);
         cannot_confine(&r, whole, errno);
         return res;
     }
-    const char *bytes = o->allow_commands ? vocabulary_source : vocabulary_frozen;
-    size_t len = o->allow_commands ? vocabulary_source_len : vocabulary_frozen_len;
-    char *state = with_key(a, bytes, len, key);
-    static const char start[] = "changecom(`#')dnl\n";
-    char *finish = with_key(a, vocabulary_epilogue, vocabulary_epilogue_len, key);
-    struct cage first;
+    unsigned cpu = o->cpu_seconds ? o->cpu_seconds : DEFAULT_CPU;
+    size_t output = o->output_limit ? o->output_limit : DEFAULT_OUTPUT;
+    bool frozen = !o->allow_commands;
+    struct inputs in;
+    bool opened =
+        open_inputs(&in, o, with_key(a, vocabulary_epilogue, vocabulary_epilogue_len, key));
+    struct cage c;
     struct args v = {.arena = a};
-    for (int attempt = 0; attempt < 2; attempt++) {
-        int fd = memory_file("mcf-vocabulary", state, len);
-        int epilogue = memory_file("mcf-epilogue", finish, vocabulary_epilogue_len);
-        int prologue = o->comments ? memory_file("mcf-prologue", start, sizeof start - 1) : -1;
-        int own = o->text ? memory_file("mcf-text", o->text, o->text_len) : -1;
-        if (fd < 0 || epilogue < 0 || (o->comments && prologue < 0) || (o->text && own < 0)) {
-            finding_add(d, FINDING_SYSTEM, whole,
-                        arena_printf(a, "no memory file for m4: %s", strerror(errno)), NULL);
-            if (fd >= 0)
-                close(fd);
-            if (epilogue >= 0)
-                close(epilogue);
-            if (prologue >= 0)
-                close(prologue);
-            if (own >= 0)
-                close(own);
-            if (r.confined >= 0)
-                close(r.confined);
-            return res;
+    for (bool again = false;; again = true) {
+        const char *bytes = frozen ? vocabulary_frozen : vocabulary_source;
+        size_t len = frozen ? vocabulary_frozen_len : vocabulary_source_len;
+        const char *state = with_key(a, bytes, len, key);
+        in.state = memory_file("mcf-vocabulary", state, len);
+        bool started = opened && in.state >= 0, good = started;
+        int err = errno;
+        if (started) {
+            arguments(&v, &r, &in, frozen);
+            cage_start(&c, a, v.v, r.confined, cpu, output, NULL);
         }
-        bool frozen = bytes == vocabulary_frozen;
-        char *vocabulary = arena_printf(a, "/proc/self/fd/%d", fd);
-        v.n = 0;
-        arg(&v, m4_program());
-        arg(&v, "-s");
-        arg(&v, HASH_SIZE);
-        arg(&v, "-daflq");
-        static const char *const traced[] = {"define", "undefine", "pushdef", "popdef"};
-        for (size_t i = 0; i < sizeof traced / sizeof *traced; i++) {
-            arg(&v, "-t");
-            arg(&v, traced[i]);
-        }
-        if (o->confine) { /* it says nothing about a file that it may not read */
-            arg(&v, "-t");
-            arg(&v, "_mcf_sinclude");
-        }
-        for (const char *const *dir = o->include_dirs; dir && *dir; dir++)
-            arg(&v, arena_printf(a, "-I%s", *dir));
-        if (frozen) {
-            arg(&v, "-R");
-            arg(&v, vocabulary);
-        }
-        if (o->allow_commands)
-            arg(&v, "-D_mcf_allow_commands");
-        for (const struct m4_define *x = o->site; x; x = x->next)
-            arg(&v, arena_printf(a, "-D_mcf_site_%s=%s", x->name, x->value));
-        if (o->defines)
-            arg(&v, "-D_mcf_given");
-        for (const struct m4_define *x = o->defines; x; x = x->next) {
-            arg(&v, arena_printf(a, "-D_mcf_given_%s", x->name));
-            arg(&v, arena_printf(a, "-D%s=%s", x->name, x->value ? x->value : ""));
-        }
-        if (!frozen)
-            arg(&v, vocabulary);
-        if (o->comments)
-            arg(&v, arena_printf(a, "/proc/self/fd/%d", prologue));
-        if (o->text)
-            r.alias = arena_printf(a, "/proc/self/fd/%d", own);
-        arg(&v, o->text ? r.alias : path[0] == '-' ? arena_printf(a, "./%s", path) : path);
-        arg(&v, arena_printf(a, "/proc/self/fd/%d", epilogue));
-        arg(&v, NULL);
-        unsigned cpu = o->cpu_seconds ? o->cpu_seconds : DEFAULT_CPU;
-        run(&first, a, v.v, r.confined, cpu, o->output_limit ? o->output_limit : DEFAULT_OUTPUT);
-        if (first.end == CAGE_EXIT && first.status != 127 && first.status != 126) {
-            /* An m4 that refuses the frozen state (another release's format) gets the source. */
-            bool refused = frozen && first.status == 63;
-            if (refused && attempt == 0) {
-                bytes = vocabulary_source;
-                len = vocabulary_source_len;
-                state = with_key(a, bytes, len, key);
-                close(fd);
-                close(epilogue);
-                if (prologue >= 0)
-                    close(prologue);
-                if (own >= 0)
-                    close(own);
-                continue;
+        if (!again) {
+            o->meanwhile(o->ctx, &late);
+            r.unclosed_known = late.unclosed_known;
+            if (good && !write_prologue(&r, &in, &late)) {
+                good = false;
+                err = errno;
             }
+            close_one(&in.opener);
         }
-        read_stderr(&r, first.err, first.err_len);
-        read_stdout(&r, first.out, first.out_len);
+        if (started)
+            wait_for(&c, a, v.v, r.confined, cpu, output);
+        if (!good) {
+            finding_add(d, FINDING_SYSTEM, whole,
+                        arena_printf(a, "no memory file for m4: %s", strerror(err)), NULL);
+            break;
+        }
+        /* An m4 that refuses the frozen state (another release's format) gets the source. */
+        if (frozen && c.end == CAGE_EXIT && c.status == 63) {
+            frozen = false;
+            close_one(&in.state);
+            continue;
+        }
+        read_stderr(&r, c.err, c.err_len);
+        read_stdout(&r, c.out, c.out_len);
         if (r.undefines)
             missing_tools(&r);
-        switch (first.end) {
-        case CAGE_TIME:
-            find_runaway(&r, &v, state, len, "the file does not come to an end: m4 was stopped");
-            break;
-        case CAGE_OUTPUT:
-            find_runaway(&r, &v, state, len, "the file grows without end: m4 was stopped");
-            break;
-        case CAGE_SIGNAL:
-            find_runaway(&r, &v, state, len,
-                         arena_printf(a, "m4 was ended by signal %d (%s)", first.status,
-                                      strsignal(first.status)));
-            break;
-        case CAGE_START:
-            finding_add(d, FINDING_SYSTEM, whole,
-                        arena_printf(a, "cannot start m4: %s", strerror(first.status)), NULL);
-            break;
-        case CAGE_EXIT:
-            if (first.status == 127 || first.status == 126) {
-                finding_add(d, FINDING_NO_M4, whole, m4_program(), NULL);
-            } else if (r.exhausted) {
-                find_runaway(&r, &v, state, len,
-                             arena_printf(a, "a macro calls itself without end: m4 stopped (%s)",
-                                          r.exhausted));
-            } else if (!res->complete && !r.reported) {
-                ended_early(&r, whole, first.status);
-            }
-            break;
-        }
-        if (first.end != CAGE_EXIT)
-            res->complete = false;
-        close(fd);
-        close(epilogue);
-        if (prologue >= 0)
-            close(prologue);
-        if (own >= 0)
-            close(own);
+        say_end(&r, &c, &v, state, len, whole);
         break;
     }
+    close_inputs(&in);
     if (r.confined >= 0)
         close(r.confined);
     return res;

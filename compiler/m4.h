@@ -64,14 +64,22 @@ struct m4_define {
     struct m4_define *next;
 };
 
+/* What m4 need not know before it has read its own state. */
+struct m4_late {
+    const struct m4_define *site; /* "feature_foo" -> path: files of the site's own library */
+    bool comments;       /* # comments are on until the file includes cf.m4, as m4 has them */
+    bool unclosed_known; /* a finding says already where a quote or parenthesis is left open */
+};
+
 struct m4_options {
+    /* Is called once, while m4 starts: fills in the rest. */
+    void (*meanwhile)(void *ctx, struct m4_late *late);
+    void *ctx;
+
     const struct m4_define *defines; /* -D */
     const char *const *include_dirs; /* NULL-terminated; searched by include after "." */
-    const struct m4_define *site;    /* "feature_foo" -> path: files of the site's own library */
     const char *text;                /* NULL, or text_len bytes that m4 reads in place of path's */
     size_t text_len;
-    bool comments;        /* # comments are on until the file includes cf.m4, as m4 has them */
-    bool unclosed_known;  /* a finding says already where a quote or parenthesis is left open */
     const char *confine;  /* NULL, or the folder below which files may be read */
     bool allow_commands;  /* syscmd and esyscmd run */
     unsigned cpu_seconds; /* 0 = the default of 4 */

@@ -100,9 +100,10 @@ static bool is_blank(char c)
 static char *copy(const struct cf_builder *b, struct cf_span span, bool seen, size_t *len)
 {
     size_t skip = 0, room = span.end > span.begin ? span.end - span.begin : 0;
-    char *out = arena_alloc(b->config->arena, room + 1), *to = out;
+    char *out = arena_raw(b->config->arena, room + 1), *to = out;
 
     *len = room;
+    out[room] = '\0';
     if (room == 0)
         return out;
     /* Skips are in order of the text. */
@@ -137,6 +138,7 @@ static char *copy(const struct cf_builder *b, struct cf_span span, bool seen, si
         if (i < span.end)
             *to++ = b->text[i];
     }
+    *to = '\0';
     *len = (size_t)(to - out);
     return out;
 }

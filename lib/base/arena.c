@@ -27,7 +27,7 @@ enum { GAP = 16 };
 enum { GAP = 0 };
 #endif
 
-enum { ALIGN = alignof(max_align_t), CHUNK = 64 * 1024 };
+enum { ALIGN = alignof(max_align_t), CHUNK = 256 * 1024 };
 
 struct chunk {
     struct chunk *next;
@@ -105,7 +105,7 @@ static void add_chunk(struct arena *a, size_t size)
     a->current = c;
 }
 
-void *arena_alloc(struct arena *a, size_t size)
+void *arena_raw(struct arena *a, size_t size)
 {
     if (size > SIZE_MAX - ALIGN - GAP)
         refuse(a->on_oom, a->ctx);
@@ -121,7 +121,12 @@ void *arena_alloc(struct arena *a, size_t size)
     a->current->used += step;
     a->used += size;
     UNPOISON(p, size ? size : 1);
-    return memset(p, 0, size ? size : 1);
+    return p;
+}
+
+void *arena_alloc(struct arena *a, size_t size)
+{
+    return memset(arena_raw(a, size), 0, size ? size : 1);
 }
 
 void *arena_calloc(struct arena *a, size_t n, size_t size)
@@ -136,9 +141,10 @@ char *arena_strndup(struct arena *a, const char *s, size_t len)
 {
     if (len == SIZE_MAX)
         refuse(a->on_oom, a->ctx);
-    char *p = arena_alloc(a, len + 1);
+    char *p = arena_raw(a, len + 1);
     if (len)
         memcpy(p, s, len);
+    p[len] = '\0';
     return p;
 }
 
@@ -150,12 +156,15 @@ char *arena_strdup(struct arena *a, const char *s)
 char *arena_vprintf(struct arena *a, const char *fmt, va_list ap)
 {
     va_list measure;
+    char shortly[256]; /* most are, and are written once then */
     va_copy(measure, ap);
-    int n = vsnprintf(NULL, 0, fmt, measure);
+    int n = vsnprintf(shortly, sizeof shortly, fmt, measure);
     va_end(measure);
     if (n < 0) /* longer than an int can say, or a bad wide character: we use none */
         refuse(a->on_oom, a->ctx);
-    char *p = arena_alloc(a, (size_t)n + 1);
+    if ((size_t)n < sizeof shortly)
+        return arena_strndup(a, shortly, (size_t)n);
+    char *p = arena_raw(a, (size_t)n + 1);
     vsnprintf(p, (size_t)n + 1, fmt, ap);
     return p;
 }

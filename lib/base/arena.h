@@ -21,8 +21,10 @@ struct arena *arena_new(void (*on_oom)(void *ctx), void *ctx);
 void arena_free(struct arena *a);  /* NULL is fine */
 void arena_reset(struct arena *a); /* drops every object, keeps the memory */
 
-/* size in bytes; 0 gives a unique pointer. */
+/* size in bytes, which are 0; 0 gives a unique pointer. */
 void *arena_alloc(struct arena *a, size_t size);
+/* The same, not cleared: for one who writes all of it at once. */
+void *arena_raw(struct arena *a, size_t size);
 /* n objects of size bytes; an overflow of the product counts as refused memory. */
 void *arena_calloc(struct arena *a, size_t n, size_t size);
 /* Copies, always NUL-terminated; len in bytes, without the NUL. */

@@ -27,8 +27,9 @@ static void reserve(struct buf *b, size_t more)
     size_t cap = b->cap > SIZE_MAX / 2 ? need : b->cap * 2;
     if (cap < need)
         cap = need;
-    char *data = arena_alloc(b->arena, cap);
+    char *data = arena_raw(b->arena, cap);
     memcpy(data, b->data, b->len);
+    data[b->len] = '\0';
     b->data = data;
     b->cap = cap;
 }
@@ -51,7 +52,14 @@ void buf_adds(struct buf *b, const char *s)
 
 void buf_addc(struct buf *b, char c)
 {
-    buf_add(b, &c, 1);
+    reserve(b, 1);
+    b->data[b->len++] = c;
+    b->data[b->len] = '\0';
+}
+
+void buf_reserve(struct buf *b, size_t more)
+{
+    reserve(b, more);
 }
 
 void buf_printf(struct buf *b, const char *fmt, ...)

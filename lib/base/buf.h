@@ -24,6 +24,7 @@ void buf_add(struct buf *b, const void *bytes, size_t len);
 void buf_adds(struct buf *b, const char *s);
 void buf_addc(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+void buf_reserve(struct buf *b, size_t more); /* so many bytes more will not move data */
 void buf_truncate(struct buf *b, size_t len); /* len <= b->len, else no effect */
 
 #endif

@@ -43,6 +43,11 @@ const char *item_label(enum item_kind kind)
 
 void config_emit(const struct config *c, struct buf *out)
 {
+    size_t size = 0;
+
+    for (const struct item *it = c->first; it; it = it->next)
+        size += strlen(it->text) + 1;
+    buf_reserve(out, size);
     for (const struct item *it = c->first; it; it = it->next) {
         buf_adds(out, it->text);
         buf_addc(out, '\n');
