@@ -266,8 +266,6 @@ static void declare(struct check *k)
             first(k, k->mailers, it->name, it);
         else if (it->kind == ITEM_FILTER)
             first(k, k->filters, it->name, it);
-        else if (it->kind == ITEM_QUEUE)
-            first(k, k->queues, it->name, it);
     }
 }
 
@@ -291,6 +289,9 @@ void config_check(const struct config *c, const struct check_context *context, s
             check_option(&k, it);
         if (it->equates || it->kind == ITEM_MAILER || it->kind == ITEM_FILTER)
             check_equates(&k, it);
+        /* A mailer's queue group must stand above it. */
+        if (it->kind == ITEM_QUEUE)
+            first(&k, k.queues, it->name, it);
         if (it->kind == ITEM_MAP)
             check_map(&k, it);
         if (it->kind == ITEM_HEADER)

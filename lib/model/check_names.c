@@ -46,16 +46,22 @@ static bool has_file(struct part rest, bool *type)
     return file;
 }
 
+/* Is there such a map above the line?  Only the lines of a few maps ask. */
+static bool is_above(const struct check *k, const struct item *it, const char *name)
+{
+    for (const struct item *x = k->config->first; x && x != it; x = x->next)
+        if (x->kind == ITEM_MAP && strcasecmp(x->name, name) == 0)
+            return true;
+    return strcasecmp(name, "host") == 0;
+}
+
 static void check_members(struct check *k, const struct item *it)
 {
     struct part rest = check_value(it), word;
     while (part_next(&rest, " \t\n", &word)) {
         if (word.len == 0 || word.s[0] == '-')
             continue;
-        char *name = arena_strndup(k->arena, word.s, word.len);
-        for (char *p = name; *p; p++)
-            *p = (char)tolower((unsigned char)*p);
-        if (table_has(k->maps, name) || strcmp(name, "host") == 0)
+        if (is_above(k, it, check_text(k, word)))
             continue;
         check_undefined(k, it, word, FINDING_UNDEFINED_MEMBER, it->name, k->maps);
     }
