@@ -113,16 +113,14 @@ struct lists {
     struct m4_define **tail;
 };
 
-static int set(struct arena *a, const struct option *option, const char *word, const char *value,
-               struct arguments *o, struct lists *l, unsigned verb)
+static int set_value(struct arena *a, const struct option *option, const char *word,
+                     const char *value, struct arguments *o, struct lists *l, unsigned verb)
 {
-    char *member = (char *)o + option->at;
     switch (option->kind) {
     case FLAG:
-        *(bool *)(void *)member = true;
         break;
     case TEXT:
-        *(const char **)(void *)member = value;
+        *(const char **)(void *)((char *)o + option->at) = value;
         break;
     case DIRECTORY:
         l->dirs[l->ndirs++] = value;
@@ -181,18 +179,20 @@ int arguments_parse(struct arena *a, unsigned verb, int argc, char **argv, struc
             usage(stderr, verb);
             return EXIT_USAGE;
         }
-        if (option->value) {
-            size_t n = strlen(option->name);
-            if (word[n])
-                value = word + n + (word[1] == '-');
-            else if (i + 1 < argc)
-                value = argv[++i];
-            if (!value || !*value) {
-                fprintf(stderr, "mcf %s: %s needs a value\n", verb_name(verb), word);
-                return EXIT_USAGE;
-            }
+        if (!option->value) {
+            *(bool *)(void *)((char *)o + option->at) = true;
+            continue;
         }
-        int rc = set(a, option, word, value, o, &l, verb);
+        size_t n = strlen(option->name);
+        if (word[n])
+            value = word + n + (word[1] == '-');
+        else if (i + 1 < argc)
+            value = argv[++i];
+        if (!value || !*value) {
+            fprintf(stderr, "mcf %s: %s needs a value\n", verb_name(verb), word);
+            return EXIT_USAGE;
+        }
+        int rc = set_value(a, option, word, value, o, &l, verb);
         if (rc)
             return rc;
     }

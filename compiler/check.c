@@ -93,12 +93,18 @@ static int cannot_write(const char *path, int err)
 
 static int run(struct arena *a, const struct arguments *o)
 {
-    bool mend = o->fix || o->diff;
-    struct fix fix = {
-        .arena = a, .path = o->file, .confine = o->lower.confine, .log = o->diff ? NULL : stderr};
+    struct fix fix;
+    fix_init(&fix, a, o->file, o->lower.confine);
     struct run first = check(a, o, &fix), last = first;
     const char *path = NULL;
+    bool mend = o->fix || o->diff;
     for (int i = 0; mend && i < ROUNDS_MAX && fix_apply(&fix, last.diag, last.sources) > 0; i++) {
+        /* Two findings that want the opposite would go on for ever: this one ends as it began. */
+        if (!fix_changed(&fix)) {
+            buf_truncate(&fix.said, 0);
+            last = first;
+            break;
+        }
         int err = o->diff ? 0 : fix_write(&fix, false, &path);
         if (err)
             return cannot_write(path, err);
@@ -113,6 +119,7 @@ static int run(struct arena *a, const struct arguments *o)
         int err = fix_write(&fix, true, &path);
         if (err)
             return cannot_write(path, err);
+        fwrite(fix.said.data, 1, fix.said.len, stderr);
     }
     /* What was asked for goes to standard output: the differences, else the findings. */
     FILE *out = o->diff ? stderr : stdout;

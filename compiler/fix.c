@@ -4,7 +4,6 @@
 #include <string.h>
 
 #include "lib/base/arena.h"
-#include "lib/base/buf.h"
 #include "lib/base/fs.h"
 
 /* An edit that will be made, of a file as this run read it. */
@@ -18,6 +17,20 @@ struct changes {
     struct change *v; /* by file and offset */
     size_t n, room;
 };
+
+void fix_init(struct fix *f, struct arena *a, const char *path, const char *confine)
+{
+    *f = (struct fix){.arena = a, .path = path, .confine = confine};
+    buf_init(&f->said, a);
+}
+
+bool fix_changed(const struct fix *f)
+{
+    for (const struct fix_file *x = f->files; x; x = x->next)
+        if (x->changed)
+            return true;
+    return false;
+}
 
 static bool may_change(const struct fix *f, const char *path)
 {
@@ -207,8 +220,8 @@ size_t fix_apply(struct fix *f, struct diag *d, struct source_set *sources)
             continue;
         mended++;
         const struct source *s = source_by_id(sources, x->at.file);
-        if (f->log && s)
-            fprintf(f->log, "%s:%u: mended: %s [%s]\n", s->path, x->at.line, x->text, x->id);
+        if (s)
+            buf_printf(&f->said, "%s:%u: mended: %s [%s]\n", s->path, x->at.line, x->text, x->id);
     }
     for (size_t from = 0, to = 0; from < l.n; from = to) {
         while (to < l.n && l.v[to].file == l.v[from].file)

@@ -15,8 +15,8 @@
 #define MCF_COMPILER_FIX_H
 
 #include <stdbool.h>
-#include <stdio.h>
 
+#include "lib/base/buf.h"
 #include "lib/base/diag.h"
 
 struct fix_file {
@@ -33,11 +33,15 @@ struct fix {
     const char *path;    /* the file that was named on the command line */
     const char *confine; /* NULL or a folder */
     struct fix_file *files;
-    FILE *log; /* "PATH:LINE: mended: TEXT [ID]" a finding; NULL: nothing is said */
+    struct buf said; /* "PATH:LINE: mended: TEXT [ID]" a finding */
 };
 
-/* How many findings were mended; 0 = nothing changed. */
+void fix_init(struct fix *f, struct arena *a, const char *path, const char *confine);
+/* How many findings were mended; 0 = there is nothing to mend.  Edits of later findings may undo
+ * those of earlier ones: fix_changed tells what came of it. */
 size_t fix_apply(struct fix *f, struct diag *d, struct source_set *sources);
+/* Whether any file is not as it was. */
+bool fix_changed(const struct fix *f);
 /* The text that the next run must read as the file at path; NULL = what is on the disk. */
 const struct fix_file *fix_find(const struct fix *f, const char *path);
 /* Writes what is changed and not yet written; 0 or errno, and *path is the file that failed.  main:

@@ -109,7 +109,8 @@ static void check_emitted(struct arena *a, struct source_set *set, const struct 
 int LLVMFuzzerTestOneInput(const uint8_t *bytes, size_t len)
 {
     struct arena *a = arena_new(fail, NULL);
-    struct fix fix = {.arena = a, .path = "fuzz.mc"};
+    struct fix fix;
+    fix_init(&fix, a, "fuzz.mc", NULL);
     const char *text = (const char *)bytes;
     for (int round = 0; round < 3; round++) {
         struct source_set *set = source_set_new(a);

@@ -31,7 +31,7 @@ static void setup(struct bench *b, void **state, const char *text)
     b->sources = source_set_new(b->arena);
     b->source = source_open(b->sources, b->path, NULL);
     b->diag = diag_new(b->arena, b->sources);
-    b->fix = (struct fix){.arena = b->arena, .path = b->path};
+    fix_init(&b->fix, b->arena, b->path, NULL);
 }
 
 static void cleanup(struct bench *b)
@@ -115,6 +115,16 @@ static void neighbours_do_not_overlap(void **state)
     found(&b, 1, 3, 0, "-");
     found(&b, 1, 3, 2, "CD");
     assert_applied(&b, 3, "AB-CD\n");
+}
+
+static void what_was_there_before_is_no_change(void **state)
+{
+    struct bench b;
+    setup(&b, state, "one\n");
+    found(&b, 1, 1, 3, "one");
+    assert_int_equal(fix_apply(&b.fix, b.diag, b.sources), 1);
+    assert_false(fix_changed(&b.fix));
+    cleanup(&b);
 }
 
 static void an_insertion_inside_what_goes(void **state)
@@ -206,6 +216,7 @@ int main(void)
         UNIT(places_that_are_none),
         UNIT(each_byte_is_replaced_once),
         UNIT(neighbours_do_not_overlap),
+        UNIT(what_was_there_before_is_no_change),
         UNIT(an_insertion_inside_what_goes),
         UNIT(all_edits_of_a_finding_or_none),
         UNIT(two_insertions_in_one_place),
