@@ -522,7 +522,7 @@ def test_confine():
         expect("secret" in r.out or re.search("/etc/|/usr/|environ", attempt),
                "this reads nothing without --confine either\n%s" % r)
     # A file that says it is another shows no line of that.
-    write("in/bad.mc", "undefine(`__file__')define(`__file__', `%s/out/x.m4')dnl\n"
+    write("in/bad.mc", "undefine(`__file__')define(`__file__', `%s/out/x.m4')"
           "FEATURE(`nonsense')dnl\n" % here)
     r = mcf("check", "--confine", "in", "in/bad.mc")
     expect(r.status == 1 and "secret" not in r.out, r)
