@@ -22,6 +22,9 @@ static const char *const known_domains[] = {
 #undef DOMAIN
 };
 
+/* What the rest of a compilation takes, mostly. */
+#define RESERVE ((size_t)512 << 10)
+
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
 /* A file of the .mc or that it includes, as a tree. */
@@ -297,6 +300,7 @@ static void read_rest(void *ctx, struct m4_late *late)
     const struct mc_include_cf *library = mc_find_include_cf(f->arena, f->tree);
     if (library)
         site_files(f, fs_join(f->arena, rest->dirs[0], library->root), true, &f->site);
+    arena_reserve(f->arena, RESERVE);
     late->site = f->site;
     late->comments = f->tree->comments;
     late->unclosed_known = f->unclosed;

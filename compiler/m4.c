@@ -3,11 +3,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <ftw.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
+#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -84,13 +86,32 @@ static const char *find_key(const char *key, const char *p, const char *end)
     return NULL;
 }
 
-static char *with_key(struct arena *a, const char *bytes, size_t len, const char *key)
+/* A memory file with the bytes, and key where VOCABULARY_KEY stands in them; -1 on failure. */
+static int keyed_file(const char *name, const char *bytes, size_t len, const char *key)
 {
-    char *copy = arena_strndup(a, bytes, len);
-    for (const char *p = bytes; (p = find_key(VOCABULARY_KEY, p, bytes + len)) != NULL;
-         p += KEY_LENGTH)
-        memcpy(copy + (p - bytes), key, KEY_LENGTH);
-    return copy;
+    enum { PARTS = 256 };
+    const char *p = bytes, *end = bytes + len;
+    int fd = memfd_create(name, 0);
+    while (fd >= 0 && p < end) {
+        struct iovec parts[PARTS];
+        size_t total = 0;
+        int n = 0;
+        while (n + 2 <= PARTS && p < end) {
+            const char *stop = find_key(VOCABULARY_KEY, p, end);
+            parts[n++] = (struct iovec){(void *)(uintptr_t)p, (size_t)((stop ? stop : end) - p)};
+            if (stop)
+                parts[n++] = (struct iovec){(void *)(uintptr_t)key, KEY_LENGTH};
+            p = stop ? stop + KEY_LENGTH : end;
+        }
+        for (int i = 0; i < n; i++)
+            total += parts[i].iov_len;
+        /* A memory file takes all of it, or there is no memory. */
+        if (writev(fd, parts, n) != (ssize_t)total) {
+            close(fd);
+            fd = -1;
+        }
+    }
+    return fd;
 }
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
@@ -631,7 +652,7 @@ static void find_runaway(struct reader *r, struct args *base, const char *state,
 {
     struct cage again;
     struct origin at = {source_open(r->sources, r->path, NULL)->id, 0, 0, 0};
-    int fd = memory_file("mcf-vocabulary", state, len);
+    int fd = keyed_file("mcf-vocabulary", state, len, r->key);
     char *macro = NULL;
     if (fd >= 0) {
         struct args a = {.arena = r->arena};
@@ -724,7 +745,7 @@ struct inputs {
     int opener; /* closing it lets m4 go on behind the gate */
 };
 
-static bool open_inputs(struct inputs *in, const struct m4_options *o, const char *epilogue)
+static bool open_inputs(struct inputs *in, const struct m4_options *o, const char *key)
 {
     int ends[2] = {-1, -1};
     /* The gate is a pipe that nothing is ever written to; only we have its other end. */
@@ -733,13 +754,13 @@ static bool open_inputs(struct inputs *in, const struct m4_options *o, const cha
         close(ends[1]);
         ends[0] = ends[1] = -1;
     }
-    *in =
-        (struct inputs){.state = -1,
-                        .gate = ends[0],
-                        .opener = ends[1],
-                        .prologue = memory_file("mcf-prologue", "", 0),
-                        .own = o->text ? memory_file("mcf-text", o->text, o->text_len) : -1,
-                        .epilogue = memory_file("mcf-epilogue", epilogue, vocabulary_epilogue_len)};
+    *in = (struct inputs){
+        .state = -1,
+        .gate = ends[0],
+        .opener = ends[1],
+        .prologue = memory_file("mcf-prologue", "", 0),
+        .own = o->text ? memory_file("mcf-text", o->text, o->text_len) : -1,
+        .epilogue = keyed_file("mcf-epilogue", vocabulary_epilogue, vocabulary_epilogue_len, key)};
     return in->gate >= 0 && in->prologue >= 0 && in->epilogue >= 0 && (!o->text || in->own >= 0);
 }
 
@@ -893,15 +914,13 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
     size_t output = o->output_limit ? o->output_limit : DEFAULT_OUTPUT;
     bool frozen = !o->allow_commands;
     struct inputs in;
-    bool opened =
-        open_inputs(&in, o, with_key(a, vocabulary_epilogue, vocabulary_epilogue_len, key));
+    bool opened = open_inputs(&in, o, key);
     struct cage c;
     struct args v = {.arena = a};
     for (bool again = false;; again = true) {
         const char *bytes = frozen ? vocabulary_frozen : vocabulary_source;
         size_t len = frozen ? vocabulary_frozen_len : vocabulary_source_len;
-        const char *state = with_key(a, bytes, len, key);
-        in.state = memory_file("mcf-vocabulary", state, len);
+        in.state = keyed_file("mcf-vocabulary", bytes, len, key);
         bool started = opened && in.state >= 0, good = started;
         int err = errno;
         if (started) {
@@ -934,7 +953,7 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
         read_stdout(&r, c.out, c.out_len);
         if (r.undefines)
             missing_tools(&r);
-        say_end(&r, &c, &v, state, len, whole);
+        say_end(&r, &c, &v, bytes, len, whole);
         break;
     }
     close_inputs(&in);

@@ -19,6 +19,7 @@ struct run {
     const struct template_symbols *then; /* %config, mailers: all names come from here */
     struct buf buf;                      /* the line being made */
     uint32_t *ids;                       /* source ids by file index, 0 = not registered yet */
+    char *on;                            /* by file index: 'y', 'n', or 0: not asked yet */
     bool blank;                          /* the last line was blank */
 };
 
@@ -195,16 +196,19 @@ static void write_if(struct run *r, const struct frame *frame, unsigned file,
     }
 }
 
-static bool is_on(const struct run *r, const struct rule_file *f)
+/* Values stay the same during a run. */
+static bool is_on(struct run *r, size_t file)
 {
-    return macro_value(r, NULL, f->flag) != NULL;
+    if (!r->on[file])
+        r->on[file] = macro_value(r, NULL, r->t->lib->files[file]->flag) ? 'y' : 'n';
+    return r->on[file] == 'y';
 }
 
 static void write_for(struct run *r, const struct frame *frame, unsigned file,
                       const struct rule_node *n)
 {
     struct frame f = {.owner = r->t->lib->files[n->target], .outer = frame};
-    if (!is_on(r, f.owner))
+    if (!is_on(r, n->target))
         return;
     for (size_t i = 0; i < r->t->ncalls; i++) {
         f.call = &r->t->calls[i];
@@ -239,7 +243,8 @@ static size_t feature_index(const struct rule_library *lib, const char *name)
 {
     size_t i = 0;
     while (i < lib->nfiles &&
-           (lib->files[i]->kind != RULE_FILE_FEATURE || strcmp(lib->files[i]->name, name) != 0))
+           (lib->files[i]->kind != RULE_FILE_FEATURE || lib->files[i]->name[0] != name[0] ||
+            strcmp(lib->files[i]->name, name) != 0))
         i++;
     return i;
 }
@@ -262,7 +267,7 @@ static void write_hook(struct run *r, const struct frame *frame, const char *nam
     const struct rule_library *lib = t->lib;
     for (size_t i = 0; i < t->ncalls; i++) {
         size_t file = feature_index(lib, t->calls[i].name);
-        if (file == lib->nfiles || !is_on(r, lib->files[file]))
+        if (file == lib->nfiles || !is_on(r, file))
             continue;
         struct frame f = {lib->files[file], &t->calls[i], called_before(t, i), frame};
         if (!f.owner->repeat) {
@@ -274,7 +279,7 @@ static void write_hook(struct run *r, const struct frame *frame, const char *nam
     }
     for (size_t file = 0; file < lib->nfiles; file++) {
         struct frame f = {lib->files[file], NULL, false, frame};
-        if (f.owner->kind == RULE_FILE_FEATURE && is_on(r, f.owner) && !call_of(r, NULL, f.owner))
+        if (f.owner->kind == RULE_FILE_FEATURE && is_on(r, file) && !call_of(r, NULL, f.owner))
             write_blocks(r, &f, (unsigned)file, f.owner->body, RULE_AT, name);
     }
 }
@@ -329,6 +334,7 @@ static struct run start(const struct template *t, const struct template_symbols 
     struct run r = {.t = t, .then = then, .blank = true};
     buf_init(&r.buf, t->arena);
     r.ids = arena_calloc(t->arena, t->lib->nfiles, sizeof *r.ids);
+    r.on = arena_calloc(t->arena, t->lib->nfiles, sizeof *r.on);
     return r;
 }
 
@@ -367,7 +373,7 @@ static const struct rule_file *named(const struct rule_file *const *files, size_
                                      const char *name)
 {
     for (size_t i = 0; i < n; i++) {
-        if (strcmp(files[i]->name, name) == 0)
+        if (files[i]->name[0] == name[0] && strcmp(files[i]->name, name) == 0)
             return files[i];
     }
     return NULL;

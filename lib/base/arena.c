@@ -27,7 +27,7 @@ enum { GAP = 16 };
 enum { GAP = 0 };
 #endif
 
-enum { ALIGN = alignof(max_align_t), CHUNK = 256 * 1024 };
+enum { ALIGN = alignof(max_align_t), CHUNK = 64 * 1024, PAGE = 4096 };
 
 struct chunk {
     struct chunk *next;
@@ -122,6 +122,19 @@ void *arena_raw(struct arena *a, size_t size)
     a->used += size;
     UNPOISON(p, size ? size : 1);
     return p;
+}
+
+void arena_reserve(struct arena *a, size_t size)
+{
+    struct chunk *was = a->current;
+    add_chunk(a, size);
+    struct chunk *c = a->current;
+    if (was && was->next == c) /* what is left of it comes first */
+        a->current = was;
+    UNPOISON(c->bytes, c->size);
+    for (size_t i = 0; i < c->size; i += PAGE)
+        c->bytes[i] = 0; /* which the system answers with a page */
+    POISON(c->bytes, c->size);
 }
 
 void *arena_alloc(struct arena *a, size_t size)

@@ -25,6 +25,8 @@ void arena_reset(struct arena *a); /* drops every object, keeps the memory */
 void *arena_alloc(struct arena *a, size_t size);
 /* The same, not cleared: for one who writes all of it at once. */
 void *arena_raw(struct arena *a, size_t size);
+/* The next size bytes are there already when they are asked for: for one who has to wait anyway. */
+void arena_reserve(struct arena *a, size_t size);
 /* n objects of size bytes; an overflow of the product counts as refused memory. */
 void *arena_calloc(struct arena *a, size_t n, size_t size);
 /* Copies, always NUL-terminated; len in bytes, without the NUL. */

@@ -20,12 +20,22 @@ struct table {
     size_t nbuckets;
 };
 
-static uint64_t hash_of(const char *key) /* FNV-1a */
+/* Eight bytes at a time: a multiplication takes as long as it takes to read them. */
+static uint64_t hash_of(const char *key)
 {
-    uint64_t h = 14695981039346656037u;
-    for (; *key; key++)
-        h = (h ^ (unsigned char)*key) * 1099511628211u;
-    return h;
+    const uint64_t odd = 0x9e3779b97f4a7c15u;
+    size_t len = strlen(key);
+    uint64_t h = len;
+    for (; len >= 8; len -= 8, key += 8) {
+        uint64_t word;
+        memcpy(&word, key, 8);
+        h = (h ^ word) * odd;
+        h ^= h >> 32;
+    }
+    uint64_t rest = 0;
+    memcpy(&rest, key, len);
+    h = (h ^ rest) * odd;
+    return h ^ h >> 32;
 }
 
 struct table *table_new(struct arena *a)

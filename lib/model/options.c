@@ -27,7 +27,8 @@ const struct option_info *option_find(const char *name, size_t len, enum option_
     for (size_t i = 0; i < OPTIONS && len > 0; i++) {
         const struct option_info *o = &options[i];
 
-        if (strncasecmp(o->name, name, len) != 0)
+        /* The first letter tells for most. */
+        if ((o->name[0] | 0x20) != (name[0] | 0x20) || strncasecmp(o->name, name, len) != 0)
             continue;
         if (o->name[len] == '\0') {
             found = o;
