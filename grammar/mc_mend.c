@@ -1,5 +1,6 @@
 #include "grammar/mc.h"
 
+#include <limits.h>
 #include <string.h>
 
 #include "grammar/mc_watch.h"
@@ -16,7 +17,8 @@ enum {
     WORK = 64 << 20,  /* bytes read in all, for a file that is nothing but faults */
     LINES_AROUND = 3, /* lines behind a call's beginning, and before the trouble, to try edits in */
     LINES_BEHIND = 4, /* lines that must read well behind it */
-    LINE_MAX_TRIED = 600 /* bytes of a line in which edits are tried */
+    LINE_MAX_TRIED = 600, /* bytes of a line in which edits are tried */
+    PLAIN = 12 /* what an edit costs at most that is right even where all closes without it */
 };
 
 /* What an edit says of the fault. */
@@ -67,7 +69,9 @@ struct mend {
     size_t unit; /* the line in nothing where reading can begin */
     struct mc_scan_mode mode;
     size_t window_end;
-    size_t first; /* the first line where edits are tried */
+    size_t first;     /* the first line where edits are tried */
+    size_t depth;     /* what is open there */
+    size_t closed_at; /* the line where no more should be open */
     int dirt_best;
     size_t answer; /* of the best one */
     struct candidate best;
@@ -223,21 +227,23 @@ static int dirt_of(enum mc_trouble_kind kind)
     return 0;
 }
 
-/* How badly the text reads from the unit to the window's end; not more than enough. */
+/* How badly the text reads from the unit to the line where all is closed again that was opened
+ * since the first line in question; not more than enough. */
 static int dirt(struct mend *m, const struct candidate *c, int enough, size_t *answer_to)
 {
     arena_reset(m->scratch);
     struct buf b;
     buf_init(&b, m->scratch);
-    size_t from = m->unit;
-    long shift = 0;
+    size_t from = m->unit, end = m->closed_at;
     for (size_t i = 0; c && i < c->n; i++) {
         const struct change *x = &c->change[i];
         buf_add(&b, m->text + from, x->off - from);
         buf_adds(&b, x->text);
         from = x->off + x->len;
-        shift += (long)strlen(x->text) - (long)x->len;
     }
+    if (m->trouble.kind == MC_TROUBLE_END && c)
+        end = lines_behind(m, from, 1);
+    size_t shift = b.len - (from - m->unit); /* it may wrap: only sums count */
     buf_add(&b, m->text + from, m->window_end - from);
     m->work += b.len;
     struct mc_watch *w = mc_watch_new(m->scratch, b.data, b.len);
@@ -245,31 +251,36 @@ static int dirt(struct mend *m, const struct candidate *c, int enough, size_t *a
     mode.known = mode.defined; /* what an attempt defines is not so */
     mode.defined = NULL;
     mc_watch_start(w, 0, &mode);
-    if (c && c->n)
+    if (c)
         mc_watch_ask(w, c->change[0].off - m->unit);
+    mc_watch_end_at(w, end - m->unit + shift, m->depth);
     int sum = 0;
-    while (sum < enough) {
-        struct mc_trouble t = mc_watch_next(w);
-        if (t.kind == MC_TROUBLE_NONE)
-            break;
-        if (t.kind == MC_TROUBLE_END && m->window_end < m->len) {
-            /* What began in the lines in question should have ended. */
-            for (size_t i = 0; i < mc_watch_depth(w); i++) {
-                size_t name;
-                mc_watch_open(w, i, &name);
-                if (name + m->unit >= m->first &&
-                    name + m->unit <
-                        (size_t)((long)m->trouble.at + shift) + (m->trouble.kind > MC_TROUBLE_END))
-                    sum += dirt_of(MC_TROUBLE_END);
-            }
-            break;
-        }
+    struct mc_trouble t;
+    while (sum < enough && (t = mc_watch_next(w)).kind != MC_TROUBLE_NONE)
         sum += dirt_of(t.kind);
-    }
+    /* What was open before must be open still. */
+    if (mc_watch_depth(w) != m->depth)
+        sum += dirt_of(MC_TROUBLE_CUT);
     *answer_to = mc_watch_answer(w);
     if (*answer_to != NOWHERE)
         *answer_to += m->unit;
     return sum;
+}
+
+/* How much is open where the first line in question begins. */
+static void note_depth(struct mend *m)
+{
+    arena_reset(m->scratch);
+    struct mc_watch *w = mc_watch_new(m->scratch, m->text + m->unit, m->window_end - m->unit);
+    struct mc_scan_mode mode = m->mode;
+    mode.known = mode.defined;
+    mode.defined = NULL;
+    mc_watch_start(w, 0, &mode);
+    mc_watch_note_depth(w, m->first - m->unit);
+    mc_watch_end_at(w, m->first - m->unit + 1, SIZE_MAX);
+    while (mc_watch_next(w).kind != MC_TROUBLE_NONE)
+        continue;
+    m->depth = mc_watch_noted_depth(w);
 }
 
 static void try_candidate(struct mend *m, const struct candidate *c)
@@ -437,11 +448,23 @@ static void try_quotes_at(struct mend *m, size_t p)
     }
     char after = p + 1 < m->len ? m->text[p + 1] : '\n';
     bool twin = c == before || c == after;
+    if (c == '\'' && before == '`' && !arg_ends_at(m, p + 1, m->len))
+        try_one(m, FAULT_WRONG_QUOTES, 9, p, 1, "`");
     if (c == '`')
         try_one(m, FAULT_EXTRA_QUOTE, twin ? 7 : 13, p, 1, "");
     if (c == '\'')
         try_one(m, FAULT_STRAY_QUOTE, twin || (is_letter(before) && is_letter(after)) ? 7 : 13, p,
                 1, "");
+}
+
+/* The word whose call begins at p. */
+static enum mc_word_kind call_word_at(const struct mend *m, size_t p)
+{
+    size_t n = 0;
+    while (p + n < m->len && is_word(m->text[p + n]))
+        n++;
+    bool call = p + n < m->len && m->text[p + n] == '(';
+    return call ? mc_watch_word(m->text + p, n) : MC_WORD_NONE;
 }
 
 static void try_parentheses_at(struct mend *m, size_t p)
@@ -452,7 +475,11 @@ static void try_parentheses_at(struct mend *m, size_t p)
     bool twin = c == before || c == after;
     if (!is_blank(before) && !strchr("\n,(`", before) &&
         (rest_at(m, next) || (before == '\'' && (is_letter(c) || c == ')'))))
-        try_one(m, FAULT_UNCLOSED_PARENTHESIS, rest_at(m, next) ? 9 : 14, p, 0, ")");
+        try_one(m, FAULT_UNCLOSED_PARENTHESIS,
+                rest_at(m, next)                     ? 9
+                : call_word_at(m, p) != MC_WORD_NONE ? 7
+                                                     : 14,
+                p, 0, ")");
     if (c == '(')
         try_one(m, FAULT_EXTRA_OPEN, twin ? 7 : 14, p, 1, "");
     if (c == ')')
@@ -505,13 +532,19 @@ static void add_change(struct candidate *c, size_t off, size_t len, const char *
         c->cost = 1 << 20;
 }
 
-/* The call whose parenthesis is at open, its arguments quoted as `x' whatever quotes they have. */
-static void try_call(struct mend *m, size_t name, size_t open, size_t end)
+static enum mc_word_kind word_at(const struct mend *m, size_t name)
+{
+    size_t n = 0;
+    while (name + n < m->len && is_word(m->text[name + n]))
+        n++;
+    return mc_watch_word(m->text + name, n);
+}
+
+/* The arguments from p on, of which args stand before, quoted as `x' whatever quotes they have. */
+static void try_arguments(struct mend *m, enum mc_word_kind word, size_t p, size_t args, size_t end)
 {
     struct candidate c = {.fault = FAULT_WRONG_QUOTES, .cost = 9, .place = NOWHERE};
     const char *stop = m->text + end;
-    size_t p = open + 1, args = 0;
-    enum mc_word_kind word = mc_watch_word(m->text + name, open - name);
     for (;;) {
         p = skip_blanks(m, p);
         if (p >= end)
@@ -623,9 +656,16 @@ static void try_calls(struct mend *m, size_t from, size_t to)
             size_t name = p;
             while (name > from && is_word(m->text[name - 1]))
                 name--;
-            if (mc_watch_word(m->text + name, p - name) != MC_WORD_NONE)
-                try_call(m, name, p, to);
+            enum mc_word_kind word = mc_watch_word(m->text + name, p - name);
+            if (word != MC_WORD_NONE)
+                try_arguments(m, word, p + 1, 0, to);
         }
+    /* A line on which a call goes on. */
+    bool first;
+    size_t commas, begin = skip_blanks(m, from);
+    if (begin < to && mc_watch_mark(m->text + begin, m->text + to) &&
+        arg_begins_at(m, begin, &first, &commas))
+        try_arguments(m, word_at(m, m->trouble.from), begin, !first, to);
 }
 
 static void try_line(struct mend *m, size_t from)
@@ -677,14 +717,6 @@ static char *name_before(const struct mend *m, size_t open)
     while (name > 0 && is_word(m->text[name - 1]))
         name--;
     return arena_strndup(m->arena, m->text + name, open - name);
-}
-
-static enum mc_word_kind word_at(const struct mend *m, size_t name)
-{
-    size_t n = 0;
-    while (name + n < m->len && is_word(m->text[name + n]))
-        n++;
-    return mc_watch_word(m->text + name, n);
 }
 
 static void add_edits(struct mend *m, struct finding *f)
@@ -774,10 +806,15 @@ static void say(struct mend *m)
                         place(m, x->off, x->off + 1), "`", NULL);
         diag_hint(d, f, "remove it");
         break;
-    case FAULT_EXTRA_OPEN:
-        f = finding_add(d, FINDING_UNCLOSED_PARENTHESIS, place(m, x->off, x->off + 1), "(", NULL);
+    case FAULT_EXTRA_OPEN: {
+        size_t open = x->off;
+        while (open > 0 && m->text[open - 1] == '(')
+            open--;
+        f = finding_add(d, FINDING_UNCLOSED_PARENTHESIS, place(m, x->off, x->off + 1),
+                        name_before(m, open), NULL);
         diag_hint(d, f, "remove it");
         break;
+    }
     case FAULT_NO_OPENING_QUOTE:
     case FAULT_STRAY_QUOTE: {
         size_t at = x->off;
@@ -911,9 +948,14 @@ static bool find_edit(struct mend *m, const struct mc_watch *w)
     if (t->kind == MC_TROUBLE_END || m->window_end - m->unit > WINDOW + (show - m->unit))
         m->window_end = m->len - show > WINDOW ? show + WINDOW : m->len;
     m->found = false;
+    m->closed_at = whole ? show : lines_behind(m, show, 1);
     size_t ignored;
-    m->dirt_best = 100000;
-    m->dirt_best = dirt(m, NULL, 100000, &ignored) - 5;
+    m->depth = 0;
+    if (m->first != m->unit)
+        note_depth(m);
+    m->dirt_best = dirt(m, NULL, INT_MAX, &ignored) - 1;
+    if (m->dirt_best < dirt_of(t->kind))
+        m->dirt_best = dirt_of(t->kind) - 1;
     for (size_t i = 0; i < n; i++)
         try_line(m, lines[i]);
     return m->found;
@@ -952,6 +994,26 @@ static void say_quoted_lines(struct mend *m)
     leave(m, f, t->from, t->at);
 }
 
+/* What shows, where no edit is better than none. */
+static void say_without_edit(struct mend *m)
+{
+    const struct mc_trouble *t = &m->trouble;
+    size_t at = unmend(m->edits, t->at);
+    enum finding_id id = t->kind == MC_TROUBLE_STRAY_QUOTE || t->kind == MC_TROUBLE_CUT
+                             ? FINDING_STRAY_QUOTE
+                         : t->kind == MC_TROUBLE_WRONG_QUOTES      ? FINDING_WRONG_QUOTES_LIVES
+                         : t->kind == MC_TROUBLE_NO_COMMA          ? FINDING_NO_COMMA_LIVES
+                         : t->kind == MC_TROUBLE_STRAY_PARENTHESIS ? FINDING_STRAY_PARENTHESIS_LIVES
+                                                                   : FINDINGS;
+    if (!m->diag || id == FINDINGS || at < m->told)
+        return;
+    m->told = at + 1;
+    struct finding *f =
+        finding_add(m->diag, id, place(m, t->at, t->end), words(m, t->at, t->end), NULL);
+    diag_hint(m->diag, f, "see how the quotes of this call belong together");
+    leave(m, f, t->from, t->end);
+}
+
 /* Looks into one trouble; true where the text was changed. */
 static bool look_into(struct mend *m, struct mc_watch *w)
 {
@@ -969,15 +1031,20 @@ static bool look_into(struct mend *m, struct mc_watch *w)
     }
     m->unit = mc_watch_unit(w, &m->mode);
     m->mode = mc_scan_mode_copy(m->arena, &m->mode);
+    bool found = false;
     if (t->kind == MC_TROUBLE_LINE_IN_QUOTE || t->kind == MC_TROUBLE_LINE_IN_CALL) {
-        size_t end = reads_well(m);
+        /* Text that is no code, and has a plain fault in the line where it begins. */
+        found = t->data && m->text[t->from] != '`' && find_edit(m, w) && m->dirt_best <= PLAIN;
+        size_t end = found ? NOWHERE : reads_well(m);
         if (end != NOWHERE) {
             mc_watch_accept(w, end);
             return false;
         }
     }
-    if (!find_edit(m, w))
+    if (!found && !find_edit(m, w)) {
+        say_without_edit(m);
         return false;
+    }
     say(m);
     for (size_t i = m->best.n; i-- > 0;)
         if (!change_text(m, &m->best.change[i]))

@@ -40,6 +40,9 @@ struct mc_watch {
     size_t unit;
     struct mc_scan_mode unit_mode;
     size_t note_after, unit_after;
+    size_t end_at, end_depth;
+    bool ended;
+    size_t note_depth_at, noted_depth;
     size_t comment;    /* of this line, or NOWHERE */
     size_t call_end;   /* where the last call of this line ended, or NOWHERE */
     size_t solid;      /* where the last token ended that is no white space and no dnl */
@@ -232,8 +235,16 @@ static const struct mc_trouble no_trouble = {.kind = MC_TROUBLE_NONE};
 /* An argument [from, to) without white space around. */
 static void trim(const struct mc_watch *w, size_t *from, size_t *to)
 {
-    while (*from < *to && (is_blank(w->bytes[*from]) || w->bytes[*from] == '\n'))
-        (*from)++;
+    while (*from < *to) {
+        const char *p = w->bytes + *from;
+        const char *nl = memchr(p, '\n', *to - *from);
+        if (is_blank(*p) || *p == '\n')
+            (*from)++;
+        else if (nl && memcmp(p, "dnl", 3) == 0 && mc_scan_dnl_at(w->scan, *from))
+            *from = (size_t)(nl - w->bytes) + 1;
+        else
+            break;
+    }
     while (*to > *from && (is_blank(w->bytes[*to - 1]) || w->bytes[*to - 1] == '\n'))
         (*to)--;
 }
@@ -321,11 +332,12 @@ static struct mc_trouble name_stands(struct mc_watch *w, const struct mc_token *
         struct mc_trouble x = trouble(MC_TROUBLE_COMMENT_MACRO, w->comment, t->off, end);
         return x;
     }
-    if (!call && !w->line_has && (word == MC_WORD_NONE || word == MC_WORD_BARE_BUILTIN) &&
+    if (!call && (!w->line_has || w->call_end == t->off) &&
+        (word == MC_WORD_NONE || word == MC_WORD_BARE_BUILTIN) &&
         mc_watch_glued(w->bytes + t->off, w->bytes + w->len))
         return trouble(MC_TROUBLE_NO_PARENTHESIS, t->off, t->off, end);
-    if (call || w->line_has || word == MC_WORD_NONE || word == MC_WORD_SECTION ||
-        word == MC_WORD_BARE_BUILTIN || end >= w->len)
+    if (call || (w->line_has && w->call_end != t->off) || word == MC_WORD_NONE ||
+        word == MC_WORD_SECTION || word == MC_WORD_BARE_BUILTIN || end >= w->len)
         return no_trouble;
     size_t next = skip_blanks(w, end);
     bool capitals = w->bytes[t->off] < 'a';
@@ -390,6 +402,12 @@ static struct mc_trouble line_begins(struct mc_watch *w, size_t at)
     w->comment = NOWHERE;
     w->call_end = NOWHERE;
     w->line_has = false;
+    if (at >= w->end_at && w->depth <= w->end_depth) {
+        w->ended = true;
+        return no_trouble;
+    }
+    if (at == w->note_depth_at)
+        w->noted_depth = w->depth;
     if (!w->depth) {
         w->unit = at;
         w->unit_mode = mc_scan_mode(w->scan);
@@ -418,6 +436,7 @@ static struct mc_trouble line_begins(struct mc_watch *w, size_t at)
         struct mc_trouble x =
             trouble(MC_TROUBLE_LINE_IN_QUOTE, i ? w->frames[i - 1].begin : f->off, at, at);
         x.comment = f->comment;
+        x.data = !f->live;
         return x;
     }
     struct frame *call = innermost_call(w);
@@ -541,6 +560,8 @@ struct mc_trouble mc_watch_next(struct mc_watch *w)
         return x;
     }
     for (;;) {
+        if (w->ended)
+            return no_trouble;
         /* At the end what is open stays in the frames, for those who ask. */
         struct mc_token t = mc_scan_next(w->scan);
         if (t.kind == MC_T_END)
@@ -586,6 +607,10 @@ void mc_watch_start(struct mc_watch *w, size_t off, const struct mc_scan_mode *m
     mc_scan_start_at(w->scan, off, mode);
     w->depth = 0;
     w->accept = 0;
+    w->end_at = NOWHERE;
+    w->ended = false;
+    w->note_depth_at = NOWHERE;
+    w->noted_depth = 0;
     w->note_after = NOWHERE;
     w->unit_after = NOWHERE;
     w->solid = off;
@@ -593,6 +618,22 @@ void mc_watch_start(struct mc_watch *w, size_t off, const struct mc_scan_mode *m
     w->answer = NOWHERE;
     w->next = no_trouble;
     line_begins(w, off);
+}
+
+void mc_watch_end_at(struct mc_watch *w, size_t off, size_t depth)
+{
+    w->end_at = off;
+    w->end_depth = depth;
+}
+
+void mc_watch_note_depth(struct mc_watch *w, size_t off)
+{
+    w->note_depth_at = off;
+}
+
+size_t mc_watch_noted_depth(const struct mc_watch *w)
+{
+    return w->noted_depth;
 }
 
 void mc_watch_accept(struct mc_watch *w, size_t off)

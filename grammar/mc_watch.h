@@ -37,6 +37,7 @@ struct mc_trouble {
     size_t from; /* where the call or quote begins that it belongs to */
     size_t end;  /* of what is at at */
     bool comment;
+    bool data;   /* LINE_IN_QUOTE: the quoted text does not begin like code */
     size_t held; /* QUOTED_LINES: the first line of code in it */
 };
 
@@ -69,6 +70,11 @@ void mc_watch_start(struct mc_watch *w, size_t off, const struct mc_scan_mode *m
 /* The next trouble. */
 struct mc_trouble mc_watch_next(struct mc_watch *w);
 
+/* Ends at the first line from off on where no more than depth is open; the depth there. */
+void mc_watch_end_at(struct mc_watch *w, size_t off, size_t depth);
+/* How much is open where the line at off begins; 0 before it was read. */
+void mc_watch_note_depth(struct mc_watch *w, size_t off);
+size_t mc_watch_noted_depth(const struct mc_watch *w);
 /* Lines of code in quotes and calls are no trouble before off. */
 void mc_watch_accept(struct mc_watch *w, size_t off);
 /* The last line's beginning that was in nothing, and what quotes were in force there. */
