@@ -134,15 +134,6 @@ void check_filter_list(struct check *k, const struct item *it, struct part list,
     }
 }
 
-static bool in_list(const char *list, const char *name)
-{
-    struct part rest = {list, strlen(list)}, word;
-    while (part_next(&rest, ",; \t\n", &word))
-        if (word.len == strlen(name) && memcmp(word.s, name, word.len) == 0)
-            return true;
-    return false;
-}
-
 static bool is_option(const struct item *it, const char *name)
 {
     if (it->kind != ITEM_OPTION || it->short_option)
@@ -166,33 +157,37 @@ static const char *key_value(const struct item *it, char letter)
     return v;
 }
 
+/* alone: no filter is at work, so that this one must be meant to be. */
+static void say_unused(struct check *k, const struct item *filter, bool alone)
+{
+    static const char call[] = "MAIL_FILTER(";
+    struct part name = check_part(filter, filter->text + 1, filter->name);
+    struct finding *f = check_say(k, filter, name, FINDING_FILTER_UNUSED, filter->name, NULL, NULL);
+    const struct source *s = source_by_id(k->config->sources, filter->at.file);
+    if (!f || !alone || !s || !s->bytes || filter->at.col == 0)
+        return;
+    size_t off = source_offset(s, filter->at.line, filter->at.col);
+    if (s->len - off >= sizeof call - 1 && memcmp(s->bytes + off, call, sizeof call - 1) == 0)
+        diag_edit(k->diag, f, source_origin(s, off, 0), "INPUT_");
+}
+
 static void check_filters_used(struct check *k)
 {
+    struct table *used = table_new(k->arena);
     bool any_list = false;
+    for (const struct item *it = k->config->first; it; it = it->next) {
+        const char *list = is_option(it, "InputMailFilters") ? it->value
+                           : is_daemon(it)                   ? key_value(it, 'I')
+                                                             : NULL;
+        struct part rest = {list, list ? strlen(list) : 0}, word;
+        any_list = any_list || list;
+        while (list && part_next(&rest, ",; \t\n", &word))
+            table_set(used, check_text(k, word), k);
+    }
     for (size_t i = 0; i < table_count(k->filters); i++) {
         const struct item *filter = ((const struct declared *)table_at(k->filters, i)->value)->it;
-        bool used = false;
-        for (const struct item *it = k->config->first; it && !used; it = it->next) {
-            if (it->kind != ITEM_OPTION)
-                continue;
-            const char *list = is_option(it, "InputMailFilters") ? it->value
-                               : is_daemon(it)                   ? key_value(it, 'I')
-                                                                 : NULL;
-            any_list = any_list || list;
-            used = list && in_list(list, filter->name);
-        }
-        if (used)
-            continue;
-        struct part name = check_part(filter, filter->text + 1, filter->name);
-        struct finding *f =
-            check_say(k, filter, name, FINDING_FILTER_UNUSED, filter->name, NULL, NULL);
-        const struct source *s = source_by_id(k->config->sources, filter->at.file);
-        static const char call[] = "MAIL_FILTER(";
-        if (!f || any_list || !s || !s->bytes || filter->at.col == 0)
-            continue;
-        size_t off = source_offset(s, filter->at.line, filter->at.col);
-        if (s->len - off >= sizeof call - 1 && memcmp(s->bytes + off, call, sizeof call - 1) == 0)
-            diag_edit(k->diag, f, source_origin(s, off, 0), "INPUT_");
+        if (!table_has(used, filter->name))
+            say_unused(k, filter, !any_list);
     }
 }
 

@@ -166,12 +166,27 @@ static void check_class(struct check *k, const struct item *it, const struct ope
     check_undefined(k, it, op->name, FINDING_UNDEFINED_CLASS, NULL, k->classes);
 }
 
+/* A side of brackets and wildcards alone is about addresses that are not in order. */
+static bool is_about_brackets(struct part side)
+{
+    for (size_t i = 0; i < side.len; i++) {
+        if (strchr("<>() \t", side.s[i]))
+            continue;
+        if (side.s[i] != '$' || i + 1 == side.len || !strchr("*+-", side.s[i + 1]))
+            return false;
+        i++;
+    }
+    return true;
+}
+
 /* Brackets that stand in pairs, and quotes. */
 static void check_pairs(struct check *k, const struct item *it, struct part side)
 {
     static const char open[] = "<(", close[] = ">)";
     const char *at[2] = {NULL, NULL}, *quote = NULL;
     int depth[2] = {0, 0};
+    if (is_about_brackets(side))
+        return;
     for (const char *s = side.s; s < side.s + side.len; s++) {
         if (*s == '\\' || *s == '$') {
             s += *s == '$' && s[1] == '&' ? 2 : 1;
