@@ -1,6 +1,7 @@
 /*
  * check: `mcf check`: says what is wrong with an .mc or a .cf, and mends it.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <string.h>
@@ -13,6 +14,7 @@
 #include "grammar/cf.h"
 #include "lib/base/arena.h"
 #include "lib/base/diag.h"
+#include "lib/base/fs.h"
 #include "lib/model/check.h"
 #include "lib/model/config.h"
 #include "lib/model/findings.h"
@@ -27,10 +29,11 @@ struct run {
     bool read; /* false: the file could not be read */
 };
 
+/* sendmail.cf, and what is kept of one: sendmail.cf.bak, sendmail.cf~, sendmail.cf-2019. */
 static bool is_cf(const char *path)
 {
-    size_t n = strlen(path);
-    return n > 3 && strcmp(path + n - 3, ".cf") == 0;
+    const char *dot = strstr(fs_basename(path), ".cf");
+    return dot && !isalnum((unsigned char)dot[3]) && !strstr(dot, ".mc");
 }
 
 static void check_cf(struct config *c, const struct source *s, const struct arguments *o,

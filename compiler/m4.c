@@ -906,8 +906,8 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
         r.names_itself = r.names_itself || (x->value && strstr(x->value, x->name));
 
     if (o->confine && (r.confined = confine_new(o->confine, m4_program())) < 0) {
-        o->meanwhile(o->ctx, &late);
         cannot_confine(&r, whole, errno);
+        o->meanwhile(o->ctx, &late);
         return res;
     }
     unsigned cpu = o->cpu_seconds ? o->cpu_seconds : DEFAULT_CPU;

@@ -377,6 +377,9 @@ def test_check_cf():
     expect_status(r, 1)
     expect_match(r"^b\.cf:21(:\d+)?: error: ", r.out, r)
     expect_status(mcf("check", "nowhere.cf"), 66)
+    for name in ("a.cf.bak", "a.cf~", "a.cf-2019"):
+        shutil.copy("a.cf", name)
+        expect_status(mcf("check", name), 0)
 
 
 def test_fix():
@@ -552,6 +555,29 @@ def test_confine_file_and_folders():
     for arguments in (["--confine", "nowhere"], ["--confine", "in/case.mc"],
                       ["--confine", "in", "--allow-commands"]):
         expect_status(mcf("build", *arguments, "in/case.mc"), 2)
+
+
+WITHOUT_LANDLOCK = """
+import ctypes, errno, os, struct, sys
+code = [(0x20, 0, 0, 0), (0x15, 0, 1, 444), (0x06, 0, 0, 0x50000 | errno.ENOSYS), (0x06, 0, 0, 0x7fff0000)]
+text = b"".join(struct.pack("HBBI", *c) for c in code)
+buffer = ctypes.create_string_buffer(text)
+program = struct.pack("HxxxxxxP", len(code), ctypes.addressof(buffer))
+libc = ctypes.CDLL(None, use_errno=True)
+assert libc.prctl(38, 1, 0, 0, 0) == 0
+assert libc.prctl(22, 2, program, 0, 0) == 0, os.strerror(ctypes.get_errno())
+os.execv(sys.argv[1], sys.argv[1:])
+"""
+
+
+def test_confine_where_the_kernel_cannot():
+    """On a kernel without Landlock nothing is run, and that is said."""
+    write("case.mc", GOOD)
+    r = run(sys.executable, "-c", WITHOUT_LANDLOCK, MCF, "build", "case.mc")
+    expect(r.status == 0 and "DXvalue" in r.out, r)
+    r = run(sys.executable, "-c", WITHOUT_LANDLOCK, MCF, "build", "--confine", ".", "case.mc")
+    expect(r.status == 65 and r.out == "", r)
+    expect_match(r"^case\.mc: error: cannot confine m4 to \.: .*Landlock.* \[system\]$", r.err, r)
 
 
 def test_confine_fix():

@@ -261,6 +261,49 @@ static void existence(void **state)
     assert_false(fs_exists("dangling"));
 }
 
+static void below_is_where_links_lead(void **state)
+{
+    struct arena *a = *state;
+    char *bytes;
+    size_t len;
+    assert_int_equal(mkdir("in", 0755), 0);
+    assert_int_equal(mkdir("inside", 0755), 0);
+    put("in/file", "in", 0644);
+    put("inside/file", "out", 0644);
+    put("file", "out", 0644);
+    assert_int_equal(symlink("../inside/file", "in/out"), 0);
+    assert_int_equal(symlink("in/file", "link"), 0);
+    assert_int_equal(symlink("in", "folder"), 0);
+    assert_int_equal(symlink("absent", "in/dangling"), 0);
+    static const struct {
+        const char *folder, *path;
+        int err;
+    } cases[] = {
+        {"in", "in/file", 0},          {"in", "in/../in/file", 0},    {"in", "link", 0},
+        {"folder", "in/file", 0},      {"in", "folder/file", 0},      {"in/", "in/file", 0},
+        {".", "in/file", 0},           {"in/..", "in/file", 0},       {"in", "in/out", EXDEV},
+        {"in", "inside/file", EXDEV},  {"in", "in/../file", EXDEV},   {"in", "/dev/null", EXDEV},
+        {"in", "in/absent", ENOENT},   {"in", "in/dangling", ENOENT}, {"in", "", ENOENT},
+        {"absent", "in/file", ENOENT}, {"", "in/file", ENOENT},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        int err = fs_read_below(a, cases[i].folder, cases[i].path, 0, &bytes, &len);
+        if (err != cases[i].err)
+            fail_msg("%s below %s: %s", cases[i].path, cases[i].folder, strerror(err));
+        if (!err)
+            assert_string_equal(bytes, "in");
+        assert_int_equal(fs_is_below(cases[i].path, cases[i].folder), !cases[i].err);
+    }
+    assert_true(fs_is_below("/", "/"));
+    assert_true(fs_is_below("in", "in"));
+    assert_int_equal(fs_read_below(a, "/", "/dev/null", 0, &bytes, &len), 0);
+    assert_int_equal(fs_read_below(a, "in", "in/file", 1, &bytes, &len), EFBIG);
+    assert_int_equal(fs_read_below(a, "in", "in", 0, &bytes, &len), EISDIR);
+    static const char *const made[] = {"in/file", "in/out", "in/dangling", "inside/file"};
+    for (size_t i = 0; i < sizeof made / sizeof *made; i++)
+        assert_int_equal(unlink(made[i]), 0);
+}
+
 static void paths(void **state)
 {
     struct arena *a = *state;
@@ -302,6 +345,7 @@ int main(void)
         HERE(a_full_disk_leaves_the_old_file),
         HERE(backs_up),
         HERE(existence),
+        HERE(below_is_where_links_lead),
         HERE(paths),
     };
     return cmocka_run_group_tests_name("base_fs", tests, NULL, NULL);

@@ -197,6 +197,52 @@ static void an_endless_file_is_refused(void **state)
     assert_null(s->bytes);
 }
 
+static void characters_are_well_formed_or_none(void **state)
+{
+    (void)state;
+    static const struct {
+        const char *bytes;
+        size_t left, want;
+    } cases[] = {
+        {"", 0, 0},
+        {"a", 0, 0},
+        {"\0", 1, 1},
+        {"a", 1, 1},
+        {"\x7f", 1, 1},
+        {"\x80", 1, 0},
+        {"\xc1\x81", 2, 0}, /* overlong */
+        {"\xc3\xbc", 2, 2},
+        {"\xc3\xbc", 1, 0}, /* cut off */
+        {"\xc3z", 2, 0},
+        {"\xe0\x9f\xbf", 3, 0}, /* overlong */
+        {"\xe0\xa0\x80", 3, 3},
+        {"\xed\xa0\x80", 3, 0}, /* a surrogate */
+        {"\xef\xbf\xbf", 3, 3},
+        {"\xf0\x8f\x80\x80", 4, 0}, /* overlong */
+        {"\xf0\x9f\x93\xac", 4, 4},
+        {"\xf0\x9f\x93\xac", 3, 0},
+        {"\xf4\x90\x80\x80", 4, 0}, /* beyond the last one */
+        {"\xf5\x80\x80\x80", 4, 0},
+        {"\xff", 1, 0},
+    };
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++)
+        if (source_character(cases[i].bytes, cases[i].left) != cases[i].want)
+            fail_msg("case %zu", i);
+}
+
+static void a_confined_set_reads_below_its_folder(void **state)
+{
+    int err = 0;
+    struct source_set *set = source_set_new(*state);
+    source_set_confine(set, "/proc/self");
+    assert_non_null(source_open(set, "/proc/self/comm", &err)->bytes);
+    assert_null(source_open(set, "/dev/null", &err)->bytes);
+    assert_int_equal(err, EXDEV);
+    /* What is given is not read. */
+    source_add(set, "/dev/zero", "x", 1);
+    assert_int_equal(source_open(set, "/dev/zero", &err)->len, 1);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -212,6 +258,8 @@ int main(void)
         UNIT(offsets_are_the_way_back),
         UNIT(opens_what_can_be_read),
         UNIT(an_endless_file_is_refused),
+        UNIT(characters_are_well_formed_or_none),
+        UNIT(a_confined_set_reads_below_its_folder),
     };
     return cmocka_run_group_tests_name("base_source", tests, NULL, NULL);
 }
