@@ -68,15 +68,16 @@ $(BUILD)/tables.m4: $(BUILD)/tables
 	$(BUILD)/tables > $@.new && mv $@.new $@
 $(BUILD)/tables.end: $(BUILD)/tables
 	$(BUILD)/tables end > $@.new && mv $@.new $@
-$(BUILD)/epilogue.m4: $(BUILD)/tables.end $(BUILD)/library.end
-	{ echo _mcf_finish; sort -u $^; echo "\`@mcf-k0@ !'"; } > $@
-$(BUILD)/vocabulary.m4: grammar/vocabulary.m4 $(BUILD)/tables.m4 $(BUILD)/library.m4
+# Every value that is wanted at the end: each once, and the mark behind them.
+$(BUILD)/wanted.m4: $(BUILD)/tables.end $(BUILD)/library.end
+	{ echo "define(\`_mcf_values', \`dnl"; sort -u $^; echo "\`@mcf-k0@ !'')"; } > $@
+$(BUILD)/vocabulary.m4: grammar/vocabulary.m4 $(BUILD)/tables.m4 $(BUILD)/library.m4 $(BUILD)/wanted.m4
 	cat $^ > $@
 $(BUILD)/vocabulary.m4f: $(BUILD)/vocabulary.m4
 	$(M4) -E -F $@ $< >/dev/null
-$(BUILD)/vocabulary.o: compiler/vocabulary.S $(BUILD)/vocabulary.m4f $(BUILD)/epilogue.m4 share/Makefile.mail
+$(BUILD)/vocabulary.o: compiler/vocabulary.S $(BUILD)/vocabulary.m4f $(BUILD)/wanted.m4 share/Makefile.mail
 	$(CC) -DFROZEN='"$(BUILD)/vocabulary.m4f"' -DSOURCE='"$(BUILD)/vocabulary.m4"' \
-		-DEPILOGUE='"$(BUILD)/epilogue.m4"' -c -o $@ $<
+		-DWANTED='"$(BUILD)/wanted.m4"' -c -o $@ $<
 
 # --- for the administrator -------------------------------------------------------------------
 MC ?= samples/centos6/sendmail.mc

@@ -527,7 +527,7 @@ static void add_value(struct reader *r, struct m4_piece *frame, const char *name
     table_set(t, name, arena_strndup(r->arena, text->data, text->len));
 }
 
-/* The name in the next line of the epilogue that asks for a value. */
+/* The name in the next line that asks for a value. */
 static const char *next_wanted(const char **p, const char *end, struct arena *a)
 {
     static const char mark[] = VOCABULARY_KEY "='";
@@ -550,7 +550,7 @@ static void read_stdout(struct reader *r, const char *p, size_t len)
     struct m4_piece *text = NULL, *frame = NULL;
     struct origin at = {0, 0, 0, 0};
     const char *value = NULL; /* name whose value is being read */
-    const char *wanted = vocabulary_epilogue, *wanted_end = wanted + vocabulary_epilogue_len;
+    const char *wanted = vocabulary_wanted, *wanted_end = wanted + vocabulary_wanted_len;
     struct buf v, carried;
     buf_init(&v, r->arena);
     buf_init(&carried, r->arena);
@@ -745,8 +745,9 @@ struct inputs {
     int opener; /* closing it lets m4 go on behind the gate */
 };
 
-static bool open_inputs(struct inputs *in, const struct m4_options *o, const char *key)
+static bool open_inputs(struct inputs *in, const struct m4_options *o)
 {
+    static const char finish[] = "_mcf_finish\n";
     int ends[2] = {-1, -1};
     /* The gate is a pipe that nothing is ever written to; only we have its other end. */
     if (pipe(ends) == 0 && fcntl(ends[1], F_SETFD, FD_CLOEXEC) < 0) {
@@ -754,13 +755,12 @@ static bool open_inputs(struct inputs *in, const struct m4_options *o, const cha
         close(ends[1]);
         ends[0] = ends[1] = -1;
     }
-    *in = (struct inputs){
-        .state = -1,
-        .gate = ends[0],
-        .opener = ends[1],
-        .prologue = memory_file("mcf-prologue", "", 0),
-        .own = o->text ? memory_file("mcf-text", o->text, o->text_len) : -1,
-        .epilogue = keyed_file("mcf-epilogue", vocabulary_epilogue, vocabulary_epilogue_len, key)};
+    *in = (struct inputs){.state = -1,
+                          .gate = ends[0],
+                          .opener = ends[1],
+                          .prologue = memory_file("mcf-prologue", "", 0),
+                          .own = o->text ? memory_file("mcf-text", o->text, o->text_len) : -1,
+                          .epilogue = memory_file("mcf-epilogue", finish, sizeof finish - 1)};
     return in->gate >= 0 && in->prologue >= 0 && in->epilogue >= 0 && (!o->text || in->own >= 0);
 }
 
@@ -914,7 +914,7 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
     size_t output = o->output_limit ? o->output_limit : DEFAULT_OUTPUT;
     bool frozen = !o->allow_commands;
     struct inputs in;
-    bool opened = open_inputs(&in, o, key);
+    bool opened = open_inputs(&in, o);
     struct cage c;
     struct args v = {.arena = a};
     for (bool again = false;; again = true) {

@@ -1,6 +1,6 @@
 /*
  * tables: a build-time program: the tables of lib/model as m4 text, for the vocabulary; with the
- * argument end, what the epilogue asks for.
+ * argument end, what is asked for at the end.
  *
  * A value that would mean something to m4 between its quotes is defined under a name of its own
  * while quotes are longer than any text; the macros that set variables refer to it with defn.
@@ -123,7 +123,7 @@ static void wanted(const char *name)
     printf("`" VOCABULARY_KEY "='%s\n", name);
 }
 
-/* What the epilogue asks for: see grammar/vocabulary.m4. */
+/* What is asked for at the end: see grammar/vocabulary.m4. */
 static void end(void)
 {
     for (size_t i = 0; i < COUNT(options); i++)
@@ -144,7 +144,7 @@ static void tables(void)
     for (size_t i = 0; i < COUNT(late); i++)
         value("late", i, late[i].value);
     puts("changequote");
-    puts("define(`_mcf_default', `ifdef(`$1', `', `_mcf_define(`$1', `$2')')')");
+    puts("define(`_mcf_default', `ifdef(`$1', `_mcf_nothing', `_mcf_define')(`$1', `$2')')");
     puts("define(`_mcf_append_now', "
          "`_mcf_define(`$1', ifdef(`$1', `defn(`$1')')`'`$2')')");
     set("ostype", ostypes, COUNT(ostypes));

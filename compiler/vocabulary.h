@@ -13,9 +13,9 @@
 
 extern const char vocabulary_frozen[];
 extern const size_t vocabulary_frozen_len;
-/* What m4 reads behind the last file. */
-extern const char vocabulary_epilogue[];
-extern const size_t vocabulary_epilogue_len;
+/* The part of the source that asks for values: a line for each, `KEY='NAME. */
+extern const char vocabulary_wanted[];
+extern const size_t vocabulary_wanted_len;
 extern const char vocabulary_source[];
 extern const size_t vocabulary_source_len;
 /* share/Makefile.mail, which `mcf init' puts into a mail configuration folder. */

@@ -14,11 +14,10 @@ divert(-1)
 #     directive's effect belongs:
 #       KEY @ <id>      the frame's text, expanded by m4, follows up to
 #       KEY .
-#     After the last file the epilogue (build/epilogue.m4, made with this text) writes, section by
-#     section, what the diversions hold, and the value of every macro that rulesets/ or the table of
-#     options reads:
+#     After the last file _mcf_finish writes, section by section, what the diversions hold, and the
+#     value of every macro that rulesets/ or the table of options reads (build/wanted.m4):
 #       KEY # <n>       section n begins
-#       KEY=            the value of the next name of the epilogue follows, up to the next KEY and a
+#       KEY=            the value of the next name of build/wanted.m4 follows, up to the next KEY and a
 #                       line end less; m4 gives the name itself where there is no such macro
 #       KEY =<name>:    the same in a frame
 #       KEY !           everything is there
@@ -52,11 +51,12 @@ define(`_mcf_id', 0)
 # _mcf_rec(kind, args...): writes a record; its id is _mcf_id afterwards.
 define(`_mcf_rec', `_mcf_define(`_mcf_id', incr(_mcf_id))_mcf_errprint(`@mcf-k0@ R '_mcf_id` $1 '__line__` $#@mcf-k0@'__file__`@mcf-k0@$2@mcf-k0@$3@mcf-k0@$4@mcf-k0@$5@mcf-k0@$6@mcf-k0@$7@mcf-k0@$8@mcf-k0@$9@mcf-k0@$10@mcf-k0@$11@mcf-k0@
 ')')
-# _mcf_frame(diversion, id, text): places the frame of record id; text is expanded there.
-define(`_mcf_frame', `_mcf_pushdef(`_mcf_back', divnum)divert($1)`@mcf-k0@ @ $2'
+# _mcf_frame(diversion, id, text): places the frame of record id, and goes back to diversion -1; text is
+# expanded there.
+define(`_mcf_frame', `divert($1)`@mcf-k0@ @ $2'
 $3
 `@mcf-k0@ .'
-divert(_mcf_back)_mcf_popdef(`_mcf_back')')
+divert(-1)')
 
 define(`errprint', `ifelse(`$#', 0, ``errprint'', `_mcf_rec(`errprint', `$*')')')
 # Where commands are allowed the compiler passes _mcf_allow_commands and the text of this file in
@@ -89,7 +89,8 @@ _mcf_copy(`include') _mcf_copy(`sinclude')
 # --- helpers that site files call ----------------------------------------------------------------
 define(`PUSHDIVERT', `_mcf_pushdef(`__D__', divnum)divert($1)')
 define(`POPDIVERT', `divert(__D__)_mcf_popdef(`__D__')')
-define(`_DEFIFNOT', `ifdef(`$1', `', `_mcf_define(`$1', `$2')')')
+define(`_mcf_nothing', `')
+define(`_DEFIFNOT', `ifdef(`$1', `_mcf_nothing', `_mcf_define')(`$1', `$2')')
 define(`CONCAT', `$1$2$3$4$5$6$7')
 define(`DOL', ``$'$1')
 define(`_OPTINS', `ifdef(`$1', `$2$1$3')')
@@ -118,15 +119,17 @@ define(`_mcf_had_more', ifelse(`$#', `1', `', `x'))')')
 define(`_mcf_had_more', `x')
 define(`_mcf_site', `_mcf_rec(`site', `$1', `$2', indir(`_mcf_site_$1_$2'))_mcf_include(indir(`_mcf_site_$1_$2'))')
 # The library's folder was named by the file and is not there, or a name is unknown: the compiler says so.
-define(`_mcf_unknown', `_mcf_rec(`unknown', $@)')
+define(`_mcf_unknown', `_mcf_rec(`unknown', `$1', `$2')')
 
 define(`OSTYPE', `_mcf_rec(`OSTYPE', $@)_mcf_define(`__OSTYPE__', `$1')PUSHDIVERT(-1)_mcf_define(`_ARG_', `$2')ifdef(`_mcf_site_ostype_$1', `_mcf_site(`ostype', `$1')', `ifdef(`_mcf_ostype_$1', `indir(`_mcf_ostype_$1')', `_mcf_unknown(`ostype', `$1')')')POPDIVERT()')
 define(`DOMAIN', `_mcf_rec(`DOMAIN', $@)PUSHDIVERT(-1)_mcf_define(`_ARG_', `$2')ifdef(`_mcf_site_domain_$1', `_mcf_site(`domain', `$1')', `ifdef(`_mcf_domain_$1', `indir(`_mcf_domain_$1')', `_mcf_unknown(`domain', `$1')')')POPDIVERT()')
 define(`HACK', `_mcf_rec(`HACK', $@)PUSHDIVERT(-1)_mcf_set_args(shift($@))ifdef(`_mcf_site_hack_$1', `_mcf_site(`hack', `$1')', `ifdef(`_mcf_hack_$1', `indir(`_mcf_hack_$1')', `_mcf_unknown(`hack', `$1')')')POPDIVERT()')
 define(`FEATURE', `_mcf_rec(`FEATURE', $@)_mcf_set_args(shift($@))_mcf_feature(divnum, `$1', _mcf_id)')
-# _mcf_feature(diversion, name, id): diversion is where it is called.
-define(`_mcf_feature', `divert(-1)ifdef(`_mcf_site_feature_$2', `_mcf_site(`feature', `$2')', `ifdef(`_mcf_feature_$2', `ifelse(_mcf_text(`_mcf_lacks_$2'), `', `_mcf_feature_on(`$2', `$3')')', `_mcf_unknown(`feature', `$2')')')divert($1)')
-define(`_mcf_feature_on', `_mcf_run(defn(`_mcf_feature_$1'))ifdef(`_mcf_snap_config_$1', `_mcf_frame(6, `$2', `indir(`_mcf_snap_config_$1')')')')
+# _mcf_feature(diversion, name, id): diversion is where it is called.  Here and below it is decided which
+# macro takes the arguments that follow: text that is not wanted would be read all the same.
+define(`_mcf_feature', `divert(-1)ifdef(`_mcf_site_feature_$2', `_mcf_site', `ifdef(`_mcf_feature_$2', `_mcf_feature_ours', `_mcf_unknown')')(`feature', `$2', `$3')divert($1)')
+define(`_mcf_feature_ours', `ifelse(ifdef(`_mcf_lacks_$2', `indir(`_mcf_lacks_$2')'), `', `_mcf_feature_on', `_mcf_nothing')(`$2', `$3')')
+define(`_mcf_feature_on', `_mcf_run(defn(`_mcf_feature_$1'))ifdef(`_mcf_snap_config_$1', `_mcf_frame', `_mcf_nothing')(6, `$2', `indir(`_mcf_snap_config_$1')')')
 define(`MAILER', `_mcf_rec(`MAILER', $@)_mcf_define(`_MAILER_DEFINED_', 1)_mcf_mailer(`$1', ifelse(`$2', , ``$1'', ``$2''), _mcf_id, shift($@))')
 define(`_mcf_mailer', `ifdef(`_MAILER_$2_', `_mcf_rec(`again', `mailer', `$2')', `_mcf_define(`_MAILER_$2_')_mcf_set_args(shift(shift(shift($@))))_mcf_mailer_on(divnum, `$1', `$3')')')
 define(`_mcf_mailer_on', `ifdef(`_mcf_site_mailer_$2', `divert(7)_mcf_site(`mailer', `$2')', `ifdef(`_mcf_mailer_$2', `divert(-1)_mcf_run(defn(`_mcf_mailer_$2'))_mcf_frame(7, `$3', `indir(`_mcf_snap_mailer_$2')')', `_mcf_unknown(`mailer', `$2')')')divert($1)')
@@ -226,8 +229,7 @@ define(`_mcf_old_names', `_mcf_old(`confAUTO_REBUILD')_mcf_old(`confDEF_GROUP_ID
 define(`_mcf_timeout', `ifelse(`$1', -1, `_mcf_define(`confTO_QUEUERETURN', confMESSAGE_TIMEOUT)', `_mcf_define(`confTO_QUEUERETURN', substr(confMESSAGE_TIMEOUT, 0, `$1'))_mcf_define(`confTO_QUEUEWARN', substr(confMESSAGE_TIMEOUT, incr(`$1')))')')
 
 # What the epilogue calls.
-define(`_mcf_finish', `changequote`'changecom`'divert(0)ifdef(`_MAILER_local_', `', `MAILER(`local')')_mcf_old_names`'_mcf_late_presets`'divert(0)_mcf_sections`'_mcf_list(10, `_DPO_')_mcf_list(11, `_CPO_')_mcf_list(12, `_QUEUE_GROUP_')_mcf_list(13, `_MAIL_FILTERS_')
-')
+define(`_mcf_finish', `changequote`'changecom`'divert(0)ifdef(`_MAILER_local_', `', `MAILER(`local')')_mcf_old_names`'_mcf_late_presets`'divert(0)_mcf_sections`'_mcf_list(10, `_DPO_')_mcf_list(11, `_CPO_')_mcf_list(12, `_QUEUE_GROUP_')_mcf_list(13, `_MAIL_FILTERS_')_mcf_values')
 define(`_mcf_list', ``@mcf-k0@ # $1'
 indir(`$2')
 ')
