@@ -67,6 +67,13 @@ static struct front_file *new_file(struct front *f, uint32_t id)
     return file;
 }
 
+/* A file of a whole library of the reference: it is not the user's. */
+static bool is_reference(const struct front *f, const char *path)
+{
+    const char *library = fs_dirname(f->arena, fs_dirname(f->arena, path));
+    return fs_exists(fs_join(f->arena, library, "m4/proto.m4"));
+}
+
 /* The tree of a file that a record names; included ones are read when they are asked for. */
 static const struct front_file *tree_of(struct front *f, uint32_t id)
 {
@@ -74,8 +81,11 @@ static const struct front_file *tree_of(struct front *f, uint32_t id)
     if (known || !id)
         return known;
     known = new_file(f, id);
-    if (known->source && known->source->bytes)
+    if (known->source && known->source->bytes) {
         known->tree = mc_parse(f->arena, known->source, NULL);
+        if (!is_reference(f, known->source->path))
+            mc_find_faults(f->arena, known->source, f->diag);
+    }
     return known;
 }
 
@@ -360,6 +370,9 @@ bool front_read(struct front *f, struct config *c, const char *path, const struc
                             .allow_commands = o->allow_commands,
                             .cpu_seconds = o->cpu_seconds};
     f->m4 = m4_run(f->arena, c->sources, d, path, &mo);
+    /* m4 came to the end inside of something that an included file left open: where exactly? */
+    for (uint32_t id = 1; !f->m4->complete && id <= source_count(c->sources); id++)
+        tree_of(f, id);
     find_nodes(f);
     find_defines(f);
     return true;

@@ -61,6 +61,7 @@ struct mend {
     char *text;
     size_t len, cap;
     struct mc_edit *edits;
+    bool as_it_is; /* m4 reads the source whatever is found */
     bool errors;
     size_t told; /* of the source: what is told of comments and quoted lines goes on there */
     size_t work;
@@ -158,6 +159,19 @@ static bool is_word(char c)
 static bool is_letter(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z');
+}
+
+/* A line end where there is nothing. */
+static char char_at(const struct mend *m, size_t p)
+{
+    if (p < m->len)
+        return m->text[p];
+    return '\n';
+}
+
+static char char_before(const struct mend *m, size_t p)
+{
+    return char_at(m, p ? p - 1 : m->len);
 }
 
 static size_t line_begin(const struct mend *m, size_t off)
@@ -403,9 +417,9 @@ static enum mc_word_kind line_word(const struct mend *m, size_t p)
 
 static void try_quotes_at(struct mend *m, size_t p)
 {
-    char c = p < m->len ? m->text[p] : '\n', before = p ? m->text[p - 1] : '\n';
+    char c = char_at(m, p), before = char_before(m, p);
     size_t next = skip_blanks(m, p);
-    char then = next < m->len ? m->text[next] : '\n';
+    char then = char_at(m, next);
     /* A closing one before a comma, a parenthesis or the line's end. */
     if (!is_blank(before) && before != '\n' && (next == p || rest_at(m, next))) {
         int more = ends_in_other_mark(m, p) ? 10 : before == '\'' ? 6 : 0;
@@ -420,9 +434,8 @@ static void try_quotes_at(struct mend *m, size_t p)
             both.change[0] = (struct change){p, 0, "')"};
             try_candidate(m, &both);
         }
-    } else if (next == p && then == ')' && (p == line_begin(m, p) || is_blank(before))) {
-        try_one(m, FAULT_UNCLOSED_QUOTE, 12, p, 0, "'");
-    } else if (next == p && then == ',' && p == line_begin(m, p)) {
+    } else if (next == p && ((then == ')' && (p == line_begin(m, p) || is_blank(before))) ||
+                             (then == ',' && p == line_begin(m, p)))) {
         try_one(m, FAULT_UNCLOSED_QUOTE, 12, p, 0, "'");
     }
     /* An opening one where an argument begins. */
@@ -446,7 +459,7 @@ static void try_quotes_at(struct mend *m, size_t p)
             cost += 10;
         try_one(m, FAULT_NO_OPENING_QUOTE, cost, p, 0, "`");
     }
-    char after = p + 1 < m->len ? m->text[p + 1] : '\n';
+    char after = char_at(m, p + 1);
     bool twin = c == before || c == after;
     if (c == '\'' && before == '`' && !arg_ends_at(m, p + 1, m->len))
         try_one(m, FAULT_WRONG_QUOTES, 9, p, 1, "`");
@@ -469,9 +482,9 @@ static enum mc_word_kind call_word_at(const struct mend *m, size_t p)
 
 static void try_parentheses_at(struct mend *m, size_t p)
 {
-    char c = p < m->len ? m->text[p] : '\n', before = p ? m->text[p - 1] : '\n';
+    char c = char_at(m, p), before = char_before(m, p);
     size_t next = skip_blanks(m, p);
-    char after = p + 1 < m->len ? m->text[p + 1] : '\n';
+    char after = char_at(m, p + 1);
     bool twin = c == before || c == after;
     if (!is_blank(before) && !strchr("\n,(`", before) &&
         (rest_at(m, next) || (before == '\'' && (is_letter(c) || c == ')'))))
@@ -781,7 +794,7 @@ static void say(struct mend *m)
     case FAULT_UNCLOSED_QUOTE: {
         size_t open = m->answer != NOWHERE && m->answer < x->off ? m->answer : x->off;
         f = finding_add(d, FINDING_UNCLOSED_QUOTE, place(m, open, open + 1), "`", NULL);
-        char next = x->off < m->len ? m->text[x->off] : '\n';
+        char next = char_at(m, x->off);
         struct origin end = place(m, x->off, x->off);
         if (next == ')' || next == ',')
             diag_hint(d, f,
@@ -874,7 +887,7 @@ static void say(struct mend *m)
     }
     if (edits)
         add_edits(m, f);
-    if (!broken)
+    if (!broken || m->as_it_is)
         leave(m, f, m->trouble.from,
               m->trouble.at > x->off + x->len ? m->trouble.at : x->off + x->len);
 }
@@ -1057,14 +1070,15 @@ static void out_of_memory(void *ctx)
     arena_calloc(ctx, SIZE_MAX, 2); /* the arena's owner says what is to be done */
 }
 
-struct mc_mended *mc_mend(struct arena *a, const struct source *source, struct diag *d)
+static struct mc_mended *mend(struct arena *a, const struct source *source, struct diag *d,
+                              bool as_it_is)
 {
     struct mc_mended *result = arena_alloc(a, sizeof *result);
     result->text = source->bytes;
     result->len = source->len;
     if (!source->bytes)
         return result;
-    struct mend m = {.arena = a, .diag = d, .source = source};
+    struct mend m = {.arena = a, .diag = d, .source = source, .as_it_is = as_it_is};
     m.cap = source->len + 8 * ROUNDS;
     m.text = arena_alloc(a, m.cap);
     m.len = source->len;
@@ -1104,4 +1118,14 @@ struct mc_mended *mc_mend(struct arena *a, const struct source *source, struct d
     }
     result->faulty = m.edits != NULL || m.errors;
     return result;
+}
+
+struct mc_mended *mc_mend(struct arena *a, const struct source *source, struct diag *d)
+{
+    return mend(a, source, d, false);
+}
+
+void mc_find_faults(struct arena *a, const struct source *source, struct diag *d)
+{
+    mend(a, source, d, true);
 }

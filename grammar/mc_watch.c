@@ -181,10 +181,10 @@ static bool in_live_call(const struct mc_watch *w)
 
 static struct frame *push(struct mc_watch *w, enum frame_kind kind, size_t off)
 {
-    if (w->depth == w->cap) {
+    if (!w->frames || w->depth == w->cap) {
         size_t cap = w->cap ? w->cap * 2 : 32;
         struct frame *frames = arena_calloc(w->arena, cap, sizeof *frames);
-        if (w->depth)
+        if (w->frames)
             memcpy(frames, w->frames, w->depth * sizeof *frames);
         w->frames = frames;
         w->cap = cap;

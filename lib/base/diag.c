@@ -19,6 +19,7 @@ struct diag {
     struct finding **all;
     size_t count;
     size_t cap;
+    size_t added;
     struct followers *followers;
     bool werror;
     bool lax;
@@ -44,11 +45,27 @@ static const char *one_line(char *s)
     return s;
 }
 
+static void be_as_severe(struct finding *cause, const struct finding *f)
+{
+    if (cause->severity < f->severity)
+        cause->severity = f->severity;
+}
+
 void diag_follows(struct diag *d, struct finding *cause, uint32_t first, uint32_t last)
 {
     struct followers *x = arena_alloc(d->arena, sizeof *x);
     *x = (struct followers){.cause = cause, .first = first, .last = last, .next = d->followers};
     d->followers = x;
+    size_t kept = 0;
+    for (size_t i = 0; i < d->count; i++) {
+        struct finding *f = d->all[i];
+        if (f != cause && f->at.file == cause->at.file && f->at.col == 0 && f->at.line >= first &&
+            f->at.line <= last && f->at.line > 0)
+            be_as_severe(cause, f);
+        else
+            d->all[kept++] = f;
+    }
+    d->count = kept;
 }
 
 /* The finding that one at a place only follows from; NULL if there is none. */
@@ -79,12 +96,12 @@ struct finding *diag_add(struct diag *d, enum diag_severity sev, const char *id,
     f->text = one_line(arena_vprintf(d->arena, fmt, ap));
     va_end(ap);
     f->at = at;
-    f->seq = d->count;
+    f->seq = d->added++;
     struct finding *cause = cause_of(d, at);
     if (!cause)
         d->all[d->count++] = f;
-    else if (cause->severity < f->severity)
-        cause->severity = f->severity;
+    else
+        be_as_severe(cause, f);
     return f;
 }
 
