@@ -202,7 +202,8 @@ void check_undefined(struct check *k, const struct item *it, struct part p, enum
     for (size_t i = 0; i < n; i++)
         list[i] = ((const struct declared *)table_at(names, i)->value)->it->name;
     const char *near = f ? diag_nearest(check_text(k, p), list, n) : NULL;
-    if (!near)
+    /* The name itself is declared where it does not count. */
+    if (!near || strcmp(near, check_text(k, p)) == 0)
         return;
     diag_hint(k->diag, f, "did you mean %s?", near);
     check_mend(k, f, p, near);

@@ -375,7 +375,7 @@ static void check_key_value(const struct line *l, const struct key *key, struct 
         check_family(l, v);
         break;
     case FILTERS:
-        check_filter_list(l->k, l->it, v, ";");
+        check_filter_list(l->k, l->it, v);
         break;
     case MODE:
         check_mode(l, v);

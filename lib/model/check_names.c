@@ -7,6 +7,7 @@
 #include <strings.h>
 
 #include "lib/base/arena.h"
+#include "lib/base/buf.h"
 #include "lib/base/table.h"
 #include "lib/model/check_parts.h"
 #include "lib/model/options.h"
@@ -122,15 +123,58 @@ void check_header(struct check *k, const struct item *it)
 
 /* --- filters ------------------------------------------------------------------------------- */
 
-void check_filter_list(struct check *k, const struct item *it, struct part list,
-                       const char *separators)
+/* One name of the list, with the blanks that belong to it: sendmail parts at commas and semicolons
+ * only, and skips blanks before a name only. */
+static void check_filter_name(struct check *k, const struct item *it, struct part name, bool last)
 {
-    struct part word;
-    while (part_next(&list, separators, &word)) {
-        const char *name = check_text(k, word);
-        if (word.len == 0 || memchr(word.s, '$', word.len) || table_has(k->filters, name))
-            continue;
+    struct part word = part_trim(name);
+    if (word.len == 0) {
+        if (!last)
+            check_say(k, it, (struct part){name.s, 1}, FINDING_NO_FILTER_NAME, NULL, NULL, NULL);
+        return;
+    }
+    size_t blanks = (size_t)(name.s + name.len - (word.s + word.len));
+    bool known = table_has(k->filters, check_text(k, word));
+    if (memchr(word.s, '$', word.len) || (known && (blanks == 0 || last)))
+        return;
+    if (known) {
+        struct part with = {word.s, word.len + blanks};
+        struct finding *f =
+            check_say(k, it, with, FINDING_UNKNOWN_FILTER, check_text(k, with), NULL, NULL);
+        if (f)
+            diag_hint(k->diag, f, "the blank behind it belongs to the name: remove it");
+        check_mend(k, f, with, check_text(k, word));
+        return;
+    }
+    struct buf list;
+    struct part rest = word, one;
+    size_t n = 0;
+    bool all = true;
+    buf_init(&list, k->arena);
+    while (part_next(&rest, " \t\n", &one)) {
+        buf_printf(&list, "%s%s", n++ ? "," : "", check_text(k, one));
+        all = all && table_has(k->filters, check_text(k, one));
+    }
+    if (n < 2 || !all) {
         check_undefined(k, it, word, FINDING_UNKNOWN_FILTER, NULL, k->filters);
+        return;
+    }
+    struct finding *f =
+        check_say(k, it, word, FINDING_UNKNOWN_FILTER, check_text(k, word), NULL, NULL);
+    if (f)
+        diag_hint(k->diag, f, "commas part the names: write %s", list.data);
+    check_mend(k, f, word, list.data);
+}
+
+void check_filter_list(struct check *k, const struct item *it, struct part list)
+{
+    const char *end = list.s + list.len;
+    for (const char *s = list.s; s < end;) {
+        const char *from = s;
+        while (s < end && *s != ',' && *s != ';')
+            s++;
+        check_filter_name(k, it, (struct part){from, (size_t)(s - from)}, s == end);
+        s += s < end;
     }
 }
 
@@ -181,7 +225,7 @@ static void check_filters_used(struct check *k)
                                                              : NULL;
         struct part rest = {list, list ? strlen(list) : 0}, word;
         any_list = any_list || list;
-        while (list && part_next(&rest, ",; \t\n", &word))
+        while (list && part_next(&rest, ",; \t\n", &word)) /* as it was meant */
             table_set(used, check_text(k, word), k);
     }
     for (size_t i = 0; i < table_count(k->filters); i++) {

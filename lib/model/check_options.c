@@ -467,7 +467,7 @@ void check_option(struct check *k, const struct item *it)
         break;
     case OPTION_LIST:
         if (strcmp(name, "InputMailFilters") == 0)
-            check_filter_list(k, it, v, ", \t\n");
+            check_filter_list(k, it, v);
         break;
     case OPTION_PATH:
     case OPTION_WORD:

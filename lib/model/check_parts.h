@@ -71,7 +71,6 @@ void check_header(struct check *k, const struct item *it);
 void check_rule(struct check *k, const struct item *it);
 void check_whole(struct check *k);
 /* A list of filters, in InputMailFilters or in a daemon's key. */
-void check_filter_list(struct check *k, const struct item *it, struct part list,
-                       const char *separators);
+void check_filter_list(struct check *k, const struct item *it, struct part list);
 
 #endif
