@@ -376,6 +376,12 @@ static const char *read_trace(struct reader *r, const char *p, const char *end)
     return nl ? nl + 1 : end;
 }
 
+/* Whether an error says already what m4 stopped at: nothing may be refused without one. */
+static bool said_unclosed(const struct reader *r)
+{
+    return r->unclosed_known && diag_count(r->diag, DIAG_ERROR) > 0;
+}
+
 /* m4's own words, made ours: what a person can act on. */
 static void read_message(struct reader *r, const char *p, const char *eol)
 {
@@ -392,11 +398,11 @@ static void read_message(struct reader *r, const char *p, const char *eol)
     char *name;
     if (strstr(text, "end of file in string")) {
         r->reported = true;
-        if (!r->unclosed_known)
+        if (!said_unclosed(r))
             finding_add(r->diag, FINDING_QUOTE_TO_END, at, NULL);
     } else if (strstr(text, "end of file in argument list")) {
         r->reported = true;
-        if (!r->unclosed_known)
+        if (!said_unclosed(r))
             finding_add(r->diag, FINDING_PARENTHESIS_TO_END, at, NULL);
     } else if (strncmp(text, "cannot open `", 13) == 0 ||
                strncmp(text, "cannot undivert `", 17) == 0) {

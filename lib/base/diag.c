@@ -51,8 +51,23 @@ static void be_as_severe(struct finding *cause, const struct finding *f)
         cause->severity = f->severity;
 }
 
+/* The finding that one at a place only follows from; NULL if there is none. */
+static struct finding *cause_of(const struct diag *d, struct origin at)
+{
+    for (const struct followers *x = d->followers; x && at.file && at.line; x = x->next)
+        if (x->cause->at.file == at.file && at.line >= x->first && at.line <= x->last)
+            return x->cause;
+    return NULL;
+}
+
 void diag_follows(struct diag *d, struct finding *cause, uint32_t first, uint32_t last)
 {
+    bool has_it = false;
+    for (size_t i = 0; i < d->count && !has_it; i++)
+        has_it = d->all[i] == cause;
+    /* What was not kept itself is no cause: what it follows from is. */
+    struct finding *root = has_it ? NULL : cause_of(d, cause->at);
+    cause = root ? root : cause;
     struct followers *x = arena_alloc(d->arena, sizeof *x);
     *x = (struct followers){.cause = cause, .first = first, .last = last, .next = d->followers};
     d->followers = x;
@@ -66,15 +81,6 @@ void diag_follows(struct diag *d, struct finding *cause, uint32_t first, uint32_
             d->all[kept++] = f;
     }
     d->count = kept;
-}
-
-/* The finding that one at a place only follows from; NULL if there is none. */
-static struct finding *cause_of(const struct diag *d, struct origin at)
-{
-    for (const struct followers *x = d->followers; x && at.file && at.line; x = x->next)
-        if (x->cause->at.file == at.file && at.line >= x->first && at.line <= x->last)
-            return x->cause;
-    return NULL;
 }
 
 struct finding *diag_add(struct diag *d, enum diag_severity sev, const char *id, struct origin at,
