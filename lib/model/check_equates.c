@@ -154,6 +154,8 @@ static size_t leading_digits(struct part p)
     return n;
 }
 
+enum { PORT_MAX = 65535 };
+
 static void check_port(const struct line *l, struct part v)
 {
     static const char names[] = "smtp submission submissions smtps ssmtp urd mail lmtp";
@@ -162,7 +164,7 @@ static void check_port(const struct line *l, struct part v)
     if (memchr(v.s, '$', v.len))
         return;
     if (n > 0 && n == v.len) {
-        if (n > 5 || strtol(v.s, NULL, 10) > 65535)
+        if (strtol(v.s, NULL, 10) > PORT_MAX)
             say(l, v, FINDING_BAD_PORT);
         return;
     }
@@ -304,7 +306,7 @@ static void check_socket(const struct line *l, struct part v)
     struct part port = {rest.s, (size_t)(at_sign - rest.s)};
     size_t n = leading_digits(port);
     if ((n > 0 && n < port.len) || port.len == 0 ||
-        (n == port.len && (n > 5 || strtol(port.s, NULL, 10) > 65535)))
+        (n == port.len && strtol(port.s, NULL, 10) > PORT_MAX))
         say(l, port, FINDING_BAD_PORT);
     struct part host = {at_sign + 1, rest.len - port.len - 1};
     if (host.len > 1 && host.s[0] == '[' && host.s[host.len - 1] == ']')

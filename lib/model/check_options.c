@@ -279,6 +279,26 @@ static void check_word(struct check *k, const struct item *it, const char *what,
     check_suggest(k, f, v, words);
 }
 
+/* Words with commas between them, with blanks; NULL if they are not words. */
+static const char *with_blanks(struct check *k, struct part p, const char *words)
+{
+    struct buf b;
+    struct part rest = p, word;
+    buf_init(&b, k->arena);
+    if (!memchr(p.s, ',', p.len))
+        return NULL;
+    while (part_next(&rest, ",", &word)) {
+        struct part bare = word;
+        if (bare.len > 0 && strchr("+-", bare.s[0]))
+            bare = (struct part){bare.s + 1, bare.len - 1};
+        if (word.len > 0 && !is_word_of(bare, words))
+            return NULL;
+        if (word.len > 0)
+            buf_printf(&b, "%s%s", b.len > 0 ? " " : "", check_text(k, word));
+    }
+    return b.len > 0 ? b.data : NULL;
+}
+
 static void check_list(struct check *k, const struct item *it, const char *what, struct part v,
                        enum words_how how, bool stops, const char *words)
 {
@@ -293,7 +313,16 @@ static void check_list(struct check *k, const struct item *it, const char *what,
         /* These may be numbers; ResolverOptions may be one truth value. */
         if (how == SIGNED && (isdigit((unsigned char)word.s[0]) || is_word_of(word, "true false")))
             continue;
-        unknown_word(k, it, what, word, stops, words);
+        const char *spaced = how == SIGNED ? with_blanks(k, word, words) : NULL;
+        if (!spaced) {
+            unknown_word(k, it, what, word, stops, words);
+            continue;
+        }
+        struct finding *f =
+            check_say(k, it, word, FINDING_UNKNOWN_WORD_STOPS, what, check_text(k, word), NULL);
+        if (f)
+            diag_hint(k->diag, f, "blanks part the words: write %s", spaced);
+        check_mend(k, f, word, spaced);
     }
 }
 

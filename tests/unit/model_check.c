@@ -110,9 +110,39 @@ static void a_place_is_that_of_the_word(void **state)
 {
     OPTION_FOUND("PrivacyOptions=noexpn noexp noexpn", "2:25+5 unknown-word 25+5>noexpn<");
     OPTION_FOUND("PrivacyOptions=noexpn,\n\tnoexp", "3:2+5 unknown-word 2+5>noexpn<");
+    OPTION_FOUND("ResolverOptions=+AAONLY,-DEBUG", "2:20+13 unknown-word 20+13>AAONLY -DEBUG<");
+    OPTION_FOUND("ServerSSLOptions=+SSL_OP_ALL,-SSL_OP_NO_TICKET", "");
     OPTION_FOUND("DaemonPortOptions=Name=Port, Port=x", "2:37+1 bad-port");
     OPTION_FOUND("DaemonPortOptions=Port=0x, Name=0x", "2:26+2 bad-port");
     FOUND("V10\nMx, P=/x, A=x, L=A\n", "2:18+1 bad-number");
+}
+
+/* The hint of the first finding. */
+static const char *hint(struct arena *a, const char *option)
+{
+    const char *text = arena_printf(a, "V10\nO %s\n", option);
+    struct cf_case c = cf_case_read(a, text, strlen(text), false);
+    size_t n;
+
+    config_check(c.config, NULL, c.findings);
+    const struct finding *const *f = diag_sorted(c.findings, &n);
+    assert_true(n > 0);
+    return f[0]->hint ? f[0]->hint : "";
+}
+
+static void a_hint_says_what_sendmail_makes_of_it(void **state)
+{
+    assert_string_equal(hint(*state, "MeToo=tomorrow"),
+                        "sendmail takes it for true: write True or False");
+    assert_string_equal(hint(*state, "MeToo=never"),
+                        "sendmail takes it for false: write True or False");
+    assert_string_equal(hint(*state, "LogLevel=-9x"), "sendmail takes it for -9");
+    assert_string_equal(hint(*state, "DeliveryMode=interacting"), "did you mean interactive?");
+    assert_string_equal(hint(*state, "DeliveryMode=dunno"),
+                        "sendmail looks at the first letter and takes it for deferred");
+    assert_string_equal(hint(*state, "ServerSSLOptions=x"), "");
+    assert_string_equal(hint(*state, "NoRecipientAction=x"),
+                        "write none, add-to, add-apparently-to, add-to-undisclosed or add-bcc");
 }
 
 static void letters_of_keys_have_a_case(void **state)
@@ -122,6 +152,8 @@ static void letters_of_keys_have_a_case(void **state)
     OPTION_FOUND("DaemonPortOptions=deliverymode=q", "2:21+12 unknown-key 21+12>DeliveryMode<");
     FOUND("V10\nQx, P=/x, r=5, R=5\n", "");
     FOUND("V10\nQx, p=/x\n", "2:5+1 unknown-key");
+    /* What is missing may be the key that sendmail does not know. */
+    FOUND("V10\nMx, A=x, B=1\n", "2:10+1 unknown-key");
 }
 
 static void listeners_exclude_each_other(void **state)
@@ -143,6 +175,7 @@ static void listeners_exclude_each_other(void **state)
 static void names_are_declared(void **state)
 {
     FOUND("V10\nKx dequote\nKX null\n", "3:2+1 duplicate-map");
+    FOUND("V10\nKx dequote\nKboth sequence X host\n", "");
     FOUND("V10\nKboth sequence x\nKx dequote\n", "2:16+1 undefined-map");
     FOUND("V10\nKx DNS -Ra\n", "");
     FOUND("V10\nKx dns -r5\n", "2:4+3 map-lacks");
@@ -207,6 +240,7 @@ int main(void)
         UNIT(sizes_have_no_unit),
         UNIT(times_have_units),
         UNIT(a_place_is_that_of_the_word),
+        UNIT(a_hint_says_what_sendmail_makes_of_it),
         UNIT(letters_of_keys_have_a_case),
         UNIT(listeners_exclude_each_other),
         UNIT(names_are_declared),
