@@ -154,6 +154,13 @@ static const char *take(struct arena *a, int fd, size_t *len)
     return bytes ? bytes : "";
 }
 
+void cage_stop(struct cage *c)
+{
+    if (c->pid)
+        kill(c->pid, SIGKILL);
+    cage_wait(c);
+}
+
 void cage_wait(struct cage *c)
 {
     int status;

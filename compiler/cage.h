@@ -44,6 +44,9 @@ struct cage {
 void cage_start(struct cage *c, struct arena *a, const char *const *argv, int confine,
                 unsigned cpu_seconds, size_t output, const char *tmp);
 
+/* Ends it; there is nothing to wait for afterwards. */
+void cage_stop(struct cage *c);
+
 /* Waits for its end and fills in the rest; what cage_start has found out stays. */
 void cage_wait(struct cage *c);
 

@@ -285,10 +285,10 @@ static const struct source *mend(struct front *f)
     return source_variant(f->config->sources, f->source, m->text, m->len);
 }
 
-/* What m4 need not wait for: the text's tree, and the site's own library files. */
+/* What m4 need not wait for: faults that it must not see, the tree, the site's own library files.
+ */
 struct rest {
     struct front *front;
-    const struct source *text;
     const char *const *dirs;
 };
 
@@ -297,8 +297,9 @@ static void read_rest(void *ctx, struct m4_late *late)
     const struct rest *rest = ctx;
     struct front *f = rest->front;
     const char *confine = f->options->confine;
+    const struct source *text = mend(f);
     struct front_file *file = file_of(f, f->source->id);
-    file->tree = mc_parse(f->arena, rest->text, f->diag);
+    file->tree = mc_parse(f->arena, text, f->diag);
     f->tree = file->tree;
     f->unclosed = f->mended || f->tree->unclosed > 0;
     for (const char *const *dir = rest->dirs; *dir; dir++) {
@@ -311,6 +312,10 @@ static void read_rest(void *ctx, struct m4_late *late)
     if (library)
         site_files(f, fs_join(f->arena, rest->dirs[0], library->root), true, &f->site);
     arena_reserve(f->arena, RESERVE);
+    if (f->mended) {
+        late->text = f->mended->text;
+        late->text_len = f->mended->len;
+    }
     late->site = f->site;
     late->comments = f->tree->comments;
     late->unclosed_known = f->unclosed;
@@ -345,8 +350,6 @@ bool front_read(struct front *f, struct config *c, const char *path, const struc
                     source_origin(f->source, (size_t)(nul - f->source->bytes), 1), NULL);
         return false;
     }
-    const struct source *text = mend(f);
-
     /* Where includes and the site's own library files are looked for: beside the file first, as for
      * a person who reads it. */
     size_t n = 0;
@@ -357,15 +360,13 @@ bool front_read(struct front *f, struct config *c, const char *path, const struc
     for (size_t i = 0; i < n; i++)
         dirs[i + 1] = o->include_dirs[i];
 
-    struct rest rest = {f, text, dirs};
+    struct rest rest = {f, dirs};
     struct m4_options mo = {.meanwhile = read_rest,
                             .ctx = &rest,
                             .defines = o->defines,
                             .include_dirs = dirs,
-                            .text = f->mended  ? f->mended->text
-                                    : o->given ? f->source->bytes
-                                               : NULL,
-                            .text_len = f->mended ? f->mended->len : f->source->len,
+                            .text = o->given ? f->source->bytes : NULL,
+                            .text_len = f->source->len,
                             .confine = o->confine,
                             .allow_commands = o->allow_commands,
                             .cpu_seconds = o->cpu_seconds};

@@ -828,9 +828,8 @@ static void arguments(struct args *v, struct reader *r, const struct inputs *in,
         arg(v, number_of(a, in->state));
     arg(v, number_of(a, in->gate));
     arg(v, number_of(a, in->prologue));
-    if (o->text)
-        r->alias = number_of(a, in->own);
-    arg(v, o->text ? r->alias : r->path[0] == '-' ? arena_printf(a, "./%s", r->path) : r->path);
+    r->alias = in->own >= 0 ? number_of(a, in->own) : NULL;
+    arg(v, r->alias ? r->alias : r->path[0] == '-' ? arena_printf(a, "./%s", r->path) : r->path);
     arg(v, number_of(a, in->epilogue));
     arg(v, NULL);
 }
@@ -926,7 +925,8 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
     for (bool again = false;; again = true) {
         const char *bytes = frozen ? vocabulary_frozen : vocabulary_source;
         size_t len = frozen ? vocabulary_frozen_len : vocabulary_source_len;
-        in.state = keyed_file("mcf-vocabulary", bytes, len, key);
+        if (in.state < 0)
+            in.state = keyed_file("mcf-vocabulary", bytes, len, key);
         bool started = opened && in.state >= 0, good = started;
         int err = errno;
         if (started) {
@@ -941,6 +941,13 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
                 err = errno;
             }
             close_one(&in.opener);
+            if (good && late.text) { /* few files need mending: m4 has read nothing of this one */
+                cage_stop(&c);
+                close_one(&in.own);
+                in.own = memory_file("mcf-text", late.text, late.text_len);
+                opened = in.own >= 0;
+                continue;
+            }
         }
         if (started)
             wait_for(&c, a, v.v, r.confined, cpu, output);

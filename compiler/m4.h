@@ -69,6 +69,8 @@ struct m4_late {
     const struct m4_define *site; /* "feature_foo" -> path: files of the site's own library */
     bool comments;       /* # comments are on until the file includes cf.m4, as m4 has them */
     bool unclosed_known; /* a finding says already where a quote or parenthesis is left open */
+    const char *text;    /* NULL, or what m4 reads after all in place of what the options say */
+    size_t text_len;
 };
 
 struct m4_options {

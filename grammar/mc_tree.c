@@ -276,7 +276,8 @@ char *mc_name(struct arena *a, const struct mc_tree *t, const struct mc_node *no
 bool mc_is_call_of(const struct mc_tree *t, const struct mc_node *node, const char *name)
 {
     const struct mc_node *n = name_node(node);
-    return n && n->len == strlen(name) && memcmp(bytes_of(t, n), name, n->len) == 0;
+    return n && bytes_of(t, n)[0] == name[0] && n->len == strlen(name) &&
+           memcmp(bytes_of(t, n), name, n->len) == 0;
 }
 
 size_t mc_nargs(const struct mc_node *call)
