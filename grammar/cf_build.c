@@ -597,28 +597,41 @@ void cf_ruleset(struct cf_builder *b, struct cf_span line, struct cf_span name,
     next_line(b);
 }
 
-/* Where somebody who wrote blanks meant a tab: two blanks or more, else the blank before what only
- * a right-hand side may begin with, else the first blank, else the end. */
-static struct cf_span missing_tab(const struct cf_builder *b, struct cf_span rule)
+/* Where the tab belongs if nothing speaks for a place: the first blank, else the end. */
+static struct cf_span any_blank(const struct cf_builder *b, struct cf_span rule)
 {
-    struct cf_span first = {rule.end, rule.end}, op = first;
+    size_t i = rule.begin, end;
 
-    for (size_t i = rule.begin; i < rule.end; i++) {
-        size_t end = i;
+    while (i < rule.end && !is_blank(b->text[i]))
+        i++;
+    for (end = i; end < rule.end && is_blank(b->text[end]);)
+        end++;
+    return (struct cf_span){i, end};
+}
 
-        while (end < rule.end && is_blank(b->text[end]))
-            end++;
-        if (end == i)
-            continue;
-        if (end - i > 1)
-            return (struct cf_span){i, end};
-        if (first.begin == rule.end)
-            first = (struct cf_span){i, end};
-        if (op.begin == rule.end && end + 1 < rule.end && b->text[end] == '$' &&
-            strchr(":#>([123456789", b->text[end + 1]))
-            op = (struct cf_span){i, end};
+static void mend_with_tab(struct cf_builder *b, struct finding *f, struct cf_span at)
+{
+    struct origin o = place(b, at);
+
+    if (o.col && o.len == at.end - at.begin)
+        diag_edit(b->diag, f, o, "\t");
+}
+
+static void rule_without_tab(struct cf_builder *b, struct cf_span line, struct cf_span rule)
+{
+    struct cf_span tab = any_blank(b, rule), second;
+    bool plain = cf_missing_tab(b->text, rule, &tab, &second);
+
+    if (b->diag) {
+        struct finding *f = finding_add(b->diag, FINDING_RULE_NO_TAB, place(b, tab), NULL);
+
+        if (plain)
+            mend_with_tab(b, f, tab);
+        if (plain && second.end > 0)
+            mend_with_tab(b, f, second);
     }
-    return op.begin < rule.end ? op : first;
+    add(b, line, ITEM_UNKNOWN);
+    next_line(b);
 }
 
 void cf_rule(struct cf_builder *b, struct cf_span line, struct cf_span left,
@@ -637,7 +650,7 @@ void cf_rule(struct cf_builder *b, struct cf_span line, struct cf_span left,
         return;
     }
     if (!right) {
-        cf_broken(b, line, missing_tab(b, seen), FINDING_RULE_NO_TAB, NULL, NULL);
+        rule_without_tab(b, line, seen);
         return;
     }
     if (!right_text[0]) {

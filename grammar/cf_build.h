@@ -88,6 +88,12 @@ void cf_load(struct cf_builder *b, struct cf_span line);
 /* One key of the line's equates; value NULL when there is no '='. */
 void cf_equate(struct cf_builder *b, struct cf_span key, const struct cf_span *value);
 
+/* In cf_tab.c: the blanks of a rule that are meant as its tab, and those that part a remark from it
+ * (end 0: there are none).  *tab is set where there is any such place, and the answer is true if
+ * there is but one. */
+bool cf_missing_tab(const char *text, struct cf_span rule, struct cf_span *tab,
+                    struct cf_span *second);
+
 /* A line that lacks something: a finding at at, and the line as ITEM_UNKNOWN.  what and hint are
  * the values for the finding's %1 and %2, or NULL. */
 void cf_broken(struct cf_builder *b, struct cf_span line, struct cf_span at, enum finding_id id,

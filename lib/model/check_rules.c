@@ -266,6 +266,19 @@ static void check_call(struct check *k, const struct item *it, const struct oper
     }
     if (table_has(k->rulesets, name))
         return;
+    /* sendmail itself calls these where they are there: the name is right. */
+    static const char hooks[] =
+        "check_compat check_data check_eoh check_eom check_etrn check_expn check_mail check_other "
+        "check_rcpt check_relay check_vrfy srv_features clt_features tls_srv_features "
+        "tls_clt_features tls_client tls_server tls_rcpt try_tls trust_auth authinfo greet_pause "
+        "queuegroup bcc";
+    struct part rest = {hooks, strlen(hooks)}, hook;
+    while (part_next(&rest, " ", &hook))
+        if (hook.len == op->name.len && memcmp(hook.s, op->name.s, hook.len) == 0) {
+            if (!k->context->partial)
+                check_say(k, it, op->name, FINDING_UNDEFINED_RULESET, name, NULL, NULL);
+            return;
+        }
     check_undefined(k, it, op->name, FINDING_UNDEFINED_RULESET, NULL, k->rulesets);
 }
 
