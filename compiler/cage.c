@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <limits.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdalign.h>
@@ -16,6 +17,7 @@
 
 #include "compiler/confine.h"
 #include "lib/base/arena.h"
+#include "lib/base/fs.h"
 
 #define MEMORY_LIMIT ((rlim_t)1 << 30)
 #define OPEN_FILES 64 /* a file that includes itself */
@@ -25,6 +27,7 @@
 /* What the child reads; it shares our memory until it is another program, and writes
  * nothing but why it cannot be. */
 struct child {
+    const char *program; /* with its folder, or argv[0] */
     const char *const *argv;
     char *const *envp;
     int out, err, null, confine;
@@ -65,7 +68,7 @@ static int child(void *arg)
         c->refused = errno;
         _exit(126);
     }
-    execvpe(c->argv[0], (char *const *)c->argv, c->envp);
+    execvpe(c->program, (char *const *)c->argv, c->envp);
     _exit(errno == ENOENT ? 127 : 126);
 }
 
@@ -106,7 +109,10 @@ void cage_start(struct cage *c, struct arena *a, const char *const *argv, int co
     if (c->out_fd < 0 || c->err_fd < 0 || !argv[0] || !may_write) {
         c->status = errno;
     } else {
-        struct child what = {.argv = argv,
+        /* To look for it costs less than to fail to run it in each folder before. */
+        char program[PATH_MAX];
+        struct child what = {.program = fs_find_program(argv[0], program) ? program : argv[0],
+                             .argv = argv,
                              .envp = environment(a, tmp),
                              .out = c->out_fd,
                              .err = c->err_fd,

@@ -15,6 +15,8 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include "lib/base/fs.h"
+
 /* What the first Landlock knows: what came later cannot be had without one of these. */
 #define ALL ((LANDLOCK_ACCESS_FS_MAKE_SYM << 1) - 1)
 #define READ (LANDLOCK_ACCESS_FS_READ_FILE | LANDLOCK_ACCESS_FS_READ_DIR)
@@ -34,33 +36,6 @@ static bool allow(int rules, const char *path, uint64_t rights)
     close(rule.parent_fd);
     errno = err;
     return rc == 0;
-}
-
-static bool is_program(const char *path)
-{
-    struct stat st;
-    return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
-}
-
-/* Where execvp finds it. */
-static bool find_program(const char *program, char path[PATH_MAX])
-{
-    if (strchr(program, '/')) {
-        snprintf(path, PATH_MAX, "%s", program);
-        return is_program(path);
-    }
-    const char *dirs = getenv("PATH");
-    if (!dirs)
-        dirs = "/bin:/usr/bin";
-    for (;; dirs++) {
-        size_t n = strcspn(dirs, ":");
-        int len = snprintf(path, PATH_MAX, "%.*s%s%s", (int)n, dirs, n ? "/" : "", program);
-        if (len > 0 && len < PATH_MAX && is_program(path))
-            return true;
-        dirs += n;
-        if (!*dirs)
-            return false;
-    }
 }
 
 /* The program that loads a program's libraries; false where it needs none. */
@@ -98,7 +73,7 @@ static bool find_loader(const char *program, char loader[PATH_MAX])
 static bool allow_program(int rules, const char *program)
 {
     char path[PATH_MAX], loader[PATH_MAX], real[PATH_MAX], libc[PATH_MAX + 16];
-    if (!find_program(program, path))
+    if (!fs_find_program(program, path))
         return true; /* who starts it will say so */
     if (!allow(rules, path, RUN))
         return false;

@@ -98,9 +98,9 @@ static int keyed_file(const char *name, const char *bytes, size_t len, const cha
         int n = 0;
         while (n + 2 <= PARTS && p < end) {
             const char *stop = find_key(VOCABULARY_KEY, p, end);
-            parts[n++] = (struct iovec){(void *)(uintptr_t)p, (size_t)((stop ? stop : end) - p)};
+            parts[n++] = (struct iovec){(char *)p, (size_t)((stop ? stop : end) - p)};
             if (stop)
-                parts[n++] = (struct iovec){(void *)(uintptr_t)key, KEY_LENGTH};
+                parts[n++] = (struct iovec){(char *)key, KEY_LENGTH};
             p = stop ? stop + KEY_LENGTH : end;
         }
         for (int i = 0; i < n; i++)

@@ -168,17 +168,18 @@ char *arena_strdup(struct arena *a, const char *s)
 
 char *arena_vprintf(struct arena *a, const char *fmt, va_list ap)
 {
-    va_list measure;
     char shortly[256]; /* most are, and are written once then */
-    va_copy(measure, ap);
-    int n = vsnprintf(shortly, sizeof shortly, fmt, measure);
-    va_end(measure);
+    va_list again;
+    va_copy(again, ap);
+    int n = vsnprintf(shortly, sizeof shortly, fmt, ap);
     if (n < 0) /* longer than an int can say, or a bad wide character: we use none */
         refuse(a->on_oom, a->ctx);
-    if ((size_t)n < sizeof shortly)
-        return arena_strndup(a, shortly, (size_t)n);
     char *p = arena_raw(a, (size_t)n + 1);
-    vsnprintf(p, (size_t)n + 1, fmt, ap);
+    if ((size_t)n < sizeof shortly)
+        memcpy(p, shortly, (size_t)n + 1);
+    else
+        vsnprintf(p, (size_t)n + 1, fmt, again);
+    va_end(again);
     return p;
 }
 

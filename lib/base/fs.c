@@ -323,3 +323,29 @@ char *fs_join(struct arena *a, const char *dir, const char *name)
         return arena_strdup(a, name);
     return arena_printf(a, "%s%s%s", dir, dir[strlen(dir) - 1] == '/' ? "" : "/", name);
 }
+
+static bool is_program(const char *path)
+{
+    struct stat st;
+    return stat(path, &st) == 0 && S_ISREG(st.st_mode) && access(path, X_OK) == 0;
+}
+
+bool fs_find_program(const char *program, char path[PATH_MAX])
+{
+    if (strchr(program, '/')) {
+        snprintf(path, PATH_MAX, "%s", program);
+        return is_program(path);
+    }
+    const char *dirs = getenv("PATH");
+    if (!dirs)
+        dirs = "/bin:/usr/bin";
+    for (;; dirs++) {
+        size_t n = strcspn(dirs, ":");
+        int len = snprintf(path, PATH_MAX, "%.*s%s%s", (int)n, dirs, n ? "/" : "", program);
+        if (len > 0 && len < PATH_MAX && is_program(path))
+            return true;
+        dirs += n;
+        if (!*dirs)
+            return false;
+    }
+}

@@ -9,6 +9,7 @@
 #ifndef MCF_BASE_FS_H
 #define MCF_BASE_FS_H
 
+#include <limits.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
@@ -34,5 +35,8 @@ char *fs_dirname(struct arena *a, const char *path);
 const char *fs_basename(const char *path);
 /* dir/name, or name alone when it is absolute or dir is "." or empty. */
 char *fs_join(struct arena *a, const char *dir, const char *name);
+
+/* Where execvp finds the program; false: nowhere. */
+bool fs_find_program(const char *program, char path[PATH_MAX]);
 
 #endif
