@@ -215,6 +215,9 @@ static void check_address(const struct line *l, struct part v)
         return;
     if (bad_dotted(v)) {
         say(l, v, FINDING_BAD_ADDRESS);
+    } else if (l->unknown) {
+        /* The family may be what the misspelt key says. */
+        return;
     } else if (!l->inet6 && memchr(v.s, ':', v.len)) {
         struct finding *f = say(l, v, FINDING_ADDRESS_FAMILY);
         if (!f)
@@ -408,12 +411,11 @@ static void check_key_value(const struct line *l, const struct key *key, struct 
 
 /* --- lines --------------------------------------------------------------------------------- */
 
-static void check_key(struct line *l, const struct equate *e, struct part key_part,
+static void check_key(const struct line *l, const struct equate *e, struct part key_part,
                       struct part value_part)
 {
     bool spelt;
     const struct key *key = find_key(l->kind, e->key, &spelt);
-    l->unknown = l->unknown || !key || !spelt;
     if (!key) {
         struct finding *f = check_say(l->k, l->it, key_part, FINDING_UNKNOWN_KEY_STOPS, e->key,
                                       l->what, listed_names(l->k, l->kind));
@@ -487,6 +489,10 @@ void check_equates(struct check *k, const struct item *it)
     if (l.kind != DAEMON) {
         text = strstr(text, it->name);
         text = text ? text + strlen(it->name) : it->text;
+    }
+    for (const struct equate *e = it->equates; e; e = e->next) {
+        bool spelt;
+        l.unknown = l.unknown || !find_key(l.kind, e->key, &spelt) || !spelt;
     }
     for (const struct equate *e = it->equates; e; e = e->next)
         if (l.kind == DAEMON && tolower((unsigned char)e->key[0]) == 'f') {

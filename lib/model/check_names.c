@@ -310,8 +310,11 @@ static void check_listeners(struct check *k)
     for (const struct item *it = k->config->first; it; it = it->next)
         all += is_daemon(it);
     struct listener *l = arena_calloc(k->arena, all + 1, sizeof *l);
+    bool submits = false; /* it hands mail to the daemon of the other configuration */
     for (const struct item *it = k->config->first; it && all <= 200; it = it->next)
-        if (is_daemon(it) && !strchr(it->value, '$'))
+        if (is_option(it, "UseMSP"))
+            submits = !it->value[0] || strchr("tTyY", it->value[0]);
+        else if (is_daemon(it) && !strchr(it->value, '$'))
             l[n++] = listener_of(it);
     bool told = false;
     for (size_t i = 0; i < n; i++)
@@ -331,7 +334,7 @@ static void check_listeners(struct check *k)
         bound = bound && !check_is_ours(k, bound->it) ? bound : &l[i];
     }
     const char *address = bound ? key_value(bound->it, 'A') : NULL;
-    if (address && !told)
+    if (address && !told && !submits)
         check_say(k, bound->it, check_part(bound->it, bound->it->text, address),
                   FINDING_LOOPBACK_ONLY, address, NULL, NULL);
 }

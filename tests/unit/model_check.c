@@ -167,6 +167,9 @@ static void listeners_exclude_each_other(void **state)
     FOUND("V10\nO DaemonPortOptions=Family=unix,Addr=/a\nO DaemonPortOptions=Family=unix,Addr=/a\n",
           "");
     FOUND("V10\nO DaemonPortOptions=Addr=127.0.0.1\n", "2:26+9 loopback-only");
+    FOUND("V10\nO UseMSP=True\nO DaemonPortOptions=Addr=127.0.0.1\n", "");
+    FOUND("V10\nO DaemonPortOptions=Famly=inet6,Addr=::1\n",
+          "2:21+5 unknown-key 21+5>Family<, 2:38+3 loopback-only");
     FOUND("V10\nO DaemonPortOptions=Addr=127.0.0.1\nO DaemonPortOptions=Port=26\n",
           "2:26+9 loopback-only");
     FOUND("V10\nO DaemonPortOptions=Port=26,Addr=127.0.0.1\n", "");
