@@ -285,6 +285,22 @@ static const struct source *mend(struct front *f)
     return source_variant(f->config->sources, f->source, m->text, m->len);
 }
 
+/* What the tree finds in the mended text, said of the file. */
+static void carry_back(const struct front *f, const struct front_file *file, struct diag *of_text)
+{
+    size_t n;
+    const struct finding *const *found = diag_sorted(of_text, &n);
+    for (size_t i = 0; i < n; i++) {
+        const struct finding *x = found[i];
+        struct finding *y =
+            diag_add(f->diag, x->severity, x->id, unmended(file, x->at), "%s", x->text);
+        if (x->hint)
+            diag_hint(f->diag, y, "%s", x->hint);
+        for (const struct edit *e = x->edits; e; e = e->next)
+            diag_edit(f->diag, y, unmended(file, e->at), e->text);
+    }
+}
+
 /* What m4 need not wait for: faults that it must not see, the tree, the site's own library files.
  */
 struct rest {
@@ -299,8 +315,10 @@ static void read_rest(void *ctx, struct m4_late *late)
     const char *confine = f->options->confine;
     const struct source *text = mend(f);
     struct front_file *file = file_of(f, f->source->id);
-    file->tree = mc_parse(f->arena, text, f->diag);
-    f->tree = file->tree;
+    struct diag *of_text = f->mended ? diag_new(f->arena, f->config->sources) : f->diag;
+    f->tree = file->tree = mc_parse(f->arena, text, of_text);
+    if (f->mended)
+        carry_back(f, file, of_text);
     f->unclosed = f->mended || f->tree->unclosed > 0;
     for (const char *const *dir = rest->dirs; *dir; dir++) {
         if (dir > rest->dirs && confine && !fs_is_below(*dir, confine))

@@ -64,7 +64,9 @@ static void check_place(const struct source_set *set, struct origin at)
     must(s && s->bytes && at.line, "a column of no line");
     must(at.line <= s->lines + 1, "a column of a line beyond the end");
     const char *line = source_line(s, at.line, &len);
-    must(at.col <= (line ? len : 0) + 2, "a column beyond its line"); /* CR, LF */
+    if (at.col > (line ? len : 0) + 2) /* CR, LF */
+        fprintf(stderr, "%s:%u:%u of %zu\n", s->path, at.line, at.col, line ? len : 0);
+    must(at.col <= (line ? len : 0) + 2, "a column beyond its line");
 }
 
 static void check_findings(struct source_set *set, struct diag *d)
