@@ -42,11 +42,23 @@ static void check_letters(struct front *f, const struct m4_record *r, size_t arg
     }
 }
 
+/* Does the site have a mailer file that no reference library has?  It may call its flags anything.
+ */
 static bool has_own_mailers(const struct front *f)
 {
-    for (const struct m4_define *x = f->site; x; x = x->next)
-        if (strncmp(x->name, "mailer_", 7) == 0)
+    static const char *const usual[] = {
+        "cyrus", "cyrusv2",  "fax",   "local", "mail11", "phquery", "pop",
+        "ssh",   "procmail", "qpage", "smtp",  "usenet", "uucp",    "xagent",
+    };
+    for (const struct m4_define *x = f->site; x; x = x->next) {
+        size_t i = 0;
+        if (strncmp(x->name, "mailer_", 7) != 0)
+            continue;
+        while (i < COUNT(usual) && strcmp(usual[i], x->name + 7) != 0)
+            i++;
+        if (i == COUNT(usual))
             return true;
+    }
     return false;
 }
 
