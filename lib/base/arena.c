@@ -171,7 +171,8 @@ char *arena_vprintf(struct arena *a, const char *fmt, va_list ap)
     char shortly[256]; /* most are, and are written once then */
     va_list again;
     va_copy(again, ap);
-    int n = vsnprintf(shortly, sizeof shortly, fmt, ap);
+    /* The analyzer loses sight of a caller's va_start. */
+    int n = vsnprintf(shortly, sizeof shortly, fmt, ap); /* NOLINT(clang-analyzer-valist*) */
     if (n < 0) /* longer than an int can say, or a bad wide character: we use none */
         refuse(a->on_oom, a->ctx);
     char *p = arena_raw(a, (size_t)n + 1);
