@@ -228,45 +228,79 @@ static const char *small(struct arena *a, const char *name)
     return s;
 }
 
-/* Maps that are declared twice.  Of the library's own lines somebody else speaks. */
+/* What is declared twice, at the second one.  Of two lines of the library somebody else speaks. */
+static void say_twice(struct check *k, const struct item *it, const struct item *before,
+                      enum finding_id id, enum finding_id of_ours)
+{
+    if (check_is_ours(k, it))
+        return;
+    /* The second one of the file need not be that of the .cf. */
+    bool same_file = before->at.file == it->at.file;
+    if (same_file && before->at.line > it->at.line) {
+        const struct item *second = before;
+        before = it;
+        it = second;
+    }
+    struct part name = check_part(it, it->text + 1, it->name);
+    if (same_file)
+        check_say(k, it, name, id, it->name, arena_printf(k->arena, "%u", before->at.line), NULL);
+    else
+        check_say(k, it, name, of_ours, it->name, NULL, NULL);
+}
+
 static void declare_map(struct check *k, const struct item *it)
 {
     const char *name = small(k->arena, it->name);
     const struct declared *known = table_get(k->maps, name);
-    const struct item *before = known ? known->it : NULL;
-    if (before && !check_is_ours(k, it) && before->at.file == it->at.file) {
-        check_say(k, it, check_part(it, it->text + 1, it->name), FINDING_DUPLICATE_MAP, it->name,
-                  arena_printf(k->arena, "%u", before->at.line), NULL);
-    } else if (before && !check_is_ours(k, it)) {
-        check_say(k, it, check_part(it, it->text + 1, it->name), FINDING_DUPLICATE_OWN_MAP,
-                  it->name, NULL, NULL);
-    }
+    if (known)
+        say_twice(k, it, known->it, FINDING_DUPLICATE_MAP, FINDING_DUPLICATE_OWN_MAP);
     first(k, k->maps, name, it);
+}
+
+static void declare_filter(struct check *k, const struct item *it)
+{
+    const struct declared *known = table_get(k->filters, it->name);
+    if (known)
+        say_twice(k, it, known->it, FINDING_DUPLICATE_FILTER, FINDING_DUPLICATE_FILTER);
+    first(k, k->filters, it->name, it);
+}
+
+/* One that was begun before may be gone on with only if it has no rules yet. */
+static void declare_again(struct check *k, const struct item *it)
+{
+    const struct declared *known = table_get(k->rulesets, it->name);
+    if (known && known->rules > 0)
+        say_twice(k, it, known->it, FINDING_DUPLICATE_RULESET, FINDING_DUPLICATE_OWN_RULESET);
 }
 
 /* The numbers below these are the library's own affair. */
 enum { NUMBERS_FOR_ALL = 89 };
 
-static void declare_ruleset(struct check *k, const struct item *it)
+static struct declared *declare_ruleset(struct check *k, const struct item *it)
 {
+    declare_again(k, it);
     first(k, k->rulesets, it->name, it);
     if (it->value && (!check_is_ours(k, it) || strtol(it->value, NULL, 10) >= NUMBERS_FOR_ALL))
         first(k, k->rulesets, it->value, it);
+    return table_get(k->rulesets, it->name);
 }
 
 static void declare(struct check *k)
 {
+    struct declared *ruleset = NULL;
     for (const struct item *it = k->config->first; it; it = it->next) {
-        if (it->kind == ITEM_MAP)
+        if (it->kind == ITEM_RULE && ruleset)
+            ruleset->rules++;
+        else if (it->kind == ITEM_MAP)
             declare_map(k, it);
         else if (it->kind == ITEM_RULESET)
-            declare_ruleset(k, it);
+            ruleset = declare_ruleset(k, it);
         else if (it->kind == ITEM_CLASS || it->kind == ITEM_CLASSFILE)
             first(k, k->classes, it->name, it);
         else if (it->kind == ITEM_MAILER)
             first(k, k->mailers, it->name, it);
         else if (it->kind == ITEM_FILTER)
-            first(k, k->filters, it->name, it);
+            declare_filter(k, it);
     }
 }
 

@@ -15,9 +15,10 @@ struct part {
     size_t len;
 };
 
-/* The first item that declares a name. */
+/* The first item that declares a name; of a ruleset, how many rules it has so far. */
 struct declared {
     const struct item *it;
+    size_t rules;
 };
 
 struct check {

@@ -178,6 +178,9 @@ static void listeners_exclude_each_other(void **state)
 static void names_are_declared(void **state)
 {
     FOUND("V10\nKx dequote\nKX null\n", "3:2+1 duplicate-map");
+    FOUND("V10\nXx, S=/x\nXx, S=/y\nO InputMailFilters=x\n", "3:2+1 duplicate-filter");
+    FOUND("V10\nSa\nSb\nSa\nRx\ty\nSb\nRx\ty\n", "");
+    FOUND("V10\nSa\nRx\ty\nSb\nSa=5\nRx\ty\n", "5:2+1 duplicate-ruleset");
     FOUND("V10\nKx dequote\nKboth sequence X host\n", "");
     FOUND("V10\nKboth sequence x\nKx dequote\n", "2:16+1 undefined-map");
     FOUND("V10\nKx DNS -Ra\n", "");
