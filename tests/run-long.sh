@@ -45,11 +45,11 @@ done
 # The words of the language, for the fuzzers of .mc files.
 dictionary() {
     awk '/^\[/ { kind = $1; gsub(/[][]/, "", kind); next }
-         { sub(/#.*/, "") }
-         { for (i = 1; i <= NF; i++)
-               print kind == "macros" ? "\"" $i "(`\"" :
-                     kind == "variables" ? "\"define(`" $i "\047, `\"" :
-                     "\"" kind "(`" $i "\047)dnl\\x0a\"" }' tests/golden/vocabulary.txt
+         { sub(/#.*/, "")
+           for (i = 1; i <= NF; i++)
+               if (kind == "macros") print "\"" $i "(`\""
+               else if (kind == "variables") print "\"define(`" $i "\047, `\""
+               else print "\"" kind "(`" $i "\047)dnl\\x0a\"" }' tests/golden/vocabulary.txt
 }
 if command -v clang >/dev/null; then
     fuzz=build/fuzzing
