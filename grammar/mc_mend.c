@@ -13,8 +13,9 @@ static const size_t NOWHERE = SIZE_MAX;
 
 enum {
     ROUNDS = 400,     /* faults of a file that are looked into */
+    SAID_MAX = 400,   /* troubles of a file; findings beyond are not read by anybody */
     WINDOW = 16384,   /* bytes behind a fault that are read to see what an edit does */
-    WORK = 64 << 20,  /* bytes read in all, for a file that is nothing but faults */
+    WORK = 16 << 20,  /* bytes read in all, for a file that is nothing but faults */
     LINES_AROUND = 3, /* lines behind a call's beginning, and before the trouble, to try edits in */
     LINES_BEHIND = 4, /* lines that must read well behind it */
     LINE_MAX_TRIED = 600, /* bytes of a line in which edits are tried */
@@ -63,6 +64,7 @@ struct mend {
     struct mc_edit *edits;
     bool as_it_is; /* m4 reads the source whatever is found */
     bool errors;
+    int nsaid;
     size_t told; /* of the source: what is told of comments and quoted lines goes on there */
     size_t work;
     /* What is being looked into. */
@@ -732,7 +734,7 @@ static char *name_before(const struct mend *m, size_t open)
     return arena_strndup(m->arena, m->text + name, open - name);
 }
 
-static void add_edits(struct mend *m, struct finding *f)
+static void add_edits(const struct mend *m, struct finding *f)
 {
     for (size_t i = 0; i < m->best.n; i++) {
         const struct change *c = &m->best.change[i];
@@ -1031,6 +1033,7 @@ static void say_without_edit(struct mend *m)
 static bool look_into(struct mend *m, struct mc_watch *w)
 {
     const struct mc_trouble *t = &m->trouble;
+    m->nsaid++;
     if (t->kind == MC_TROUBLE_COMMENT_MACRO || t->kind == MC_TROUBLE_QUOTED_LINES) {
         size_t at = unmend(m->edits, t->at);
         if (m->diag && at >= m->told) { /* not told before the last change */
@@ -1097,7 +1100,7 @@ static struct mc_mended *mend(struct arena *a, const struct source *source, stru
         mc_watch_start(w, from, &mode);
         again = false;
         m.work += m.len - from;
-        for (;;) {
+        while (m.nsaid < SAID_MAX) {
             m.trouble = mc_watch_next(w);
             if (m.trouble.kind == MC_TROUBLE_NONE)
                 break;

@@ -184,8 +184,9 @@ static size_t skip_blanks(const struct mc_scan *s, size_t at)
  * line of its own. */
 static bool holds_data(const struct mc_scan *s, size_t at)
 {
+    enum { QUOTES_AROUND = 8 }; /* of code, at most */
     at = skip_blanks(s, at);
-    while (matches(s, s->lquote, at))
+    for (int i = 0; i < QUOTES_AROUND && matches(s, s->lquote, at); i++)
         at = skip_blanks(s, at + s->lquote.len);
     return at < s->len && s->bytes[at] != '\n' && looks_like_code(s, at) == LOOKS_OTHER;
 }

@@ -6,6 +6,8 @@
 
 static const size_t NOWHERE = SIZE_MAX;
 
+enum { QUOTES_AROUND = 8 }; /* of code, at most */
+
 enum frame_kind { FRAME_CALL, FRAME_GROUP, FRAME_QUOTE };
 
 /* Something open. */
@@ -20,6 +22,8 @@ struct frame {
     size_t off;   /* of the opener */
     size_t begin; /* of the call's name, or off */
     size_t held;  /* of a quote that is in no call: its first line of code */
+    size_t call;  /* 1 + index of the innermost macro's call at or below it, or 0 */
+    size_t text;  /* 1 + index of the outermost quote that is no block at or below it, or 0 */
     /* Of a call, its argument so far. */
     unsigned arg;
     size_t arg_off;
@@ -190,19 +194,21 @@ static struct frame *push(struct mc_watch *w, enum frame_kind kind, size_t off)
         w->cap = cap;
     }
     bool live = is_live(w);
+    const struct frame *below = top(w);
+    size_t call = below ? below->call : 0, text = below ? below->text : 0;
     struct frame *f = &w->frames[w->depth++];
     *f = (struct frame){.kind = kind, .live = live, .off = off, .begin = off, .held = NOWHERE};
     f->comment = w->comment != NOWHERE;
     f->piece = NOWHERE;
+    f->call = call;
+    f->text = text;
     return f;
 }
 
 static struct frame *innermost_call(const struct mc_watch *w)
 {
-    for (size_t i = w->depth; i-- > 0;)
-        if (w->frames[i].kind == FRAME_CALL && w->frames[i].macro)
-            return &w->frames[i];
-    return NULL;
+    size_t call = w->depth ? top(w)->call : 0;
+    return call ? &w->frames[call - 1] : NULL;
 }
 
 static void open_quote(struct mc_watch *w, const struct mc_token *t)
@@ -212,7 +218,7 @@ static void open_quote(struct mc_watch *w, const struct mc_token *t)
         below->apart = true;
     struct frame *f = push(w, FRAME_QUOTE, t->off);
     size_t text = skip_blanks(w, t->off + t->len);
-    while (text < w->len && w->bytes[text] == '`')
+    for (int i = 0; i < QUOTES_AROUND && text < w->len && w->bytes[text] == '`'; i++)
         text = skip_blanks(w, text + 1);
     bool line_end = text < w->len && w->bytes[text] == '\n';
     bool code = line_end || mc_scan_calls_at(w->scan, text) || mc_scan_dnl_at(w->scan, text);
@@ -220,6 +226,8 @@ static void open_quote(struct mc_watch *w, const struct mc_token *t)
     /* Quoted text that is in no call is not read again. */
     f->live = f->live && code && w->depth > 1;
     f->block = f->block && f->live;
+    if (!f->block && !f->text)
+        f->text = w->depth;
 }
 
 static struct mc_trouble trouble(enum mc_trouble_kind kind, size_t from, size_t at, size_t end)
@@ -424,17 +432,15 @@ static struct mc_trouble line_begins(struct mc_watch *w, size_t at)
         bottom->held = at;
     if (at < w->accept || !(calls || mc_scan_dnl_at(w->scan, at)))
         return no_trouble;
-    for (size_t i = 0; i < w->depth; i++) {
-        struct frame *f = &w->frames[i];
-        if (f->kind != FRAME_QUOTE || f->block)
-            continue;
-        if (f->told)
-            return no_trouble;
-        if (!calls && (f->live || i == 0)) /* a dnl line in code, or in prose */
+    size_t text = top(w)->text;
+    if (text) {
+        struct frame *f = &w->frames[text - 1];
+        /* A dnl line in code, or in prose, is none of the quote's business. */
+        if (f->told || (!calls && (f->live || text == 1)))
             return no_trouble;
         f->told = true;
-        struct mc_trouble x =
-            trouble(MC_TROUBLE_LINE_IN_QUOTE, i ? w->frames[i - 1].begin : f->off, at, at);
+        struct mc_trouble x = trouble(MC_TROUBLE_LINE_IN_QUOTE,
+                                      text > 1 ? w->frames[text - 2].begin : f->off, at, at);
         x.comment = f->comment;
         x.data = !f->live;
         return x;
@@ -511,6 +517,8 @@ static struct mc_trouble take(struct mc_watch *w, const struct mc_token *t)
         f->macro =
             f->word != MC_WORD_NONE || mc_scan_word(w->scan, name, w->held.len) != MC_WORD_PLAIN;
         f->arg_off = end;
+        if (f->macro)
+            f->call = w->depth;
         break;
     }
     case MC_T_GROUP_OPEN:

@@ -54,8 +54,9 @@ void diag_hint(struct diag *d, struct finding *f, const char *fmt, ...)
     __attribute__((format(printf, 3, 4)));
 /* Adds an edit to those that mend the finding; all of them belong together. */
 void diag_edit(struct diag *d, struct finding *f, struct origin at, const char *text);
-/* What is found from now on in lines first to last of cause's file, and what was said of these lines
- * as a whole, only follows from cause: it is not kept, and cause becomes as severe as it is. */
+/* What is found from now on in lines first to last of cause's file, and what was said of these
+ * lines as a whole, only follows from cause: it is not kept, and cause becomes as severe as it is.
+ */
 void diag_follows(struct diag *d, struct finding *cause, uint32_t first, uint32_t last);
 struct arena *diag_arena(struct diag *d);
 size_t diag_count(const struct diag *d, enum diag_severity at_least);
