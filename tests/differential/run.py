@@ -34,7 +34,7 @@ import reference
 from report import BUILD, MCF, ROOT, Report, need, need_mcf, need_programs, need_root
 
 NS = os.path.join(ROOT, "tests", "lib", "ns")
-MAPS = ("access authinfo domaintable genericstable localmap mailertable virtusertable").split()
+MAPS = ("access authinfo domaintable genericstable localmap mailertable sts virtusertable").split()
 SHOWN = 5  # differences of a kind
 
 
