@@ -889,9 +889,12 @@ static void say(struct mend *m)
     }
     if (edits)
         add_edits(m, f);
-    if (!broken || m->as_it_is)
-        leave(m, f, m->trouble.from,
-              m->trouble.at > x->off + x->len ? m->trouble.at : x->off + x->len);
+    if (!broken || m->as_it_is) {
+        size_t end = x->off + x->len;
+        if (m->trouble.kind > MC_TROUBLE_END && m->trouble.at > end)
+            end = m->trouble.at;
+        leave(m, f, m->trouble.from, end);
+    }
 }
 
 /* --- the rounds ---------------------------------------------------------------------------------

@@ -194,8 +194,11 @@ static struct frame *push(struct mc_watch *w, enum frame_kind kind, size_t off)
         w->cap = cap;
     }
     bool live = is_live(w);
-    const struct frame *below = top(w);
-    size_t call = below ? below->call : 0, text = below ? below->text : 0;
+    size_t call = 0, text = 0;
+    if (w->depth) {
+        call = w->frames[w->depth - 1].call;
+        text = w->frames[w->depth - 1].text;
+    }
     struct frame *f = &w->frames[w->depth++];
     *f = (struct frame){.kind = kind, .live = live, .off = off, .begin = off, .held = NOWHERE};
     f->comment = w->comment != NOWHERE;

@@ -1,3 +1,3 @@
 dnl A site's own lines.
 define(`confLOG_LEVEL', `9)dnl
-FEATURE('access_db')dnl
+FEATURE(`access_db')dnl
