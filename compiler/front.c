@@ -115,12 +115,13 @@ static void find_nodes(struct front *f)
         const char *name = first_argument(r);
         char *key = arena_printf(f->arena, "%u:%u %s %s", r->at.file, r->at.line, r->kind,
                                  name ? name : "");
-        const struct mc_node *before = table_get(last, key);
+        const struct m4_record *same = table_get(last, key);
+        const struct mc_node *before = same ? same->node : NULL;
         r->node = mc_find_call(file->tree, r->at.line, r->kind, name, before);
         if (!r->node) /* a macro that is called again */
             r->node = before;
         if (r->node)
-            table_set(last, key, (void *)(uintptr_t)r->node);
+            table_set(last, key, r);
     }
 }
 

@@ -116,7 +116,7 @@ static int list_findings(struct arena *a, const char *id)
     const char *ids[FINDINGS];
     for (enum finding_id i = 0; i < FINDINGS; i++)
         ids[i] = finding_info(i)->id;
-    const char *near = diag_nearest(id, ids, FINDINGS);
+    const char *near = diag_nearest(id, ids, FINDINGS, NULL);
     fprintf(stderr, "mcf list: there is no finding %s%s%s%s\n", id, near ? ": did you mean " : "",
             near ? near : "", near ? "?" : "");
     return EXIT_USAGE;

@@ -99,7 +99,8 @@ struct mc_tree *mc_parse(struct arena *a, const struct source *source, struct di
  * unclosed-quote, unclosed-parenthesis, wrong-quotes, stray-quote, stray-parenthesis,
  * no-parenthesis, no-comma, apostrophe, quote-in-comment, macro-in-comment, quoted-lines. */
 struct mc_mended *mc_mend(struct arena *a, const struct source *source, struct diag *d);
-/* The findings alone, of a file that m4 reads as it is: what else is said of their lines follows. */
+/* The findings alone, of a file that m4 reads as it is: what else is said of their lines follows.
+ */
 void mc_find_faults(struct arena *a, const struct source *source, struct diag *d);
 /* The byte of the source that off of the mended text stands for. */
 size_t mc_unmend(const struct mc_mended *m, size_t off);

@@ -53,7 +53,7 @@ static void bad_name(struct check *c, const struct rule_unit *u, struct rule_loc
                      const char *what, const char *name, const char *const *names, size_t n)
 {
     struct finding *f = bad(c, u, loc, "there is no %s %s", what, name);
-    const char *near = diag_nearest(name, names, n);
+    const char *near = diag_nearest(name, names, n, NULL);
     if (f && near)
         diag_hint(c->diag, f, "did you mean %s?", near);
 }
@@ -101,7 +101,7 @@ static void check_names(struct check *c, const struct rule_unit *u, const struct
             found = found || strcmp(c->units[i]->file.name, w->text) == 0;
         }
         /* A site may bring a mailer of its own, so only what looks misspelt is refused. */
-        if (!found && (kind == RULE_FILE_FEATURE || diag_nearest(w->text, names, n)))
+        if (!found && (kind == RULE_FILE_FEATURE || diag_nearest(w->text, names, n, NULL)))
             bad_name(c, u, w->loc, what, w->text, names, n);
     }
 }

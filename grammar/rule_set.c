@@ -163,7 +163,7 @@ static const char *nearest(struct resolve *r, enum rule_file_kind kind, const ch
         if (r->units[i]->file.kind == kind)
             names[n++] = r->units[i]->file.name;
     }
-    return diag_nearest(name, names, n);
+    return diag_nearest(name, names, n, NULL);
 }
 
 static void unknown(struct resolve *r, const struct rule_unit *u, struct rule_loc loc,

@@ -359,14 +359,13 @@ static size_t distance(const char *a, size_t alen, const char *b, size_t blen)
     return above[blen];
 }
 
-const char *diag_nearest(const char *word, const char *const *names, size_t n)
+const char *diag_nearest(const char *word, const char *const *names, size_t n, bool *sure)
 {
     size_t len = strlen(word);
-    if (len > NEAREST_MAX)
-        return NULL;
-    size_t limit = len / 3 > 1 ? len / 3 : 1;
     const char *nearest = NULL;
-    for (size_t i = 0; i < n; i++) {
+    size_t limit = len / 3 > 1 ? min2(len / 3, 3) : 1, least = limit + 1;
+    bool others = false;
+    for (size_t i = 0; len <= NEAREST_MAX && i < n; i++) {
         size_t nlen = strlen(names[i]);
         if (nlen > NEAREST_MAX || nlen > len + limit || len > nlen + limit)
             continue;
@@ -374,10 +373,15 @@ const char *diag_nearest(const char *word, const char *const *names, size_t n)
         /* A word of which nothing is left is not near: "a" is no "b". */
         if (dist > limit || dist >= len)
             continue;
-        nearest = names[i];
-        if (dist == 0)
-            break;
-        limit = dist - 1; /* only a nearer one replaces it */
+        if (dist < least) {
+            nearest = names[i];
+            others = false;
+            least = limit = dist;
+        } else if (strcmp(nearest, names[i]) != 0) {
+            others = true;
+        }
     }
+    if (sure)
+        *sure = nearest && !others && least <= (len >= 8 ? 2u : 1u);
     return nearest;
 }

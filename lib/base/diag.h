@@ -70,7 +70,9 @@ enum diag_severity diag_survivable(const struct diag *d);
 void diag_print(struct diag *d, FILE *out, bool colour);
 
 /* The name in names[0..n) nearest to word (edit distance with transpositions, at most a third of
- * its length and at least 1), case ignored; NULL if none is near enough. */
-const char *diag_nearest(const char *word, const char *const *names, size_t n);
+ * its length, at least 1 and at most 3), case ignored; NULL if none is near enough.  *sure (may be
+ * NULL): it is the one right answer: one edit away, or two where there are eight letters or more,
+ * and no other name is as near. */
+const char *diag_nearest(const char *word, const char *const *names, size_t n, bool *sure);
 
 #endif

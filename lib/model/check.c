@@ -175,6 +175,20 @@ void check_mend(struct check *k, struct finding *f, struct part p, const char *t
         diag_edit(k->diag, f, f->at, text);
 }
 
+bool check_near(struct check *k, struct finding *f, struct part p, const char *const *names,
+                size_t n)
+{
+    bool sure;
+    const char *word = check_text(k, p), *near = f ? diag_nearest(word, names, n, &sure) : NULL;
+    /* The name itself is declared where it does not count. */
+    if (!near || strcmp(near, word) == 0)
+        return false;
+    diag_hint(k->diag, f, "did you mean %s?", near);
+    if (sure)
+        check_mend(k, f, p, near);
+    return true;
+}
+
 bool check_suggest(struct check *k, struct finding *f, struct part p, const char *words)
 {
     const char *names[128];
@@ -183,12 +197,7 @@ bool check_suggest(struct check *k, struct finding *f, struct part p, const char
     while (n < sizeof names / sizeof names[0] && part_next(&rest, " ", &word))
         if (word.len > 0)
             names[n++] = check_text(k, word);
-    const char *near = f ? diag_nearest(check_text(k, p), names, n) : NULL;
-    if (!near)
-        return false;
-    diag_hint(k->diag, f, "did you mean %s?", near);
-    check_mend(k, f, p, near);
-    return true;
+    return check_near(k, f, p, names, n);
 }
 
 void check_undefined(struct check *k, const struct item *it, struct part p, enum finding_id id,
@@ -201,12 +210,7 @@ void check_undefined(struct check *k, const struct item *it, struct part p, enum
     const char **list = arena_calloc(k->arena, n + 1, sizeof *list);
     for (size_t i = 0; i < n; i++)
         list[i] = ((const struct declared *)table_at(names, i)->value)->it->name;
-    const char *near = f ? diag_nearest(check_text(k, p), list, n) : NULL;
-    /* The name itself is declared where it does not count. */
-    if (!near || strcmp(near, check_text(k, p)) == 0)
-        return;
-    diag_hint(k->diag, f, "did you mean %s?", near);
-    check_mend(k, f, p, near);
+    check_near(k, f, p, list, n);
 }
 
 /* --- the whole ----------------------------------------------------------------------------- */

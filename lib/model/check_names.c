@@ -81,11 +81,7 @@ void check_map(struct check *k, const struct item *it)
             names[i] = map_classes[i].name;
         struct finding *f =
             check_say(k, it, class, FINDING_UNKNOWN_MAP_CLASS, it->aux, it->name, NULL);
-        const char *near = f ? diag_nearest(it->aux, names, COUNT(map_classes)) : NULL;
-        if (near) {
-            diag_hint(k->diag, f, "did you mean %s?", near);
-            check_mend(k, f, class, near);
-        }
+        check_near(k, f, class, names, COUNT(map_classes));
         return;
     }
     if (map_classes[i].elsewhere) {

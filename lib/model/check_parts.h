@@ -53,7 +53,11 @@ struct finding *check_say(struct check *k, const struct item *it, struct part p,
                           const char *a, const char *b, const char *c);
 /* Edits the part, or what stands at the finding's place if that reads as the part. */
 void check_mend(struct check *k, struct finding *f, struct part p, const char *text);
-/* "did you mean": of words with blanks between them. */
+/* "did you mean": one of names[0..n), and the edit where it is the one right answer.  f may be
+ * NULL. */
+bool check_near(struct check *k, struct finding *f, struct part p, const char *const *names,
+                size_t n);
+/* The same, of words with blanks between them. */
 bool check_suggest(struct check *k, struct finding *f, struct part p, const char *words);
 /* Nothing declares the name p, of the kind that names has: says so, with a suggestion. */
 void check_undefined(struct check *k, const struct item *it, struct part p, enum finding_id id,

@@ -320,13 +320,9 @@ static void check_resolve(struct check *k, const struct item *it, const struct o
         names[i] = table_at(k->mailers, i)->key;
     names[n] = "error";
     names[n + 1] = "discard";
-    const char *near = diag_nearest(name, names, n + 2);
-    struct finding *f =
-        near ? check_say(k, it, op->name, FINDING_UNDEFINED_MAILER, name, NULL, NULL) : NULL;
-    if (!f)
-        return;
-    diag_hint(k->diag, f, "did you mean %s?", near);
-    check_mend(k, f, op->name, near);
+    if (diag_nearest(name, names, n + 2, NULL))
+        check_near(k, check_say(k, it, op->name, FINDING_UNDEFINED_MAILER, name, NULL, NULL),
+                   op->name, names, n + 2);
 }
 
 /* Does the side begin so, but for $@ and $:? */

@@ -95,11 +95,12 @@ struct finding *finding_add(struct diag *d, enum finding_id id, struct origin at
 bool finding_suggest(struct diag *d, struct finding *f, struct origin at, const char *word,
                      const char *const *names, size_t n)
 {
-    const char *near = diag_nearest(word, names, n);
+    bool sure;
+    const char *near = diag_nearest(word, names, n, &sure);
     if (!near)
         return false;
     diag_hint(d, f, "did you mean %s?", near);
-    if (at.col && at.len == strlen(word))
+    if (sure && at.col && at.len == strlen(word))
         diag_edit(d, f, at, near);
     return true;
 }

@@ -36,8 +36,9 @@ char *finding_shape(struct arena *a, enum finding_id id);
 struct finding *finding_add(struct diag *d, enum finding_id id, struct origin at, ...)
     __attribute__((sentinel));
 
-/* "did you mean NAME?" in place of the hint if a name of names[0..n) is near word, and the edit
- * that writes it over `at`, where at.len is the word's.  True if there is one. */
+/* "did you mean NAME?" in place of the hint if a name of names[0..n) is near word, and, where
+ * it is the one right answer, the edit that writes it over `at`, where at.len is the word's.  True
+ * if there is one. */
 bool finding_suggest(struct diag *d, struct finding *f, struct origin at, const char *word,
                      const char *const *names, size_t n);
 

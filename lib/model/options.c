@@ -62,7 +62,7 @@ const char *option_nearest(const char *name)
     for (size_t i = 0; i < OPTIONS; i++)
         if (options[i].name[0] && !options[i].elsewhere)
             names[n++] = options[i].name;
-    return diag_nearest(name, names, n);
+    return diag_nearest(name, names, n, NULL);
 }
 
 const struct option_info *option_at(size_t i)

@@ -258,21 +258,43 @@ static void nearest(void **state)
         {"aaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaaa", NULL},
     };
     for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
-        const char *got = diag_nearest(rows[i].word, names, sizeof names / sizeof *names);
+        const char *got = diag_nearest(rows[i].word, names, sizeof names / sizeof *names, NULL);
         if (rows[i].want == NULL)
             assert_null(got);
         else
             assert_string_equal(got ? got : "(none)", rows[i].want);
     }
-    assert_null(diag_nearest("a", NULL, 0));
+    assert_null(diag_nearest("a", NULL, 0, NULL));
 }
 
 static void the_nearer_name_wins_then_the_first(void **state)
 {
     (void)state;
     static const char *const names[] = {"relay_xxxx", "relay_hosts", "relay_hostt"};
-    assert_string_equal(diag_nearest("relay_hostz", names, 3), "relay_hosts");
-    assert_string_equal(diag_nearest("relay_hostt", names, 3), "relay_hostt");
+    assert_string_equal(diag_nearest("relay_hostz", names, 3, NULL), "relay_hosts");
+    assert_string_equal(diag_nearest("relay_hostt", names, 3, NULL), "relay_hostt");
+}
+
+static void one_answer_is_sure_or_it_is_a_guess(void **state)
+{
+    (void)state;
+    static const char *const names[] = {"Name", "Fame", "check_relay", "check_rcpt", "local"};
+    static const struct {
+        const char *word;
+        bool sure;
+    } rows[] = {
+        {"zzz", false},                              /* nothing near */
+        {"Nmae", true},                              /* one step */
+        {"Came", false},                             /* as near to two names */
+        {"chekc_rlay", true},                        /* two steps in a long word */
+        {"check_rxxt", true}, {"check_rxxx", false}, /* three */
+        {"loacal", true},     {"loazl", false},      /* two in a short word */
+    };
+    for (size_t i = 0; i < sizeof rows / sizeof *rows; i++) {
+        bool sure = !rows[i].sure;
+        diag_nearest(rows[i].word, names, sizeof names / sizeof *names, &sure);
+        assert_int_equal(sure, rows[i].sure);
+    }
 }
 
 int main(void)
@@ -294,6 +316,7 @@ int main(void)
         UNIT(many_findings_stay),
         UNIT(nearest),
         UNIT(the_nearer_name_wins_then_the_first),
+        UNIT(one_answer_is_sure_or_it_is_a_guess),
     };
     return cmocka_run_group_tests_name("base_diag", tests, NULL, NULL);
 }
