@@ -89,10 +89,13 @@ static struct origin feature_call(struct lower *l, uint32_t file)
     return *known;
 }
 
-static void template_line(void *ctx, const char *text, size_t len, struct origin at)
+/* A line of the base files is there anyway; the definition that filled it is why it reads so. */
+static void template_line(void *ctx, const char *text, size_t len, struct origin at,
+                          const char *macro)
 {
     struct lower *l = ctx;
-    put(l, text, len, at, l->cause.file ? l->cause : feature_call(l, at.file));
+    const struct front_define *d = macro ? table_get(l->front.defines, macro) : NULL;
+    put(l, text, len, at, l->cause.file ? l->cause : d ? d->call : feature_call(l, at.file));
 }
 
 /* --- symbols ------------------------------------------------------------------------------------

@@ -20,6 +20,7 @@ struct run {
     struct buf buf;                      /* the line being made */
     uint32_t *ids;                       /* source ids by file index, 0 = not registered yet */
     char *on;                            /* by file index: 'y', 'n', or 0: not asked yet */
+    const char *macro;                   /* whose text went into the line first */
     bool blank;                          /* the last line was blank */
 };
 
@@ -116,6 +117,8 @@ static void fill(struct run *r, const struct frame *frame, const struct rule_pie
 {
     for (; p; p = p->next) {
         const char *v = p->kind == RULE_PIECE_TEXT ? p->text : value(r, frame, p->name);
+        if (v && *v && !r->macro && p->kind != RULE_PIECE_TEXT && p->name->ref == RULE_REF_MACRO)
+            r->macro = p->name->macro;
         switch (p->kind) {
         case RULE_PIECE_TEXT:
         case RULE_PIECE_VALUE:
@@ -147,7 +150,7 @@ static struct origin place(struct run *r, unsigned file, const struct rule_node 
 static void put(struct run *r, const char *text, size_t len, struct origin at)
 {
     r->blank = len == 0;
-    r->t->line(r->t->ctx, text, len, at);
+    r->t->line(r->t->ctx, text, len, at, len ? r->macro : NULL);
 }
 
 /* A run of blank lines, as guards leave them behind, becomes one; a line whose substitutions came
@@ -162,6 +165,7 @@ static void put_text(struct run *r, const struct frame *frame, unsigned file,
         return;
     }
     buf_truncate(&r->buf, 0);
+    r->macro = NULL;
     fill(r, frame, n->text);
     if (r->buf.len == 0)
         return;

@@ -180,10 +180,10 @@ struct sink {
     struct buf out;
 };
 
-static void sink_line(void *ctx, const char *text, size_t len, struct origin at)
+static void sink_line(void *ctx, const char *text, size_t len, struct origin at, const char *macro)
 {
     struct sink *s = ctx;
-    (void)len;
+    (void)len, (void)macro;
     buf_printf(&s->out, "%s:%u %s\n", source_by_id(s->sources, at.file)->path, at.line, text);
 }
 

@@ -23,9 +23,10 @@ static const char *setting_get(void *ctx, const char *name)
 struct world {
     struct template t;
     struct buf out;
+    struct buf macros; /* of the lines: whose text went into each */
 };
 
-static void put_line(void *ctx, const char *text, size_t len, struct origin at)
+static void put_line(void *ctx, const char *text, size_t len, struct origin at, const char *macro)
 {
     struct world *w = ctx;
     assert_int_equal(strlen(text), len);
@@ -34,6 +35,7 @@ static void put_line(void *ctx, const char *text, size_t len, struct origin at)
     assert_non_null(src);
     assert_memory_equal(src->path, "rulesets/", 9);
     buf_printf(&w->out, "%s:%u %s\n", src->path + 9, at.line, text);
+    buf_printf(&w->macros, "%s ", macro ? macro : "-");
 }
 
 static void put_section(void *ctx, unsigned n)
@@ -64,6 +66,7 @@ static struct world *world(void **state, const struct template_text *texts, size
     w->t.options = put_options;
     w->t.ctx = w;
     buf_init(&w->out, *state);
+    buf_init(&w->macros, *state);
     return w;
 }
 
@@ -116,6 +119,16 @@ static void substitutions_take_values(void **state)
     main_gives(state, text, set, "main.rules:1 Cx.x.yes.x.\nmain.rules:2 only\n");
     main_gives(state, text, empty, "main.rules:1 C.no.yes.b.\nmain.rules:2 only\n");
     main_gives(state, text, nothing, "main.rules:1 C.no..none.\n");
+}
+
+static void a_line_names_the_macro_that_filled_it(void **state)
+{
+    static const struct template_text text = {
+        "main.rules", "Ca\n\nDS%{A}\nDM%{Z}%{B}\nCx%{B|b}\nCy%{Z|z}\nCw%{A?on%{B}}\nCv%{A?on}\n"};
+    struct setting now[] = {{"A", "1"}, {"B", "2\n3"}, {NULL, NULL}};
+    struct world *w = world(state, &text, 1, now);
+    template_main(&w->t);
+    assert_string_equal(w->macros.data, "- - A B B B B - A A A ");
 }
 
 static void a_value_may_have_lines(void **state)
@@ -316,6 +329,7 @@ int main(void)
         UNIT(guards_choose_one_branch),
         UNIT(expressions_hold_as_written),
         UNIT(substitutions_take_values),
+        UNIT(a_line_names_the_macro_that_filled_it),
         UNIT(a_value_may_have_lines),
         UNIT(a_doubled_percent_is_one),
         UNIT(includes_keep_their_lines),
