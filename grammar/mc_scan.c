@@ -889,6 +889,17 @@ void mc_scan_find_comments(struct mc_scan *s)
     s->comments_first = s->saw_cf;
 }
 
+void mc_scan_hope(struct mc_scan *s)
+{
+    s->nrepairs = 0;
+    s->comments_first = s->len && memmem(s->bytes, s->len, "cf.m4", 5) != NULL;
+}
+
+bool mc_scan_came_true(const struct mc_scan *s)
+{
+    return !s->open_at_end && (!s->comments_first || s->saw_cf);
+}
+
 void mc_scan_resolve(struct mc_scan *s)
 {
     /* A file that includes cf.m4 itself is read by an m4 whose comments are still on. */

@@ -67,6 +67,10 @@ struct mc_scan *mc_scan_new(struct arena *a, const struct source *source);
 void mc_scan_find_comments(struct mc_scan *s);
 /* Finds the repairs, and whether comments are on at first. */
 void mc_scan_resolve(struct mc_scan *s);
+/* The same for a file in which everything closes; whether that was so is known at the end of a
+ * scan. */
+void mc_scan_hope(struct mc_scan *s);
+bool mc_scan_came_true(const struct mc_scan *s);
 /* Starts at the file's first byte. */
 void mc_scan_start(struct mc_scan *s);
 struct mc_token mc_scan_next(struct mc_scan *s);

@@ -226,10 +226,16 @@ struct mc_tree *mc_parse(struct arena *a, const struct source *source, struct di
     p.tree->arena = a;
     p.tree->source = source;
     p.scan = mc_scan_new(a, source);
-    mc_scan_resolve(p.scan);
-    p.tree->comments = mc_scan_comments(p.scan);
+    mc_scan_hope(p.scan);
     mc_scan_start(p.scan);
     mc_yyparse(&p);
+    if (!mc_scan_came_true(p.scan)) {
+        mc_scan_resolve(p.scan);
+        mc_scan_start(p.scan);
+        p.at = 0;
+        mc_yyparse(&p);
+    }
+    p.tree->comments = mc_scan_comments(p.scan);
     collect_calls(&p);
     add_findings(&p, d);
     return p.tree;
@@ -411,13 +417,15 @@ const struct mc_node *mc_outermost_at(const struct mc_tree *t, uint32_t line,
 }
 
 /* How well a call answers to a report; 0 is not at all. */
-static int rank(const struct mc_tree *t, const struct mc_node *call, uint32_t line,
-                const char *name, const char *arg1)
+/* from, next: where the line begins, and the one behind it. */
+static int rank(const struct mc_tree *t, const struct mc_node *call, uint32_t line, size_t from,
+                size_t next, const char *name, const char *arg1)
 {
     if (!mc_is_call_of(t, call, name))
         return 0;
     bool exact_line = call->line == line;
-    if (!exact_line && source_origin(t->source, mc_outermost(call)->off, 0).line != line)
+    size_t outer = mc_outermost(call)->off;
+    if (!exact_line && (outer < from || outer >= next))
         return 0;
     bool exact_arg = true;
     if (arg1) {
@@ -429,17 +437,38 @@ static int rank(const struct mc_tree *t, const struct mc_node *call, uint32_t li
     return exact_line ? (exact_arg ? 4 : 3) : exact_arg ? 2 : 1;
 }
 
+/* The first call that begins at off or behind it. */
+static size_t first_call(const struct mc_tree *t, size_t off)
+{
+    size_t low = 0, high = t->ncalls;
+    while (low < high) {
+        size_t middle = low + (high - low) / 2;
+        if (t->calls[middle]->off < off)
+            low = middle + 1;
+        else
+            high = middle;
+    }
+    return low;
+}
+
 const struct mc_node *mc_find_call(const struct mc_tree *t, uint32_t line, const char *name,
                                    const char *arg1, const struct mc_node *after)
 {
+    if (line == 0 || line > t->source->lines)
+        return NULL;
+    /* What is reported for a line begins there or below, in an outermost call that begins there or
+     * above. */
+    size_t from = t->source->line_start[line - 1];
+    size_t next = line < t->source->lines ? t->source->line_start[line] : SIZE_MAX;
+    size_t first = first_call(t, from), end = first;
     int best = 0;
-    for (size_t i = 0; i < t->ncalls; i++) {
-        int r = rank(t, t->calls[i], line, name, arg1);
+    for (; end < t->ncalls && mc_outermost(t->calls[end])->off < next; end++) {
+        int r = rank(t, t->calls[end], line, from, next, name, arg1);
         best = r > best ? r : best;
     }
-    for (size_t i = 0; best && i < t->ncalls; i++) {
+    for (size_t i = first; best && i < end; i++) {
         const struct mc_node *c = t->calls[i];
-        if ((!after || c->off > after->off) && rank(t, c, line, name, arg1) == best)
+        if ((!after || c->off > after->off) && rank(t, c, line, from, next, name, arg1) == best)
             return c;
     }
     return NULL;
