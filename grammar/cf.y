@@ -35,6 +35,7 @@ static void cf_error(struct cf_span *span, void *scanner, struct cf_builder *b, 
 %token TEXT "text" WORD "word" FOLD "continuation" REMARK "remark"
 %token EOL "end of line" TAB "tab"
 %token NAME "name" NAME_END "end of name" OPEN_NAME "name without its brace"
+%token PLAIN_RULE "rule"
 %token ODD "unknown line" LETTER "option letter" LETTER_EQUATES "option letter of equates"
 %token LONG "blank" EQUALS_LIST "= before equates"
 
@@ -66,6 +67,7 @@ line:
   | 'S' nothing WORD text EOL       { cf_ruleset(b, @$, @3, NULL); }
   | 'S' nothing WORD '=' nothing WORD text EOL { cf_ruleset(b, @$, @3, &@6); }
   | 'S' nothing WORD '=' nothing EOL { cf_broken(b, @$, @6, FINDING_MISSING_NUMBER, NULL, NULL); }
+  | PLAIN_RULE                      { cf_rule_line(b, @1); }
   | 'R' text EOL                    { cf_rule(b, @$, @2, NULL, NULL); }
   | 'R' text TAB text EOL           { cf_rule(b, @$, @2, &@4, NULL); }
   | 'R' text TAB text TAB text EOL  { cf_rule(b, @$, @2, &@4, &@6); }

@@ -668,6 +668,43 @@ void cf_rule(struct cf_builder *b, struct cf_span line, struct cf_span left,
     next_line(b);
 }
 
+size_t cf_plain_rule(const struct cf_builder *b)
+{
+    const char *begin = b->text + b->pos - 1, *end = b->text + b->len;
+    const char *eol = memchr(begin, '\n', (size_t)(end - begin));
+
+    if (!eol || (eol + 1 < end && is_blank(eol[1])))
+        return 0;
+    for (const char *p = begin; p < eol; p++)
+        if (*p == '#' || *p == '\\' || *p == '\r')
+            return 0;
+    return (size_t)(eol + 1 - begin);
+}
+
+/* The run of tabs at or behind at, in the text before end; at the end: none. */
+static struct cf_span tabs(const struct cf_builder *b, size_t at, size_t end)
+{
+    const char *tab = memchr(b->text + at, '\t', end - at);
+    struct cf_span run = {end, end};
+
+    if (tab) {
+        run.begin = run.end = (size_t)(tab - b->text);
+        while (run.end < end && b->text[run.end] == '\t')
+            run.end++;
+    }
+    return run;
+}
+
+void cf_rule_line(struct cf_builder *b, struct cf_span line)
+{
+    size_t end = line.end - 1;
+    struct cf_span first = tabs(b, line.begin + 1, end), second = tabs(b, first.end, end);
+    struct cf_span left = {line.begin + 1, first.begin}, right = {first.end, second.begin};
+    struct cf_span comment = {second.end, end};
+
+    cf_rule(b, line, left, first.begin < end ? &right : NULL, second.begin < end ? &comment : NULL);
+}
+
 /* --- the whole ---------------------------------------------------------------------------- */
 
 static void find_lines(struct cf_builder *b)

@@ -55,6 +55,9 @@ bool cf_letter_has_equates(char letter);
 bool cf_option_has_equates(const struct cf_builder *b); /* of the name from name_begin to pos */
 /* sendmail ends a line at '#' since configuration level 3. */
 bool cf_has_remarks(const struct cf_builder *b);
+/* How many bytes the rule has whose first byte was read, with its line end; 0 where it is to be
+ * read piece by piece: a remark, a backslash, a continuation or a carriage return is in it. */
+size_t cf_plain_rule(const struct cf_builder *b);
 
 /* One logical line each, whose end is at.  The spans are its parts. */
 void cf_blank(struct cf_builder *b, struct cf_span line);
@@ -83,6 +86,7 @@ void cf_ruleset(struct cf_builder *b, struct cf_span line, struct cf_span name,
 /* right NULL: there is no tab. */
 void cf_rule(struct cf_builder *b, struct cf_span line, struct cf_span left,
              const struct cf_span *right, const struct cf_span *comment);
+void cf_rule_line(struct cf_builder *b, struct cf_span line); /* such a rule */
 void cf_load(struct cf_builder *b, struct cf_span line);
 
 /* One key of the line's equates; value NULL when there is no '='. */
