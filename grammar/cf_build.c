@@ -668,17 +668,29 @@ void cf_rule(struct cf_builder *b, struct cf_span line, struct cf_span left,
     next_line(b);
 }
 
-size_t cf_plain_rule(const struct cf_builder *b)
+/* The line whose first byte was read, with its line end; 0 where a byte of others is in it or the
+ * next line continues it. */
+static size_t plain_line(const struct cf_builder *b, const char *others)
 {
     const char *begin = b->text + b->pos - 1, *end = b->text + b->len;
     const char *eol = memchr(begin, '\n', (size_t)(end - begin));
 
     if (!eol || (eol + 1 < end && is_blank(eol[1])))
         return 0;
-    for (const char *p = begin; p < eol; p++)
-        if (*p == '#' || *p == '\\' || *p == '\r')
+    for (; *others; others++)
+        if (memchr(begin + 1, *others, (size_t)(eol - begin - 1)))
             return 0;
     return (size_t)(eol + 1 - begin);
+}
+
+size_t cf_plain_rule(const struct cf_builder *b)
+{
+    return plain_line(b, "#\\\r");
+}
+
+size_t cf_plain_comment(const struct cf_builder *b)
+{
+    return plain_line(b, "\r");
 }
 
 /* The run of tabs at or behind at, in the text before end; at the end: none. */

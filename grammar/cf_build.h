@@ -58,6 +58,8 @@ bool cf_has_remarks(const struct cf_builder *b);
 /* How many bytes the rule has whose first byte was read, with its line end; 0 where it is to be
  * read piece by piece: a remark, a backslash, a continuation or a carriage return is in it. */
 size_t cf_plain_rule(const struct cf_builder *b);
+/* The same of a comment: a continuation or a carriage return is in it. */
+size_t cf_plain_comment(const struct cf_builder *b);
 
 /* One logical line each, whose end is at.  The spans are its parts. */
 void cf_blank(struct cf_builder *b, struct cf_span line);
