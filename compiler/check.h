@@ -11,7 +11,27 @@
 
 /* The directives, in order of execution: names, arguments, order, what needs what. */
 void check_calls(struct front *f);
+/* The variables: names that nothing reads, definitions without effect. */
+void check_defines(struct front *f);
+/* Names that no macro bears, and text that was not meant for the .cf. */
+void check_text(struct front *f);
 /* The letters of mailers' flags. */
 void check_flags(struct front *f);
+
+/* --- for the checks ----------------------------------------------------------------------------
+ */
+
+/* Adds a finding at argument arg of the call (0: the whole call), with up to three values. */
+struct finding *check_found(struct front *f, enum finding_id id, const struct m4_record *r,
+                            size_t arg, const char *first, const char *second, const char *third);
+/* Is the call one of the file's own lines, in no quotes and no argument? */
+bool check_is_top(const struct m4_record *r);
+/* Edits that take the call's line away, or put it above target's line.  Nothing where the call, or
+ * target, shares its line with others or stands inside another call: false. */
+bool check_edit_remove(struct front *f, struct finding *x, const struct m4_record *r);
+bool check_edit_move(struct front *f, struct finding *x, const struct m4_record *r,
+                     const struct m4_record *target);
+/* The line of r as a number, for texts. */
+const char *check_line(struct front *f, const struct m4_record *r);
 
 #endif

@@ -6,18 +6,9 @@
 
 #include "compiler/check.h"
 #include "lib/base/arena.h"
+#include "lib/model/variables.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
-
-/* arg: 0 = the whole call, else that argument. */
-static struct finding *found(struct front *f, enum finding_id id, const struct m4_record *r,
-                             size_t arg, const char *first, const char *second, const char *third)
-{
-    struct finding *x =
-        finding_add(f->diag, id, front_place(f, r, arg), first ? first : "", second, third, NULL);
-    front_blame(f, x, r);
-    return x;
-}
 
 static const struct {
     const char *kind;
@@ -34,40 +25,120 @@ static void unknown(struct front *f, const struct m4_record *r, const struct m4_
     if (!call)
         call = r;
     if (*name == '\0') {
-        found(f, FINDING_MISSING_NAME_OF_CALL, call, 1, call->kind, NULL, NULL);
+        check_found(f, FINDING_MISSING_NAME_OF_CALL, call, 1, call->kind, NULL, NULL);
         return;
     }
     for (size_t i = 0; i < COUNT(unknown_kinds); i++)
         if (strcmp(kind, unknown_kinds[i].kind) == 0) {
-            struct finding *x = found(f, unknown_kinds[i].id, call, 1, name, NULL, NULL);
+            struct finding *x = check_found(f, unknown_kinds[i].id, call, 1, name, NULL, NULL);
             size_t n;
             const char *const *names = front_names(f, kind, &n);
-            finding_suggest(f->diag, x, x->at, name, names, n);
+            if (!finding_suggest(f->diag, x, x->at, name, names, n) && strcmp(name, "rbl") == 0)
+                diag_hint(f->diag, x, "write FEATURE(`dnsbl', `ZONE')");
         }
 }
 
-static void check_feature(struct front *f, const struct m4_record *r, bool mailer_seen,
-                          const struct table *seen_features, const struct table *seen_mailers)
+/* What the calls so far were. */
+struct calls {
+    struct front *front;
+    struct table *features, *mailers;        /* name -> its first struct m4_record */
+    const struct m4_record *mailer, *ostype; /* the first MAILER of the user's, the last OSTYPE */
+    const struct m4_record *call;            /* the last directive that reads a file */
+};
+
+/* Features of old names, and what to write instead. */
+static const struct {
+    const char *name, *instead, *text; /* text: the call as it should be; NULL: only the name */
+} old_features[] = {
+    {"blacklist_recipients", "FEATURE(`blocklist_recipients')", NULL},
+    {"tls_failures", "define(`confTLS_FALLBACK_TO_CLEAR', `true')",
+     "define(`confTLS_FALLBACK_TO_CLEAR', `true')"},
+};
+
+static void old_feature(struct front *f, const struct m4_record *r)
 {
-    const char *name = r->argc > 0 ? r->argv[0] : "";
-    const struct rule_file *file = template_feature(f->library, name);
-    if (mailer_seen)
-        found(f, FINDING_FEATURE_AFTER_MAILER, r, 0, name, NULL, NULL);
-    if (!file)
-        return;
-    for (const char *const *n = file->needs; n && *n; n++)
-        if (!table_has(seen_features, *n))
-            found(f, FINDING_FEATURE_NEEDS, r, 0, name, *n, NULL);
-    for (const char *const *n = file->before; n && *n; n++)
-        if (table_has(seen_mailers, *n))
-            found(f, FINDING_FEATURE_AFTER_ITS_MAILER, r, 0, name, *n, NULL);
-    unsigned given = 0;
+    for (size_t i = 0; i < COUNT(old_features); i++) {
+        if (strcmp(old_features[i].name, r->argv[0]) != 0)
+            continue;
+        const char *instead = old_features[i].instead, *text = old_features[i].text;
+        struct finding *x =
+            check_found(f, FINDING_DEPRECATED_FEATURE, r, text ? 0 : 1, r->argv[0], instead, NULL);
+        if (r->node && x->at.len)
+            diag_edit(f->diag, x, x->at, text ? text : "blocklist_recipients");
+    }
+}
+
+/* Who may relay, and on whose word. */
+static void relaying(struct front *f, const struct m4_record *r)
+{
+    if (strcmp(r->argv[0], "promiscuous_relay") == 0)
+        check_found(f, FINDING_OPEN_RELAY, r, 0, NULL, NULL, NULL);
+    else if (strcmp(r->argv[0], "relay_local_from") == 0 ||
+             strcmp(r->argv[0], "relay_mail_from") == 0)
+        check_found(f, FINDING_RELAY_BY_SENDER, r, 0, NULL, NULL, NULL);
+}
+
+/* The arguments that the call was given, but for empty ones at the end. */
+static unsigned given(const struct m4_record *r)
+{
+    unsigned n = 0;
     for (size_t i = 1; i < r->argc; i++)
         if (*r->argv[i])
-            given = (unsigned)i;
-    if (given < file->required)
-        found(f, FINDING_MISSING_ARGUMENT, r, 0, name, arena_printf(f->arena, "%u", file->required),
-              file->required == 1 ? "" : "s");
+            n = (unsigned)i;
+    return n;
+}
+
+/* Named before, in the same file: one that a site's file named may be meant to be named again. */
+static void named_again(struct front *f, const struct m4_record *r, const struct rule_file *file,
+                        const struct m4_record *first)
+{
+    if (!first->node || !r->node || first->at.file != r->at.file)
+        return;
+    unsigned n = given(r);
+    bool same = n == given(first);
+    for (size_t i = 1; same && i <= n; i++)
+        same = strcmp(r->argv[i], first->argv[i]) == 0;
+    if (file->repeat && !same)
+        return;
+    struct finding *x =
+        check_found(f, FINDING_DUPLICATE_FEATURE, r, 0, r->argv[0], check_line(f, first), NULL);
+    if (same)
+        check_edit_remove(f, x, r);
+}
+
+static bool site_has(const struct front *f, const char *kind, const char *name)
+{
+    const char *key = arena_printf(f->arena, "%s_%s", kind, name);
+    for (const struct m4_define *d = f->site; d; d = d->next)
+        if (strcmp(d->name, key) == 0)
+            return true;
+    return false;
+}
+
+static void check_feature(struct calls *c, const struct m4_record *r)
+{
+    struct front *f = c->front;
+    const char *name = r->argc > 0 ? r->argv[0] : "";
+    const struct rule_file *file = template_feature(f->library, name);
+    const struct m4_record *first = table_get(c->features, name);
+    if (!first)
+        table_set(c->features, name, (void *)r);
+    if (c->mailer && r->at.file) {
+        struct finding *x = check_found(f, FINDING_FEATURE_AFTER_MAILER, r, 0, name, NULL, NULL);
+        check_edit_move(f, x, r, c->mailer);
+    }
+    if (!file || site_has(f, "feature", name))
+        return;
+    old_feature(f, r);
+    relaying(f, r);
+    for (const char *const *n = file->needs; n && *n; n++)
+        if (!table_has(c->features, *n))
+            check_found(f, FINDING_FEATURE_NEEDS, r, 0, name, *n, NULL);
+    if (given(r) < file->required)
+        check_found(f, FINDING_MISSING_ARGUMENT, r, 0, name,
+                    arena_printf(f->arena, "%u", file->required), file->required == 1 ? "" : "s");
+    if (first)
+        named_again(f, r, file, first);
 }
 
 /* call: the directive that was read last, which said it if both are on one line. */
@@ -98,75 +169,126 @@ static void said(struct front *f, const struct m4_record *r, const struct m4_rec
     finding_add(f->diag, id, by_call ? front_place(f, call, 0) : r->at, rest, NULL);
 }
 
-/* Variables of old releases, and what to write instead. */
-static const struct {
-    const char *name, *instead;
-} old_names[] = {
-    {"confDAEMON_OPTIONS", "write DAEMON_OPTIONS(`...')"},
-    {"confCLIENT_OPTIONS", "write CLIENT_OPTIONS(`...')"},
-    {"confMESSAGE_TIMEOUT", "define confTO_QUEUERETURN and confTO_QUEUEWARN"},
-    {"confAUTO_REBUILD", "leave it out: alias files are rebuilt by newaliases"},
-    {"confDEF_GROUP_ID", "give confDEF_USER_ID as user:group"},
-    {"confREAD_TIMEOUT", "define the confTO_ variables that are meant"},
-    {"confUNSAFE_GROUP_WRITES", "define confDONT_BLAME_SENDMAIL"},
-    {"confMIN_FREE_BLOCKS", "give the second number as confMAX_MESSAGE_SIZE"},
-};
+/* define(`confX', `text') that should be X(`text'). */
+static void become_call(struct front *f, struct finding *x, const struct front_define *d,
+                        const char *name)
+{
+    const struct source *s = source_by_id(f->config->sources, d->call.file);
+    if (!d->record->node || !s || !s->bytes || !d->call.len || !d->value.col || !d->name.col)
+        return;
+    size_t from = source_offset(s, d->call.line, d->call.col);
+    size_t value = source_offset(s, d->value.line, d->value.col);
+    while (value > from && strchr("`", s->bytes[value - 1]))
+        value--;
+    struct origin head = d->call;
+    head.len = (uint32_t)(value - from);
+    diag_edit(f->diag, x, head, arena_printf(f->arena, "%s(", name));
+}
 
 static void old_name(struct front *f, const char *name, struct origin at)
 {
     const struct front_define *d = table_get(f->defines, name);
     struct finding *x =
         finding_add(f->diag, FINDING_DEPRECATED_VARIABLE, d ? d->name : at, name, NULL);
-    for (size_t i = 0; i < COUNT(old_names); i++)
-        if (strcmp(old_names[i].name, name) == 0)
-            diag_hint(f->diag, x, "%s", old_names[i].instead);
+    const char *instead = variable_instead(name);
+    if (instead)
+        diag_hint(f->diag, x, "%s", instead);
+    /* These two became directives of their own, which take the same text. */
+    size_t n = strlen(name);
+    if (d && d->name.col && n > 8 && strcmp(name + n - 8, "_OPTIONS") == 0)
+        become_call(f, x, d, name + 4);
+}
+
+/* What only some of the features need, or need to be told. */
+static void check_pairs(struct calls *c)
+{
+    static const struct {
+        const char *feature, *other;
+    } pairs[] = {
+        {"virtuser_entire_domain", "virtusertable"},
+        {"generics_entire_domain", "genericstable"},
+    };
+    for (size_t i = 0; i < COUNT(pairs); i++) {
+        const struct m4_record *r = table_get(c->features, pairs[i].feature);
+        if (r && !table_has(c->features, pairs[i].other))
+            check_found(c->front, FINDING_FEATURE_LACKS, r, 0, pairs[i].feature, pairs[i].other,
+                        NULL);
+    }
+    const struct m4_record *pause = table_get(c->features, "greet_pause"),
+                           *access = table_get(c->features, "access_db");
+    if (pause && given(pause) > 0 && access && access->id > pause->id)
+        check_found(c->front, FINDING_FEATURE_BEFORE, pause, 0, "greet_pause", "access_db", NULL);
+}
+
+/* Mailers may also be written out, or come with a feature. */
+static void check_mailers(struct calls *c)
+{
+    struct front *f = c->front;
+    for (size_t i = 0; i < table_count(c->mailers); i++)
+        if (((const struct m4_record *)table_at(c->mailers, i)->value)->at.file)
+            return;
+    for (const struct m4_piece *p = f->m4->sections[7]; p; p = p->next)
+        for (size_t i = 0; !p->record && i < p->count; i++)
+            if (*p->lines[i].text == 'M')
+                return;
+    finding_add(f->diag, FINDING_NO_MAILER, (struct origin){f->source->id, 0, 0, 0}, NULL);
+}
+
+static void check_record(struct calls *c, const struct m4_record *r)
+{
+    struct front *f = c->front;
+    const char *kind = r->kind, *arg0 = r->argc > 0 ? r->argv[0] : "",
+               *arg1 = r->argc > 1 ? r->argv[1] : "";
+    const struct m4_record *call = c->call ? c->call : r;
+    if (strcmp(kind, "OSTYPE") == 0) {
+        if (c->ostype && (r->at.file != c->ostype->at.file || r->at.line != c->ostype->at.line))
+            check_found(f, FINDING_DUPLICATE_OSTYPE, r, 0, NULL, NULL, NULL);
+        c->call = c->ostype = r;
+        if (strcmp(arg0, "unknown") == 0)
+            check_found(f, FINDING_UNKNOWN_SYSTEM, r, 0, NULL, NULL, NULL);
+    } else if (strcmp(kind, "FEATURE") == 0) {
+        c->call = r;
+        check_feature(c, r);
+    } else if (strcmp(kind, "MAILER") == 0) {
+        c->call = r;
+        if (!c->mailer && r->at.file)
+            c->mailer = r;
+        if (!table_has(c->mailers, arg0))
+            table_set(c->mailers, arg0, (void *)r);
+    } else if (strcmp(kind, "DOMAIN") == 0 || strcmp(kind, "HACK") == 0) {
+        c->call = r;
+    } else if (strcmp(kind, "again") == 0) {
+        struct finding *x = check_found(f, FINDING_DUPLICATE_MAILER, call, 0, arg1, NULL, NULL);
+        check_edit_remove(f, x, call);
+    } else if (strcmp(kind, "foreign") == 0) {
+        check_found(f, FINDING_FOREIGN_DOMAIN, call, 1, arg0, NULL, NULL);
+    } else if (strcmp(kind, "unknown") == 0) {
+        unknown(f, r, c->call);
+    } else if (strcmp(kind, "lacks") == 0) { /* a feature: what it needs */
+        bool feature = template_feature(f->library, arg1) != NULL;
+        check_found(f, feature ? FINDING_FEATURE_NEEDS : FINDING_FEATURE_NEEDS_VARIABLE, call, 0,
+                    arg0, arg1, NULL);
+    } else if (strcmp(kind, "before-mailer") == 0) {
+        finding_add(f->diag, FINDING_SECTION_BEFORE_MAILER, front_place(f, r, 0), arg0, NULL);
+    } else if (strcmp(kind, "old") == 0) {
+        old_name(f, arg0, r->at);
+    } else if (strcmp(kind, "command") == 0) {
+        finding_add(f->diag, FINDING_COMMAND, r->at, arg0, arg1, NULL);
+    } else if (strcmp(kind, "refused") == 0) {
+        finding_add(f->diag, FINDING_REFUSED, r->at, arg0, NULL);
+    } else if (strcmp(kind, "errprint") == 0) {
+        said(f, r, c->call);
+    }
 }
 
 void check_calls(struct front *f)
 {
-    struct table *features = table_new(f->arena), *mailers = table_new(f->arena);
-    const struct m4_record *ostype = NULL, *call = NULL;
-    bool mailer_seen = false;
-    for (const struct m4_record *r = f->m4->records; r; r = r->next) {
-        const char *arg0 = r->argc > 0 ? r->argv[0] : "";
-        if (strcmp(r->kind, "OSTYPE") == 0) {
-            call = r;
-            if (ostype && (r->at.file != ostype->at.file || r->at.line != ostype->at.line))
-                found(f, FINDING_DUPLICATE_OSTYPE, r, 0, NULL, NULL, NULL);
-            ostype = r;
-            if (strcmp(arg0, "unknown") == 0)
-                found(f, FINDING_UNKNOWN_SYSTEM, r, 0, NULL, NULL, NULL);
-        } else if (strcmp(r->kind, "FEATURE") == 0) {
-            call = r;
-            /* One that a library file names is that file's business. */
-            check_feature(f, r, mailer_seen, features, mailers);
-            table_set(features, arg0, f);
-        } else if (strcmp(r->kind, "MAILER") == 0) {
-            call = r;
-            mailer_seen = mailer_seen || r->at.file != 0;
-            table_set(mailers, arg0, f);
-        } else if (strcmp(r->kind, "DOMAIN") == 0 || strcmp(r->kind, "HACK") == 0) {
-            call = r;
-        } else if (strcmp(r->kind, "again") == 0) {
-            found(f, FINDING_DUPLICATE_MAILER, call ? call : r, 0, r->argc > 1 ? r->argv[1] : "",
-                  NULL, NULL);
-        } else if (strcmp(r->kind, "foreign") == 0) {
-            found(f, FINDING_FOREIGN_DOMAIN, call ? call : r, 1, arg0, NULL, NULL);
-        } else if (strcmp(r->kind, "unknown") == 0) {
-            unknown(f, r, call);
-        } else if (strcmp(r->kind, "before-mailer") == 0) {
-            finding_add(f->diag, FINDING_SECTION_BEFORE_MAILER, r->at, arg0, NULL);
-        } else if (strcmp(r->kind, "old") == 0) {
-            old_name(f, arg0, r->at);
-        } else if (strcmp(r->kind, "command") == 0) {
-            finding_add(f->diag, FINDING_COMMAND, r->at, arg0, r->argc > 1 ? r->argv[1] : "", NULL);
-        } else if (strcmp(r->kind, "refused") == 0) {
-            finding_add(f->diag, FINDING_REFUSED, r->at, arg0, NULL);
-        } else if (strcmp(r->kind, "errprint") == 0) {
-            said(f, r, call);
-        }
-    }
+    struct calls c = {.front = f, .features = table_new(f->arena), .mailers = table_new(f->arena)};
+    for (const struct m4_record *r = f->m4->records; r; r = r->next)
+        check_record(&c, r);
     /* A file that defines __OSTYPE__ says that it knows. */
-    if (!ostype && !table_has(f->m4->values, "__OSTYPE__"))
+    if (!c.ostype && !table_has(f->m4->values, "__OSTYPE__"))
         finding_add(f->diag, FINDING_NO_OSTYPE, (struct origin){f->source->id, 0, 0, 0}, NULL);
+    check_pairs(&c);
+    check_mailers(&c);
 }

@@ -29,15 +29,158 @@ static void out_of_memory(void *ctx)
     exit(71);
 }
 
-/* --- C ---
- * Every list is written from its end, so that what an object points to stands before it. */
-
 struct writer {
     struct arena *arena;
     struct buf out;
     const struct rule_library *lib;
     unsigned names, exprs, pieces, nodes;
 };
+
+/* --- names that are asked for --- */
+
+static void want(struct table *t, const struct rule_name *n)
+{
+    if (n && n->macro)
+        table_set(t, n->macro, (void *)n->macro);
+}
+
+static void want_expr(struct table *t, const struct rule_expr *e)
+{
+    if (!e)
+        return;
+    want(t, e->name);
+    want_expr(t, e->left);
+    want_expr(t, e->right);
+}
+
+static void want_pieces(struct table *t, const struct rule_piece *p)
+{
+    for (; p; p = p->next) {
+        want(t, p->name);
+        want_pieces(t, p->body);
+    }
+}
+
+/* The names that a list of nodes, with the files that it includes, asks for. */
+static void want_nodes(const struct rule_library *lib, struct table *t, const struct rule_node *n)
+{
+    for (; n; n = n->next) {
+        want_expr(t, n->guard);
+        want_pieces(t, n->text);
+        want_nodes(lib, t, n->body);
+        if (n->kind == RULE_FOR)
+            table_set(t, lib->files[n->target]->flag, (void *)lib->files[n->target]->flag);
+        if (n->kind == RULE_INCLUDE)
+            want_nodes(lib, t, lib->files[n->target]->body);
+    }
+}
+
+static bool holds(const struct rule_node *n, enum rule_kind kind)
+{
+    for (; n; n = n->next) {
+        if (n->kind == kind || holds(n->body, kind))
+            return true;
+    }
+    return false;
+}
+
+/* The names in a feature's blocks of one kind, and in the guards around them. */
+static void want_blocks(const struct rule_library *lib, struct table *t, const struct rule_node *n,
+                        enum rule_kind kind)
+{
+    for (; n; n = n->next) {
+        if (n->kind == kind)
+            want_nodes(lib, t, n->body);
+        if (n->kind != RULE_IF || !holds(n->body, kind))
+            continue;
+        for (const struct rule_node *b = n->body; b; b = b->next) {
+            want_expr(t, b->guard);
+            want_blocks(lib, t, b->body, kind);
+        }
+    }
+}
+
+static void want_list(struct table *t, const char *const *words)
+{
+    for (; *words; words++)
+        table_set(t, *words, (void *)*words);
+}
+
+/* The macros that a text of m4 reads: what looks like a variable, but for what it only defines. */
+static void want_m4(struct arena *a, struct table *t, const char *text)
+{
+    static const char defines[] = "define(`", modified[] = "_MODMF_(";
+    for (const char *p = text; *p;) {
+        size_t n = strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+        bool sets = p - text >= (ptrdiff_t)(sizeof defines - 1) &&
+                    memcmp(p - (sizeof defines - 1), defines, sizeof defines - 1) == 0;
+        char *name = arena_strndup(a, p, n);
+        if (!sets && *p != '_' && rule_is_macro(name) && strchr(name, '_'))
+            table_set(t, name, name);
+        if (strncmp(p, modified, sizeof modified - 1) == 0) {
+            const char *end = strchr(p, '\n'), *last = p;
+            for (const char *q = p; *q && q != end; q++)
+                if (*q == '`')
+                    last = q + 1;
+            name = arena_printf(a, "_mcf_modified_%.*s", (int)strcspn(last, "'"), last);
+            table_set(t, name, name);
+        }
+        p += n ? n : 1;
+    }
+}
+
+/* Those that stand in for a missing argument. */
+static void want_defaults(struct table *t, const struct rule_node *n)
+{
+    for (; n; n = n->next) {
+        want_defaults(t, n->body);
+        for (const struct rule_piece *p = n->text; p; p = p->next)
+            if (p->kind == RULE_PIECE_ELSE && p->name->ref != RULE_REF_FLAG)
+                want_pieces(t, p->body);
+    }
+}
+
+/* Whose values at the call count; but those of defaults for a call without arguments only. */
+static struct table *want_call(struct writer *w, const struct rule_file *f, struct table *defaults)
+{
+    struct table *all = table_new(w->arena), *t = table_new(w->arena);
+    if (f->kind == RULE_FILE_FEATURE) {
+        want_blocks(w->lib, all, f->body, RULE_CONFIG);
+        want_defaults(defaults, f->body);
+    } else if (f->kind == RULE_FILE_MAILER) {
+        want_nodes(w->lib, all, f->body);
+    }
+    want_list(all, f->reads);
+    for (const struct rule_node *n = f->body; n; n = n->next)
+        if (n->kind == RULE_M4)
+            want_m4(w->arena, all, n->name);
+    for (size_t i = 0; i < table_count(all); i++) {
+        const char *name = table_at(all, i)->key;
+        bool ours = *name == '_' && strncmp(name, "_mcf_modified_", 14) != 0;
+        if (!ours && !table_has(defaults, name))
+            table_set(t, name, (void *)name);
+    }
+    return t;
+}
+
+/* Whose values at the end count. */
+static struct table *want_end(struct writer *w)
+{
+    struct table *all = table_new(w->arena);
+    for (size_t i = 0; i < w->lib->nfeatures; i++) {
+        const struct rule_file *f = w->lib->features[i];
+        want_blocks(w->lib, all, f->body, RULE_AT);
+        if (holds(f->body, RULE_AT))
+            table_set(all, f->flag, (void *)f->flag);
+    }
+    for (size_t i = 0; i < w->lib->nfiles; i++)
+        if (w->lib->files[i]->kind == RULE_FILE_BASE)
+            want_nodes(w->lib, all, w->lib->files[i]->body);
+    return all;
+}
+
+/* --- C ---
+ * Every list is written from its end, so that what an object points to stands before it. */
 
 static void c_string(struct buf *b, const char *s)
 {
@@ -193,6 +336,14 @@ static void write_words(struct writer *w, const char *field, size_t file, const 
     buf_adds(&w->out, "NULL};\n");
 }
 
+static const char *const *keys(struct arena *a, const struct table *t)
+{
+    const char **words = arena_calloc(a, table_count(t) + 1, sizeof *words);
+    for (size_t i = 0; i < table_count(t); i++)
+        words[i] = table_at(t, i)->key;
+    return words;
+}
+
 static void write_file(struct writer *w, const struct rule_file *f, size_t i)
 {
     static const char *const kinds[] = {
@@ -203,6 +354,9 @@ static void write_file(struct writer *w, const struct rule_file *f, size_t i)
     write_words(w, "needs", i, f->needs);
     write_words(w, "before", i, f->before);
     write_words(w, "reads", i, f->reads);
+    struct table *defaults = table_new(w->arena), *takes = want_call(w, f, defaults);
+    write_words(w, "takes", i, keys(w->arena, takes));
+    write_words(w, "defaults", i, keys(w->arena, defaults));
     if (f->nflags) {
         buf_printf(b, "static const struct rule_flag flags%zu[] = {\n", i);
         for (size_t k = 0; k < f->nflags; k++) {
@@ -242,6 +396,7 @@ static void write_file(struct writer *w, const struct rule_file *f, size_t i)
         buf_printf(b, "    .args = args%zu,\n    .nargs = %zu,\n", i, f->nargs);
     buf_printf(b, "    .needs = needs%zu,\n    .before = before%zu,\n    .reads = reads%zu,\n", i,
                i, i);
+    buf_printf(b, "    .takes = takes%zu,\n    .defaults = defaults%zu,\n", i, i);
     buf_printf(b, "    .required = %u,\n    .repeat = %s,\n    .body = ", f->required,
                f->repeat ? "true" : "false");
     c_link(b, 'n', body);
@@ -273,9 +428,10 @@ static void write_c(struct writer *w)
     write_list(w, "files", -1);
     write_list(w, "features", RULE_FILE_FEATURE);
     write_list(w, "mailers", RULE_FILE_MAILER);
+    write_words(w, "end", 0, keys(w->arena, want_end(w)));
     buf_printf(&w->out,
                "\nconst struct rule_library template_rulesets = {\n"
-               "    files, %zu, features, %zu, mailers, %zu, &f%zu, %u,\n};\n",
+               "    files, %zu, features, %zu, mailers, %zu, &f%zu, end0, %u,\n};\n",
                lib->nfiles, lib->nfeatures, lib->nmailers, main_file, lib->blocks);
 }
 
@@ -297,68 +453,6 @@ static void m4_call(struct buf *b, const char *kind, const struct rule_file *f)
     buf_adds(b, "')\n");
 }
 
-static void want(struct table *t, const struct rule_name *n)
-{
-    if (n && n->macro)
-        table_set(t, n->macro, (void *)n->macro);
-}
-
-static void want_expr(struct table *t, const struct rule_expr *e)
-{
-    if (!e)
-        return;
-    want(t, e->name);
-    want_expr(t, e->left);
-    want_expr(t, e->right);
-}
-
-static void want_pieces(struct table *t, const struct rule_piece *p)
-{
-    for (; p; p = p->next) {
-        want(t, p->name);
-        want_pieces(t, p->body);
-    }
-}
-
-/* The names that a list of nodes, with the files that it includes, asks for. */
-static void want_nodes(const struct rule_library *lib, struct table *t, const struct rule_node *n)
-{
-    for (; n; n = n->next) {
-        want_expr(t, n->guard);
-        want_pieces(t, n->text);
-        want_nodes(lib, t, n->body);
-        if (n->kind == RULE_FOR)
-            table_set(t, lib->files[n->target]->flag, (void *)lib->files[n->target]->flag);
-        if (n->kind == RULE_INCLUDE)
-            want_nodes(lib, t, lib->files[n->target]->body);
-    }
-}
-
-static bool holds(const struct rule_node *n, enum rule_kind kind)
-{
-    for (; n; n = n->next) {
-        if (n->kind == kind || holds(n->body, kind))
-            return true;
-    }
-    return false;
-}
-
-/* The names in a feature's blocks of one kind, and in the guards around them. */
-static void want_blocks(const struct rule_library *lib, struct table *t, const struct rule_node *n,
-                        enum rule_kind kind)
-{
-    for (; n; n = n->next) {
-        if (n->kind == kind)
-            want_nodes(lib, t, n->body);
-        if (n->kind != RULE_IF || !holds(n->body, kind))
-            continue;
-        for (const struct rule_node *b = n->body; b; b = b->next) {
-            want_expr(t, b->guard);
-            want_blocks(lib, t, b->body, kind);
-        }
-    }
-}
-
 /* Lines that give the values of the names, and say them: see grammar/vocabulary.m4. */
 static void m4_snap(struct buf *b, const char *kind, const char *name, const struct table *t)
 {
@@ -367,12 +461,6 @@ static void m4_snap(struct buf *b, const char *kind, const char *name, const str
         buf_printf(b, "%s`" VOCABULARY_KEY " =%s:'%s", i ? "\n" : "", table_at(t, i)->key,
                    table_at(t, i)->key);
     buf_adds(b, "')\n");
-}
-
-static void want_list(struct table *t, const char *const *words)
-{
-    for (; *words; words++)
-        table_set(t, *words, (void *)*words);
 }
 
 /* Not empty where a feature is missing that f needs: then f does nothing. */
@@ -391,7 +479,7 @@ static void m4_lacks(struct buf *b, const struct rule_library *lib, const struct
 static void write_m4(struct writer *w, struct buf *b, struct buf *end)
 {
     const struct rule_library *lib = w->lib;
-    struct table *all = table_new(w->arena);
+    struct table *all = want_end(w);
     buf_adds(b, "dnl Made by embed from rulesets/.\ndefine(`_mcf_run', `$1')\n");
     for (size_t i = 0; i < lib->nfeatures; i++) {
         const struct rule_file *f = lib->features[i];
@@ -402,9 +490,6 @@ static void write_m4(struct writer *w, struct buf *b, struct buf *end)
         want_list(config, f->reads);
         if (table_count(config) > 0 || holds(f->body, RULE_CONFIG))
             m4_snap(b, "config", f->name, config);
-        want_blocks(lib, all, f->body, RULE_AT);
-        if (holds(f->body, RULE_AT))
-            table_set(all, f->flag, (void *)f->flag);
     }
     for (size_t i = 0; i < lib->nmailers; i++) {
         const struct rule_file *f = lib->mailers[i];
@@ -413,10 +498,6 @@ static void write_m4(struct writer *w, struct buf *b, struct buf *end)
         want_nodes(lib, body, f->body);
         want_list(body, f->reads);
         m4_snap(b, "mailer", f->name, body);
-    }
-    for (size_t i = 0; i < lib->nfiles; i++) {
-        if (lib->files[i]->kind == RULE_FILE_BASE)
-            want_nodes(lib, all, lib->files[i]->body);
     }
     for (size_t i = 0; i < table_count(all); i++)
         buf_printf(end, "`" VOCABULARY_KEY "='%s\n", table_at(all, i)->key);

@@ -325,6 +325,7 @@ bool lower_mc(struct config *c, const char *path, const struct lower_options *o,
     collect_calls(&l);
     if (l.front.m4->complete) {
         check_calls(&l.front);
+        check_defines(&l.front);
         check_flags(&l.front);
     }
     if (o->werror)

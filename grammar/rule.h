@@ -126,7 +126,10 @@ struct rule_file {
     const char *const *needs;  /* features */
     const char *const *before; /* mailers */
     const char *const *reads;  /* m4 names */
-    unsigned required;         /* so many arguments must be given */
+    /* Macros whose values at the call count; those of defaults only where the first argument is
+     * missing.  Filled in by compiler/embed.c, NULL in a set that was parsed. */
+    const char *const *takes, *const *defaults;
+    unsigned required; /* so many arguments must be given */
     bool repeat;
     const struct rule_node *body;
     uint32_t first_block; /* number of its first block */
@@ -140,6 +143,7 @@ struct rule_library {
     const struct rule_file *const *mailers;
     size_t nmailers;
     const struct rule_file *main; /* rulesets/main.rules */
+    const char *const *at_end;    /* macros whose values at the end count; as takes */
     uint32_t blocks;              /* how many there are */
 };
 

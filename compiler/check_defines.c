@@ -1,0 +1,279 @@
+/*
+ * check_defines: variables that are misspelt, defined too late, or defined for nothing.
+ *
+ * What a FEATURE or MAILER call reads is known from the library (rule_file.takes); a file may read
+ * its own variables anywhere, so that a name which stands anywhere else than as what is defined
+ * counts as read.
+ */
+#include <ctype.h>
+#include <string.h>
+
+#include "compiler/check.h"
+#include "lib/base/arena.h"
+#include "lib/model/variables.h"
+
+/* What became of a variable so far. */
+struct variable {
+    const char *name;
+    const struct m4_record *define; /* its last definition by the .mc itself, unless read since */
+    const struct m4_record *taken;  /* the call that read it last */
+    const struct m4_record *late;   /* the definition behind that call */
+    const char *value;              /* what the call read; NULL: undefined */
+    bool hidden;                    /* pushed, popped, or undefined at some time */
+};
+
+struct names {
+    struct front *front;
+    struct table *variables; /* name -> struct variable, in order of definition */
+    struct table *known;     /* what the library reads */
+    struct table *mentioned; /* what the files read; NULL until it is asked for */
+    struct table *repeated;  /* features that may be called again, and were called */
+};
+
+static bool defines(const char *kind)
+{
+    return strcmp(kind, "define") == 0 || strcmp(kind, "pushdef") == 0;
+}
+
+/* --- names that something reads ----------------------------------------------------------------
+ */
+
+static void know(struct table *t, const char *const *words)
+{
+    for (; words && *words; words++)
+        table_set(t, *words, (void *)*words);
+}
+
+static struct table *known_names(struct front *f)
+{
+    struct table *t = table_new(f->arena);
+    size_t n;
+    const char *const *names = variable_names(&n);
+    for (size_t i = 0; i < n; i++)
+        table_set(t, names[i], (void *)names[i]);
+    know(t, f->library->at_end);
+    for (size_t i = 0; i < f->library->nfiles; i++)
+        know(t, f->library->files[i]->takes);
+    return t;
+}
+
+/* Does the name stand as what define and its like define? */
+static bool is_defined_here(const struct mc_tree *t, const struct mc_node *name)
+{
+    static const char *const definers[] = {"define", "undefine", "pushdef", "popdef", "_DEFIFNOT"};
+    const struct mc_node *arg = name->parent;
+    while (arg && arg->kind == MC_QUOTED)
+        arg = arg->parent;
+    if (!arg || arg->kind != MC_ARG || !arg->parent || mc_arg(arg->parent, 1) != arg)
+        return false;
+    for (size_t i = 0; i < sizeof definers / sizeof *definers; i++)
+        if (mc_is_call_of(t, arg->parent, definers[i]))
+            return true;
+    return false;
+}
+
+static void mention(struct names *s, const struct mc_tree *t)
+{
+    for (const struct mc_node *n = t->root; n; n = mc_next(n, t->root))
+        if (n->kind == MC_NAME && !is_defined_here(t, n)) {
+            char *name = arena_strndup(s->front->arena, t->source->bytes + n->off, n->len);
+            table_set(s->mentioned, name, name);
+        }
+}
+
+static bool is_mentioned(struct names *s, const char *name)
+{
+    if (!s->mentioned) {
+        s->mentioned = table_new(s->front->arena);
+        for (uint32_t id = 1; id <= s->front->nfiles; id++) {
+            const struct mc_tree *t = front_tree(s->front, id);
+            if (t)
+                mention(s, t);
+        }
+    }
+    return table_has(s->mentioned, name);
+}
+
+/* Names without capitals are the file's own, and those that begin with _ are not for everybody. */
+static bool looks_like_ours(const char *name)
+{
+    size_t capitals = 0;
+    for (const char *p = name; *p; p++)
+        capitals += isupper((unsigned char)*p) != 0;
+    return *name != '_' && capitals > 1;
+}
+
+/* The variable that the name is a misspelling of, by what people leave out or add; or NULL. */
+static const char *known_otherwise(const struct names *s, const char *name)
+{
+    const char *rest = strncmp(name, "conf", 4) == 0 ? name + 4 : name;
+    rest += strspn(rest, "_");
+    char *with = arena_printf(s->front->arena, "conf%s", rest);
+    return table_get(s->known, with) ? table_get(s->known, with) : table_get(s->known, rest);
+}
+
+static void check_name(struct names *s, const struct m4_record *r)
+{
+    struct front *f = s->front;
+    const char *name = r->argv[0];
+    bool conf = strncmp(name, "conf", 4) == 0;
+    if (!r->node || table_has(s->known, name) || !looks_like_ours(name))
+        return;
+    size_t n = table_count(s->known);
+    const char **names = arena_calloc(f->arena, n + 1, sizeof *names);
+    for (size_t i = 0; i < n; i++)
+        names[i] = table_at(s->known, i)->key;
+    const char *other = known_otherwise(s, name);
+    if (!(conf && defines(r->kind)) && !other && !diag_nearest(name, names, n, NULL))
+        return;
+    if (is_mentioned(s, name))
+        return;
+    struct finding *x =
+        finding_add(f->diag, FINDING_UNKNOWN_VARIABLE, front_place(f, r, 1), name, NULL);
+    finding_suggest(f->diag, x, x->at, name, other ? &other : names, other ? 1 : n);
+    if (other && !x->edits) {
+        diag_hint(f->diag, x, "did you mean %s?", other);
+        if (x->at.len == strlen(name))
+            diag_edit(f->diag, x, x->at, other);
+    }
+}
+
+/* --- order ---------------------------------------------------------------------------------------
+ */
+
+static struct variable *variable(struct names *s, const char *name)
+{
+    struct variable *v = table_get(s->variables, name);
+    if (!v) {
+        v = arena_alloc(s->front->arena, sizeof *v);
+        v->name = name;
+        table_set(s->variables, name, v);
+    }
+    return v;
+}
+
+/* An ifdef, an include or a macro of the file's own may be meant to be overridden. */
+static bool in_file(const struct names *s, const struct m4_record *r)
+{
+    return r->at.file == s->front->source->id && check_is_top(r);
+}
+
+/* Does the file read the name between two of its calls? */
+static bool read_between(const struct names *s, const struct m4_record *from,
+                         const struct m4_record *to, const char *name)
+{
+    const struct mc_tree *t = s->front->tree;
+    size_t len = strlen(name);
+    for (const struct mc_node *n = from->node; n && n->off < to->node->off + to->node->len;
+         n = mc_next(n, t->root))
+        if (n->kind == MC_NAME && n->len == len && n->off > from->node->off &&
+            memcmp(t->source->bytes + n->off, name, len) == 0 && !is_defined_here(t, n))
+            return true;
+    return false;
+}
+
+static void define_again(struct names *s, struct variable *v, const struct m4_record *r)
+{
+    const struct m4_record *first = v->define;
+    v->define = r;
+    if (!first || v->hidden || !in_file(s, first) || !in_file(s, r) ||
+        !table_has(s->known, v->name))
+        return;
+    const char *was = first->argc > 1 ? first->argv[1] : "", *is = r->argc > 1 ? r->argv[1] : "";
+    if (strcmp(was, is) == 0 || read_between(s, first, r, v->name))
+        return;
+    check_found(s->front, FINDING_OVERRIDDEN_DEFINE, first, 0, v->name, check_line(s->front, r),
+                NULL);
+}
+
+static void defined(struct names *s, const struct m4_record *r)
+{
+    struct variable *v = variable(s, r->argv[0]);
+    if (!defines(r->kind) || strcmp(r->kind, "pushdef") == 0) {
+        v->hidden = true;
+        v->define = v->late = NULL;
+        return;
+    }
+    define_again(s, v, r);
+    v->late = v->taken ? r : NULL;
+}
+
+/* A FEATURE or MAILER call reads its variables. */
+static void take(struct names *s, const struct m4_record *call, const char *const *words)
+{
+    for (; words && *words; words++) {
+        struct variable *v = variable(s, *words);
+        const struct m4_record *d = v->define;
+        v->value = d && d->argc > 1 ? d->argv[1] : v->value;
+        v->define = v->late = NULL;
+        v->taken = call;
+    }
+}
+
+static void called(struct names *s, const struct m4_record *r)
+{
+    const char *name = r->argc > 0 ? r->argv[0] : "";
+    bool feature = strcmp(r->kind, "FEATURE") == 0;
+    const struct rule_file *file = feature ? template_feature(s->front->library, name)
+                                           : template_mailer_file(s->front->library, name);
+    if (!file || r->at.file == 0)
+        return;
+    /* The first of several calls is the one that reads. */
+    if (file->repeat) {
+        if (table_has(s->repeated, name))
+            return;
+        table_set(s->repeated, name, (void *)name);
+    }
+    take(s, r, file->takes);
+    if (r->argc < 2 || !*r->argv[1])
+        take(s, r, file->defaults);
+}
+
+static void modified(struct names *s, const struct m4_record *r)
+{
+    if (r->argc == 0)
+        return;
+    struct variable *v = variable(s, arena_printf(s->front->arena, "_mcf_modified_%s", r->argv[0]));
+    v->late = v->taken ? r : NULL;
+}
+
+static void check_late(struct names *s)
+{
+    struct front *f = s->front;
+    for (size_t i = 0; i < table_count(s->variables); i++) {
+        const struct variable *v = table_at(s->variables, i)->value;
+        const struct m4_record *r = v->late;
+        if (!r || !r->node || r->at.file != f->source->id)
+            continue;
+        bool flags = *v->name == '_';
+        if (!flags && (!table_has(s->known, v->name) || is_mentioned(s, v->name) ||
+                       (v->value && r->argc > 1 && strcmp(v->value, r->argv[1]) == 0)))
+            continue;
+        const char *name =
+            flags ? arena_printf(f->arena, "MODIFY_MAILER_FLAGS(%s)", r->argv[0]) : v->name;
+        bool mailer = strcmp(v->taken->kind, "MAILER") == 0;
+        struct finding *x =
+            check_found(f, mailer ? FINDING_DEFINE_AFTER_MAILER : FINDING_DEFINE_AFTER_FEATURE, r,
+                        0, name, v->taken->argv[0], check_line(f, v->taken));
+        check_edit_move(f, x, r, v->taken);
+    }
+}
+
+void check_defines(struct front *f)
+{
+    struct names s = {.front = f,
+                      .variables = table_new(f->arena),
+                      .known = known_names(f),
+                      .repeated = table_new(f->arena)};
+    for (const struct m4_record *r = f->m4->records; r; r = r->next) {
+        if (r->id == 0 && r->argc > 0) {
+            check_name(&s, r);
+            defined(&s, r);
+        } else if (strcmp(r->kind, "FEATURE") == 0 || strcmp(r->kind, "MAILER") == 0) {
+            called(&s, r);
+        } else if (strcmp(r->kind, "MODIFY_MAILER_FLAGS") == 0) {
+            modified(&s, r);
+        }
+    }
+    check_late(&s);
+}
