@@ -875,6 +875,8 @@ static void say_end(struct reader *r, const struct cage *c, struct args *v, cons
     case CAGE_EXIT:
         if (c->status == 127 || c->status == 126) {
             finding_add(r->diag, FINDING_NO_M4, whole, m4_program(), NULL);
+        } else if (r->exhausted && r->unclosed_known) {
+            r->result->complete = false; /* that nothing closes is said already */
         } else if (r->exhausted) {
             find_runaway(
                 r, v, state, len,

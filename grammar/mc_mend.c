@@ -1076,6 +1076,22 @@ static void out_of_memory(void *ctx)
     arena_calloc(ctx, SIZE_MAX, 2); /* the arena's owner says what is to be done */
 }
 
+/* Few files open so much that it is worth a look. */
+static bool is_too_deep(struct arena *a, const struct source *source)
+{
+    size_t opens = 0, off;
+    for (size_t i = 0; i < source->len; i++)
+        opens += source->bytes[i] == '(' || source->bytes[i] == '`';
+    if (opens <= MC_DEPTH_MAX)
+        return false;
+    struct mc_scan *scan = mc_scan_new(a, source);
+    mc_scan_hope(scan);
+    mc_scan_start(scan);
+    while (mc_scan_next(scan).kind != MC_T_END)
+        continue;
+    return mc_scan_too_deep(scan, &off);
+}
+
 static struct mc_mended *mend(struct arena *a, const struct source *source, struct diag *d,
                               bool as_it_is)
 {
@@ -1083,6 +1099,8 @@ static struct mc_mended *mend(struct arena *a, const struct source *source, stru
     result->text = source->bytes;
     result->len = source->len;
     if (!source->bytes)
+        return result;
+    if (is_too_deep(a, source)) /* which mc_parse says; nothing else in it is worth a word */
         return result;
     struct mend m = {.arena = a, .diag = d, .source = source, .as_it_is = as_it_is};
     m.cap = source->len + 8 * ROUNDS;

@@ -199,8 +199,15 @@ static void add_missing(struct mc_tree *t, size_t off, const char *text)
 static void add_findings(struct mc_parse *p, struct diag *d)
 {
     const struct source *src = p->tree->source;
-    size_t n;
+    size_t n, deep;
     const struct mc_repair *r = mc_scan_repairs(p->scan, &n);
+    if (mc_scan_too_deep(p->scan, &deep)) { /* the rest follows from that */
+        p->tree->unclosed++;
+        if (d)
+            finding_add(d, FINDING_NESTING_TOO_DEEP, source_origin(src, deep, 1),
+                        arena_printf(diag_arena(d), "%d", MC_DEPTH_MAX), NULL);
+        return;
+    }
     for (size_t i = 0; i < n; i++) {
         if (!r[i].used || r[i].kind == MC_REPAIR_TEXT)
             continue;
@@ -213,10 +220,6 @@ static void add_findings(struct mc_parse *p, struct diag *d)
                                                          : add_unclosed_parenthesis(d, src, &r[i]);
         diag_edit(d, f, source_origin(src, r[i].end, 0), text);
     }
-    size_t off;
-    if (d && mc_scan_too_deep(p->scan, &off))
-        finding_add(d, FINDING_NESTING_TOO_DEEP, source_origin(src, off, 1),
-                    arena_printf(diag_arena(d), "%d", MC_DEPTH_MAX), NULL);
 }
 
 struct mc_tree *mc_parse(struct arena *a, const struct source *source, struct diag *d)
