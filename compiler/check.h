@@ -31,6 +31,8 @@ bool check_is_top(const struct m4_record *r);
 bool check_edit_remove(struct front *f, struct finding *x, const struct m4_record *r);
 bool check_edit_move(struct front *f, struct finding *x, const struct m4_record *r,
                      const struct m4_record *target);
+/* Is there a file of the site's own library, kind "feature", "ostype", ...? */
+bool check_site_has(const struct front *f, const char *kind, const char *name);
 /* The line of r as a number, for texts. */
 const char *check_line(struct front *f, const struct m4_record *r);
 

@@ -19,6 +19,20 @@ static const struct {
     {"feature", FINDING_UNKNOWN_FEATURE},
 };
 
+/* The name without the blanks behind it, if there is such a one; or NULL. */
+static const char *without_blank(struct front *f, const char *name, const char *const *names,
+                                 size_t n)
+{
+    size_t len = strlen(name);
+    while (len > 0 && strchr(" \t\n", name[len - 1]))
+        len--;
+    const char *shorter = name[len] ? arena_strndup(f->arena, name, len) : NULL;
+    for (size_t i = 0; shorter && i < n; i++)
+        if (strcmp(names[i], shorter) == 0)
+            return shorter;
+    return NULL;
+}
+
 static void unknown(struct front *f, const struct m4_record *r, const struct m4_record *call)
 {
     const char *kind = r->argc > 0 ? r->argv[0] : "", *name = r->argc > 1 ? r->argv[1] : "";
@@ -30,19 +44,59 @@ static void unknown(struct front *f, const struct m4_record *r, const struct m4_
     }
     for (size_t i = 0; i < COUNT(unknown_kinds); i++)
         if (strcmp(kind, unknown_kinds[i].kind) == 0) {
-            struct finding *x = check_found(f, unknown_kinds[i].id, call, 1, name, NULL, NULL);
             size_t n;
             const char *const *names = front_names(f, kind, &n);
-            if (!finding_suggest(f->diag, x, x->at, name, names, n) && strcmp(name, "rbl") == 0)
+            const char *shorter = without_blank(f, name, names, n);
+            struct finding *x =
+                check_found(f, shorter ? FINDING_BLANK_IN_NAME : unknown_kinds[i].id, call, 1,
+                            shorter ? shorter : name, NULL, NULL);
+            if (shorter && x->at.len == strlen(name))
+                diag_edit(f->diag, x, x->at, shorter);
+            else if (!shorter && !finding_suggest(f->diag, x, x->at, name, names, n) &&
+                     strcmp(name, "rbl") == 0)
                 diag_hint(f->diag, x, "write FEATURE(`dnsbl', `ZONE')");
         }
 }
+
+/* An argument that is one of a few words, and is not. */
+static void bad_argument(struct front *f, const struct m4_record *call, const char *feature,
+                         const char *value, const char *words)
+{
+    const char *list[8];
+    size_t n = 0;
+    for (const char *p = words; *p && n < COUNT(list); p += strspn(p, " ")) {
+        size_t len = strcspn(p, " ");
+        list[n++] = arena_strndup(f->arena, p, len);
+        p += len;
+    }
+    if (n == 0)
+        return;
+    if (!*value) {
+        check_found(f, FINDING_NO_ARGUMENT, call, 0, feature, list[0], NULL);
+        return;
+    }
+    const char *choice = list[0];
+    for (size_t i = 1; i < n; i++)
+        choice = arena_printf(f->arena, "%s or %s", choice, list[i]);
+    struct finding *x = check_found(f, FINDING_UNKNOWN_ARGUMENT, call, 2, feature, value, choice);
+    finding_suggest(f->diag, x, x->at, value, list, n);
+}
+
+/* A call that needs a feature which was not named before it. */
+struct finding_need {
+    struct finding *said;
+    const struct m4_record *call;
+    const char *feature;
+    struct finding_need *next;
+};
 
 /* What the calls so far were. */
 struct calls {
     struct front *front;
     struct table *features, *mailers;        /* name -> its first struct m4_record */
     const struct m4_record *mailer, *ostype; /* the first MAILER of the user's, the last OSTYPE */
+    const struct m4_record *late_ostype;     /* one that stands behind a MAILER */
+    struct finding_need *needs;              /* what was missing where it was needed */
     const struct m4_record *call;            /* the last directive that reads a file */
 };
 
@@ -106,13 +160,44 @@ static void named_again(struct front *f, const struct m4_record *r, const struct
         check_edit_remove(f, x, r);
 }
 
-static bool site_has(const struct front *f, const char *kind, const char *name)
+bool check_site_has(const struct front *f, const char *kind, const char *name)
 {
     const char *key = arena_printf(f->arena, "%s_%s", kind, name);
     for (const struct m4_define *d = f->site; d; d = d->next)
         if (strcmp(d->name, key) == 0)
             return true;
     return false;
+}
+
+static bool same_line(const struct m4_record *a, const struct m4_record *b)
+{
+    return a->at.file == b->at.file && a->at.line == b->at.line;
+}
+
+static void need(struct calls *c, const struct m4_record *call, const char *feature)
+{
+    struct finding_need *n = arena_alloc(c->front->arena, sizeof *n);
+    n->said = check_found(c->front, FINDING_FEATURE_NEEDS, call, 0, call->argv[0], feature, NULL);
+    n->call = call;
+    n->feature = feature;
+    n->next = c->needs;
+    c->needs = n;
+}
+
+/* What stands behind the first call that needs it is moved above that. */
+static void move_needed(struct calls *c)
+{
+    for (const struct finding_need *n = c->needs; n; n = n->next) {
+        const struct m4_record *named = table_get(c->features, n->feature);
+        bool first = true;
+        for (const struct finding_need *m = n->next; m; m = m->next)
+            first = first && strcmp(m->feature, n->feature) != 0;
+        if (named && named->id > n->call->id) {
+            diag_hint(c->front->diag, n->said, "move FEATURE(`%s') above this line", n->feature);
+            if (first)
+                check_edit_move(c->front, n->said, named, n->call);
+        }
+    }
 }
 
 static void check_feature(struct calls *c, const struct m4_record *r)
@@ -123,17 +208,18 @@ static void check_feature(struct calls *c, const struct m4_record *r)
     const struct m4_record *first = table_get(c->features, name);
     if (!first)
         table_set(c->features, name, (void *)r);
-    if (c->mailer && r->at.file) {
+    /* Those that a late OSTYPE names are its business. */
+    if (c->mailer && r->at.file && !(c->late_ostype && same_line(c->late_ostype, r))) {
         struct finding *x = check_found(f, FINDING_FEATURE_AFTER_MAILER, r, 0, name, NULL, NULL);
         check_edit_move(f, x, r, c->mailer);
     }
-    if (!file || site_has(f, "feature", name))
+    if (!file || check_site_has(f, "feature", name))
         return;
     old_feature(f, r);
     relaying(f, r);
     for (const char *const *n = file->needs; n && *n; n++)
         if (!table_has(c->features, *n))
-            check_found(f, FINDING_FEATURE_NEEDS, r, 0, name, *n, NULL);
+            need(c, r, *n);
     if (given(r) < file->required)
         check_found(f, FINDING_MISSING_ARGUMENT, r, 0, name,
                     arena_printf(f->arena, "%u", file->required), file->required == 1 ? "" : "s");
@@ -216,8 +302,25 @@ static void check_pairs(struct calls *c)
     }
     const struct m4_record *pause = table_get(c->features, "greet_pause"),
                            *access = table_get(c->features, "access_db");
+    const struct m4_record *hosts = table_get(c->features, "relay_hosts_only"),
+                           *dots = table_get(c->features, "lookupdotdomain");
+    if (hosts && dots)
+        check_found(c->front, FINDING_FEATURE_CLASH, hosts->id > dots->id ? hosts : dots, 0,
+                    "relay_hosts_only", "lookupdotdomain", NULL);
+    const struct m4_record *delay = table_get(c->features, "delay_checks");
+    if (delay && given(delay) > 0 && *delay->argv[1] && strchr("fh", *delay->argv[1]) && !access)
+        need(c, delay, "access_db");
     if (pause && given(pause) > 0 && access && access->id > pause->id)
         check_found(c->front, FINDING_FEATURE_BEFORE, pause, 0, "greet_pause", "access_db", NULL);
+}
+
+/* The checks of mail are not there in one mode. */
+static void check_mode(struct front *f)
+{
+    const char *mode = table_get(f->m4->values, "confDELIVERY_MODE");
+    const struct front_define *d = table_get(f->defines, "confDELIVERY_MODE");
+    if (mode && d && strchr("dD", *mode) && *mode)
+        finding_add(f->diag, FINDING_DEFERRED_MODE, d->value, NULL);
 }
 
 /* Mailers may also be written out, or come with a feature. */
@@ -244,6 +347,8 @@ static void check_record(struct calls *c, const struct m4_record *r)
         if (c->ostype && (r->at.file != c->ostype->at.file || r->at.line != c->ostype->at.line))
             check_found(f, FINDING_DUPLICATE_OSTYPE, r, 0, NULL, NULL, NULL);
         c->call = c->ostype = r;
+        if (c->mailer)
+            c->late_ostype = r;
         if (strcmp(arg0, "unknown") == 0)
             check_found(f, FINDING_UNKNOWN_SYSTEM, r, 0, NULL, NULL, NULL);
     } else if (strcmp(kind, "FEATURE") == 0) {
@@ -265,9 +370,12 @@ static void check_record(struct calls *c, const struct m4_record *r)
     } else if (strcmp(kind, "unknown") == 0) {
         unknown(f, r, c->call);
     } else if (strcmp(kind, "lacks") == 0) { /* a feature: what it needs */
-        bool feature = template_feature(f->library, arg1) != NULL;
-        check_found(f, feature ? FINDING_FEATURE_NEEDS : FINDING_FEATURE_NEEDS_VARIABLE, call, 0,
-                    arg0, arg1, NULL);
+        if (template_feature(f->library, arg1))
+            need(c, call, arg1);
+        else
+            check_found(f, FINDING_FEATURE_NEEDS_VARIABLE, call, 0, arg0, arg1, NULL);
+    } else if (strcmp(kind, "argument") == 0) {
+        bad_argument(f, call, arg0, arg1, r->argc > 2 ? r->argv[2] : "");
     } else if (strcmp(kind, "before-mailer") == 0) {
         finding_add(f->diag, FINDING_SECTION_BEFORE_MAILER, front_place(f, r, 0), arg0, NULL);
     } else if (strcmp(kind, "old") == 0) {
@@ -290,5 +398,7 @@ void check_calls(struct front *f)
     if (!c.ostype && !table_has(f->m4->values, "__OSTYPE__"))
         finding_add(f->diag, FINDING_NO_OSTYPE, (struct origin){f->source->id, 0, 0, 0}, NULL);
     check_pairs(&c);
+    move_needed(&c);
     check_mailers(&c);
+    check_mode(f);
 }

@@ -16,6 +16,7 @@
 struct variable {
     const char *name;
     const struct m4_record *define; /* its last definition by the .mc itself, unless read since */
+    const char *text;               /* what that said */
     const struct m4_record *taken;  /* the call that read it last */
     const struct m4_record *late;   /* the definition behind that call */
     const char *value;              /* what the call read; NULL: undefined */
@@ -24,10 +25,12 @@ struct variable {
 
 struct names {
     struct front *front;
-    struct table *variables; /* name -> struct variable, in order of definition */
-    struct table *known;     /* what the library reads */
-    struct table *mentioned; /* what the files read; NULL until it is asked for */
-    struct table *repeated;  /* features that may be called again, and were called */
+    struct table *variables;              /* name -> struct variable, in order of definition */
+    struct table *known;                  /* what the library reads */
+    struct table *mentioned;              /* what the files read; NULL until it is asked for */
+    struct table *repeated;               /* features that may be called again, and were called */
+    struct table *mailers;                /* those that were named: name -> struct m4_record */
+    const struct m4_record *call, *first; /* the last and the first call that reads a file */
 };
 
 static bool defines(const char *kind)
@@ -172,30 +175,100 @@ static bool read_between(const struct names *s, const struct m4_record *from,
     return false;
 }
 
-static void define_again(struct names *s, struct variable *v, const struct m4_record *r)
+static void define_again(struct names *s, struct variable *v, const struct m4_record *r,
+                         const char *text)
 {
     const struct m4_record *first = v->define;
+    const char *was = v->text;
     v->define = r;
+    v->text = text;
     if (!first || v->hidden || !in_file(s, first) || !in_file(s, r) ||
         !table_has(s->known, v->name))
         return;
-    const char *was = first->argc > 1 ? first->argv[1] : "", *is = r->argc > 1 ? r->argv[1] : "";
-    if (strcmp(was, is) == 0 || read_between(s, first, r, v->name))
+    if (strcmp(was, text) == 0 || read_between(s, first, r, v->name))
         return;
-    check_found(s->front, FINDING_OVERRIDDEN_DEFINE, first, 0, v->name, check_line(s->front, r),
-                NULL);
+    const char *name = strcmp(first->kind, "define") == 0 ? v->name : first->kind;
+    check_found(s->front, FINDING_OVERRIDDEN_DEFINE, first, 0, name, check_line(s->front, r), NULL);
+}
+
+/* The library sets what the .mc has defined before: nobody reads that. */
+static void set_by(struct names *s, struct variable *v, const struct m4_record *call,
+                   const char *text)
+{
+    const struct m4_record *r = v->define;
+    v->define = NULL;
+    /* A distribution's own file sets its name so. */
+    if (strcmp(v->name, "confCF_VERSION") == 0)
+        return;
+    if (!r || v->hidden || !in_file(s, r) || !in_file(s, call) || strcmp(v->text, text) == 0 ||
+        read_between(s, r, call, v->name))
+        return;
+    struct finding *x = check_found(
+        s->front, FINDING_DEAD_DEFINE, r, 0, v->name,
+        arena_printf(s->front->arena, "%s(%s)", call->kind, call->argc ? call->argv[0] : ""),
+        check_line(s->front, call));
+    if (strcmp(call->kind, "OSTYPE") == 0)
+        check_edit_move(s->front, x, call, r);
 }
 
 static void defined(struct names *s, const struct m4_record *r)
 {
     struct variable *v = variable(s, r->argv[0]);
-    if (!defines(r->kind) || strcmp(r->kind, "pushdef") == 0) {
+    const char *text = r->argc > 1 ? r->argv[1] : "";
+    if (strcmp(r->kind, "define") != 0) {
         v->hidden = true;
         v->define = v->late = NULL;
-        return;
+    } else if (!r->node && s->call && s->call->at.file == r->at.file &&
+               s->call->at.line == r->at.line) {
+        set_by(s, v, s->call, text);
+    } else {
+        define_again(s, v, r, text);
+        v->late = v->taken ? r : NULL;
     }
-    define_again(s, v, r);
-    v->late = v->taken ? r : NULL;
+}
+
+static const struct setting {
+    const char *name, *how, *variable, *value;
+} settings[] = {
+#define OSTYPE(name, how, variable, value) {name, #how, variable, value},
+#define DOMAIN(name, how, variable, value) {name, #how, variable, value},
+#include "lib/model/domains.def"
+#include "lib/model/ostypes.def"
+#undef OSTYPE
+#undef DOMAIN
+};
+
+/* OSTYPE and DOMAIN set variables. */
+static void set_all(struct names *s, const struct m4_record *r)
+{
+    const char *name = r->argc > 0 ? r->argv[0] : "";
+    const struct m4_record *reader = NULL;
+    bool ostype = strcmp(r->kind, "OSTYPE") == 0;
+    if (check_site_has(s->front, ostype ? "ostype" : "domain", name))
+        return;
+    for (size_t i = 0; i < sizeof settings / sizeof *settings; i++) {
+        const struct setting *x = &settings[i];
+        if (strcmp(x->name, name) != 0)
+            continue;
+        bool flags = strstr(x->how, "FLAGS") != NULL;
+        struct variable *v =
+            variable(s, flags ? arena_printf(s->front->arena, "_mcf_modified_%s", x->variable)
+                              : x->variable);
+        bool reads = flags || strcmp(x->how, "SET") == 0 || strcmp(x->how, "DEFAULT") == 0;
+        if (reads && v->taken && strcmp(v->taken->kind, "MAILER") == 0)
+            reader = v->taken;
+        if (strcmp(x->how, "SET") == 0)
+            set_by(s, v, r, x->value);
+        else if (strcmp(x->how, "FEATURE") == 0 && table_has(s->mailers, "local"))
+            reader = table_get(s->mailers, "local");
+    }
+    if (reader && in_file(s, r)) {
+        struct finding *x = check_found(s->front, FINDING_OSTYPE_AFTER_MAILER, r, 0,
+                                        arena_printf(s->front->arena, "%s(%s)", r->kind, name),
+                                        reader->argv[0], check_line(s->front, reader));
+        if (s->first)
+            check_edit_move(s->front, x, r, s->first);
+    }
 }
 
 /* A FEATURE or MAILER call reads its variables. */
@@ -203,8 +276,7 @@ static void take(struct names *s, const struct m4_record *call, const char *cons
 {
     for (; words && *words; words++) {
         struct variable *v = variable(s, *words);
-        const struct m4_record *d = v->define;
-        v->value = d && d->argc > 1 ? d->argv[1] : v->value;
+        v->value = v->define ? v->text : v->value;
         v->define = v->late = NULL;
         v->taken = call;
     }
@@ -224,6 +296,8 @@ static void called(struct names *s, const struct m4_record *r)
             return;
         table_set(s->repeated, name, (void *)name);
     }
+    if (!feature)
+        table_set(s->mailers, name, (void *)r);
     take(s, r, file->takes);
     if (r->argc < 2 || !*r->argv[1])
         take(s, r, file->defaults);
@@ -264,13 +338,28 @@ void check_defines(struct front *f)
     struct names s = {.front = f,
                       .variables = table_new(f->arena),
                       .known = known_names(f),
-                      .repeated = table_new(f->arena)};
+                      .repeated = table_new(f->arena),
+                      .mailers = table_new(f->arena)};
     for (const struct m4_record *r = f->m4->records; r; r = r->next) {
+        bool reads = strcmp(r->kind, "FEATURE") == 0 || strcmp(r->kind, "MAILER") == 0,
+             sets = strcmp(r->kind, "OSTYPE") == 0 || strcmp(r->kind, "DOMAIN") == 0;
+        /* What an OSTYPE or a feature calls is its business. */
+        bool within =
+            !r->node && s.call && r->at.file == s.call->at.file && r->at.line == s.call->at.line;
+        if ((reads || sets) && !within) {
+            s.call = r;
+            if (!s.first && in_file(&s, r))
+                s.first = r;
+        }
         if (r->id == 0 && r->argc > 0) {
             check_name(&s, r);
             defined(&s, r);
-        } else if (strcmp(r->kind, "FEATURE") == 0 || strcmp(r->kind, "MAILER") == 0) {
+        } else if (reads) {
             called(&s, r);
+        } else if (sets) {
+            set_all(&s, r);
+        } else if (strcmp(r->kind, "MASQUERADE_AS") == 0) {
+            define_again(&s, variable(&s, "MASQUERADE_NAME"), r, r->argc > 0 ? r->argv[0] : "");
         } else if (strcmp(r->kind, "MODIFY_MAILER_FLAGS") == 0) {
             modified(&s, r);
         }

@@ -115,7 +115,8 @@ static void want_m4(struct arena *a, struct table *t, const char *text)
         bool sets = p - text >= (ptrdiff_t)(sizeof defines - 1) &&
                     memcmp(p - (sizeof defines - 1), defines, sizeof defines - 1) == 0;
         char *name = arena_strndup(a, p, n);
-        if (!sets && *p != '_' && rule_is_macro(name) && strchr(name, '_'))
+        if (!sets && *p != '_' && rule_is_macro(name) &&
+            (strchr(name, '_') || strncmp(name, "conf", 4) == 0))
             table_set(t, name, name);
         if (strncmp(p, modified, sizeof modified - 1) == 0) {
             const char *end = strchr(p, '\n'), *last = p;
