@@ -24,11 +24,11 @@ static const char *const names[] = {
 #undef OLD_VARIABLE
 };
 
-enum {
-    LATE = 0
-#define OPTION_VARIABLE(variable, option, preset, shown) +1
-#define LATE_PRESET(variable, value) +1
-#define LATE_PRESET_UNLESS(flag, variable, value) +1
+/* One byte for each of these. */
+static const char late[] = {
+#define OPTION_VARIABLE(variable, option, preset, shown) 0,
+#define LATE_PRESET(variable, value) 0,
+#define LATE_PRESET_UNLESS(flag, variable, value) 0,
 #include "lib/model/variables.def"
 #undef OPTION_VARIABLE
 #undef LATE_PRESET
@@ -66,7 +66,7 @@ bool variable_known(const char *name)
 
 bool variable_is_late(const char *name)
 {
-    return is_in(name, LATE);
+    return is_in(name, sizeof late);
 }
 
 const char *variable_instead(const char *name)
