@@ -38,6 +38,17 @@ static bool defines(const char *kind)
     return strcmp(kind, "define") == 0 || strcmp(kind, "pushdef") == 0;
 }
 
+static bool is_definition(const struct m4_record *r)
+{
+    return r->argc > 0 &&
+           (defines(r->kind) || strcmp(r->kind, "undefine") == 0 || strcmp(r->kind, "popdef") == 0);
+}
+
+static bool same_line(const struct m4_record *a, const struct m4_record *b)
+{
+    return a->at.file == b->at.file && a->at.line == b->at.line;
+}
+
 /* --- names that something reads ----------------------------------------------------------------
  */
 
@@ -120,7 +131,10 @@ static void check_name(struct names *s, const struct m4_record *r)
     struct front *f = s->front;
     const char *name = r->argv[0];
     bool conf = strncmp(name, "conf", 4) == 0;
-    if (!r->node || table_has(s->known, name) || !looks_like_ours(name))
+    if (table_has(s->known, name) || !looks_like_ours(name))
+        return;
+    /* What the library defines is its business; a macro of the file's own may have done it, too. */
+    if (!r->node && (!conf || r->at.file == 0 || (s->call && same_line(s->call, r))))
         return;
     size_t n = table_count(s->known);
     const char **names = arena_calloc(f->arena, n + 1, sizeof *names);
@@ -132,7 +146,7 @@ static void check_name(struct names *s, const struct m4_record *r)
     if (is_mentioned(s, name))
         return;
     struct finding *x =
-        finding_add(f->diag, FINDING_UNKNOWN_VARIABLE, front_place(f, r, 1), name, NULL);
+        check_found(f, FINDING_UNKNOWN_VARIABLE, r, r->node ? 1 : 0, name, NULL, NULL);
     finding_suggest(f->diag, x, x->at, name, other ? &other : names, other ? 1 : n);
     if (other && !x->edits) {
         diag_hint(f->diag, x, "did you mean %s?", other);
@@ -218,8 +232,7 @@ static void defined(struct names *s, const struct m4_record *r)
     if (strcmp(r->kind, "define") != 0) {
         v->hidden = true;
         v->define = v->late = NULL;
-    } else if (!r->node && s->call && s->call->at.file == r->at.file &&
-               s->call->at.line == r->at.line) {
+    } else if (!r->node && s->call && same_line(s->call, r)) {
         set_by(s, v, s->call, text);
     } else {
         define_again(s, v, r, text);
@@ -351,7 +364,7 @@ void check_defines(struct front *f)
             if (!s.first && in_file(&s, r))
                 s.first = r;
         }
-        if (r->id == 0 && r->argc > 0) {
+        if (is_definition(r)) {
             check_name(&s, r);
             defined(&s, r);
         } else if (reads) {

@@ -166,6 +166,31 @@ void front_blame(const struct front *f, struct finding *x, const struct m4_recor
         x->in_expansion_of = mc_name(f->arena, file->tree, outer);
 }
 
+/* Is it the file that m4 found by the name, in some folder? */
+static bool is_called(const struct source *s, const char *name)
+{
+    while (strncmp(name, "./", 2) == 0)
+        name += 2;
+    size_t n = strlen(s->path), k = strlen(name);
+    return k > 0 && n >= k && strcmp(s->path + n - k, name) == 0 &&
+           (n == k || s->path[n - k - 1] == '/');
+}
+
+/* Where the files come from that are not the user's own. */
+static void find_includes(struct front *f)
+{
+    for (const struct m4_record *r = f->m4->records; r; r = r->next) {
+        if (r->argc == 0 || (strcmp(r->kind, "include") != 0 && strcmp(r->kind, "sinclude") != 0))
+            continue;
+        for (uint32_t id = 1; id <= source_count(f->config->sources); id++) {
+            struct source *s = source_by_id(f->config->sources, id);
+            if (id != f->source->id && id != r->at.file && s->included_from.file == 0 &&
+                is_called(s, r->argv[0]))
+                s->included_from = front_place(f, r, 0);
+        }
+    }
+}
+
 static void find_defines(struct front *f)
 {
     f->defines = table_new(f->arena);
@@ -394,6 +419,7 @@ bool front_read(struct front *f, struct config *c, const char *path, const struc
     for (uint32_t id = 1; !f->m4->complete && id <= source_count(c->sources); id++)
         tree_of(f, id);
     find_nodes(f);
+    find_includes(f);
     find_defines(f);
     return true;
 }

@@ -366,12 +366,13 @@ static const char *read_trace(struct reader *r, const char *p, const char *end)
         r->undefines = true;
     if (argc > 1 && strstr(argv[1], argv[0]))
         r->names_itself = true;
-    if (strcmp(rec->kind, "_mcf_sinclude") == 0) {
-        if (argc > 0)
+    if (strncmp(rec->kind, "_mcf_", 5) == 0) {
+        rec->kind += 5;
+        /* m4 says nothing about a file that it may not read. */
+        if (argc > 0 && strcmp(rec->kind, "sinclude") == 0)
             outside(r, rec->at, rec->argv[0]);
-    } else {
-        add_record(r, rec);
     }
+    add_record(r, rec);
     const char *nl = p < end ? memchr(p, '\n', (size_t)(end - p)) : NULL;
     return nl ? nl + 1 : end;
 }
@@ -513,7 +514,8 @@ static bool means_itself(const struct reader *r, const char *name)
         if (x->value && strcmp(x->name, name) == 0)
             itself = strstr(x->value, name) != NULL;
     for (const struct m4_record *x = r->result->records; x; x = x->next)
-        if (x->id == 0 && x->argc > 0 && strcmp(x->argv[0], name) == 0)
+        if (x->id == 0 && x->argc > 0 && strcmp(x->argv[0], name) == 0 &&
+            !strstr(x->kind, "include"))
             itself = x->argc > 1 && strstr(x->argv[1], name) != NULL;
     return itself;
 }
@@ -794,7 +796,8 @@ static const char *number_of(struct arena *a, int fd)
 
 static void arguments(struct args *v, struct reader *r, const struct inputs *in, bool frozen)
 {
-    static const char *const traced[] = {"define", "undefine", "pushdef", "popdef"};
+    static const char *const traced[] = {"define", "undefine",     "pushdef",
+                                         "popdef", "_mcf_include", "_mcf_sinclude"};
     const struct m4_options *o = r->options;
     struct arena *a = r->arena;
     v->n = 0;
@@ -805,10 +808,6 @@ static void arguments(struct args *v, struct reader *r, const struct inputs *in,
     for (size_t i = 0; i < sizeof traced / sizeof *traced; i++) {
         arg(v, "-t");
         arg(v, traced[i]);
-    }
-    if (o->confine) { /* it says nothing about a file that it may not read */
-        arg(v, "-t");
-        arg(v, "_mcf_sinclude");
     }
     for (const char *const *dir = o->include_dirs; dir && *dir; dir++)
         arg(v, arena_printf(a, "-I%s", *dir));

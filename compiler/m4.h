@@ -23,9 +23,9 @@
 struct arena;
 struct mc_node;
 
-/* What a directive, or a traced definition, said. */
+/* What a directive, or a traced definition or include, said. */
 struct m4_record {
-    unsigned long id;           /* 0 for traced definitions */
+    unsigned long id;           /* 0 for what was traced */
     const char *kind;           /* "FEATURE", "OSTYPE", "define", ... */
     struct origin at;           /* line of the outermost call; no column */
     const struct mc_node *node; /* compiler/front.h: what made it, NULL if that is not known */
