@@ -17,6 +17,11 @@ void check_defines(struct front *f);
 void check_text(struct front *f);
 /* The letters of mailers' flags. */
 void check_flags(struct front *f);
+/* Macros that nothing defines, and prose: what becomes a line of the .cf without being meant. */
+void check_text_find(struct front *f);
+/* Where a line of the .cf that is the file's own text was written: `at`, or, where a macro that
+ * nothing defines is in it, that macro's line; what is said of it from now on follows from that. */
+struct origin check_text_place(struct front *f, const char *text, struct origin at);
 
 /* --- for the checks ----------------------------------------------------------------------------
  */

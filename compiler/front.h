@@ -38,6 +38,7 @@ struct front {
     struct table *defines;     /* variable -> struct front_define, its last one */
     struct front_file **files; /* by source id, less 1 */
     size_t nfiles;
+    struct stray *strays; /* of check_text_find */
 };
 
 /* False where there is nothing to go on with; findings say why. */

@@ -141,7 +141,8 @@ static void own_lines(struct lower *l, const struct m4_piece *p, const char *bef
         /* What m4 makes of directives is mostly line ends. */
         if (!*text && !*before && l->text.len > 1 && l->text.data[l->text.len - 2] == '\n')
             continue;
-        struct origin at = p->record ? front_place(&l->front, p->record, 0) : p->lines[i].at;
+        struct origin at = p->record ? front_place(&l->front, p->record, 0)
+                                     : check_text_place(&l->front, text, p->lines[i].at);
         if (*before)
             text = arena_printf(l->arena, "%s%s", before, text);
         put(l, text, strlen(text), at, p->record ? at : (struct origin){0, 0, 0, 0});
@@ -289,10 +290,8 @@ static void take_findings(struct diag *d, struct diag *of_lines)
         const struct finding *f = found[i];
         bool follows = false;
         for (size_t j = 0; j < before && !follows && f->at.line; j++)
-            follows =
-                known[j]->at.file == f->at.file && known[j]->at.line == f->at.line &&
-                (known[j]->severity == DIAG_ERROR || strcmp(known[j]->id, "unknown-macro") == 0 ||
-                 strcmp(known[j]->id, "stray-text") == 0);
+            follows = known[j]->at.file == f->at.file && known[j]->at.line == f->at.line &&
+                      known[j]->severity == DIAG_ERROR;
         /* A value that several lines of the library have is one mistake. */
         if (follows || (i > 0 && same_finding(found[i - 1], f)))
             continue;
@@ -327,6 +326,7 @@ bool lower_mc(struct config *c, const char *path, const struct lower_options *o,
         check_calls(&l.front);
         check_defines(&l.front);
         check_flags(&l.front);
+        check_text_find(&l.front);
     }
     if (o->werror)
         diag_werror(d);
