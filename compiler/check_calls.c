@@ -96,8 +96,8 @@ struct calls {
     struct table *features, *mailers;        /* name -> its first struct m4_record */
     const struct m4_record *mailer, *ostype; /* the first MAILER of the user's, the last OSTYPE */
     const struct m4_record *late_ostype;     /* one that stands behind a MAILER */
-    struct finding_need *needs;              /* what was missing where it was needed */
-    const struct m4_record *call;            /* the last directive that reads a file */
+    struct finding_need *needs;   /* what was missing where it was needed; the last call first */
+    const struct m4_record *call; /* the last directive that reads a file */
 };
 
 /* Features of old names, and what to write instead. */
@@ -174,14 +174,24 @@ static bool same_line(const struct m4_record *a, const struct m4_record *b)
     return a->at.file == b->at.file && a->at.line == b->at.line;
 }
 
-static void need(struct calls *c, const struct m4_record *call, const char *feature)
+static void remember_need(struct calls *c, const struct m4_record *call, const char *feature,
+                          struct finding *said)
 {
-    struct finding_need *n = arena_alloc(c->front->arena, sizeof *n);
-    n->said = check_found(c->front, FINDING_FEATURE_NEEDS, call, 0, call->argv[0], feature, NULL);
+    struct finding_need *n = arena_alloc(c->front->arena, sizeof *n), **p = &c->needs;
+    n->said = said;
     n->call = call;
     n->feature = feature;
-    n->next = c->needs;
-    c->needs = n;
+    while (*p && (*p)->call->id > call->id)
+        p = &(*p)->next;
+    n->next = *p;
+    *p = n;
+}
+
+static void need(struct calls *c, const struct m4_record *call, const char *feature)
+{
+    remember_need(
+        c, call, feature,
+        check_found(c->front, FINDING_FEATURE_NEEDS, call, 0, call->argv[0], feature, NULL));
 }
 
 /* What stands behind the first call that needs it is moved above that. */
@@ -311,7 +321,9 @@ static void check_pairs(struct calls *c)
     if (delay && given(delay) > 0 && *delay->argv[1] && strchr("fh", *delay->argv[1]) && !access)
         need(c, delay, "access_db");
     if (pause && given(pause) > 0 && access && access->id > pause->id)
-        check_found(c->front, FINDING_FEATURE_BEFORE, pause, 0, "greet_pause", "access_db", NULL);
+        remember_need(c, pause, "access_db",
+                      check_found(c->front, FINDING_FEATURE_BEFORE, pause, 0, "greet_pause",
+                                  "access_db", NULL));
 }
 
 /* The checks of mail are not there in one mode. */

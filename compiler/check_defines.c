@@ -17,7 +17,7 @@ struct variable {
     const char *name;
     const struct m4_record *define; /* its last definition by the .mc itself, unless read since */
     const char *text;               /* what that said */
-    const struct m4_record *taken;  /* the call that read it last */
+    const struct m4_record *taken;  /* the first call that read it since that */
     const struct m4_record *late;   /* the definition behind that call */
     const char *value;              /* what the call read; NULL: undefined */
     bool hidden;                    /* pushed, popped, or undefined at some time */
@@ -117,13 +117,37 @@ static bool looks_like_ours(const char *name)
     return *name != '_' && capitals > 1;
 }
 
+/* Are they the same but for capitals and underscores? */
+static bool same_letters(const char *a, const char *b)
+{
+    for (;; a++, b++) {
+        a += strspn(a, "_");
+        b += strspn(b, "_");
+        if (toupper((unsigned char)*a) != toupper((unsigned char)*b))
+            return false;
+        if (!*a)
+            return true;
+    }
+}
+
 /* The variable that the name is a misspelling of, by what people leave out or add; or NULL. */
 static const char *known_otherwise(const struct names *s, const char *name)
 {
     const char *rest = strncmp(name, "conf", 4) == 0 ? name + 4 : name;
     rest += strspn(rest, "_");
     char *with = arena_printf(s->front->arena, "conf%s", rest);
-    return table_get(s->known, with) ? table_get(s->known, with) : table_get(s->known, rest);
+    if (table_has(s->known, with) || table_has(s->known, rest))
+        return table_get(s->known, table_has(s->known, with) ? with : rest);
+    const char *found = NULL;
+    for (size_t i = 0; i < table_count(s->known); i++) {
+        const char *known = table_at(s->known, i)->key;
+        if (!same_letters(known, name))
+            continue;
+        if (found)
+            return NULL;
+        found = known;
+    }
+    return found;
 }
 
 static void check_name(struct names *s, const struct m4_record *r)
@@ -290,8 +314,10 @@ static void take(struct names *s, const struct m4_record *call, const char *cons
     for (; words && *words; words++) {
         struct variable *v = variable(s, *words);
         v->value = v->define ? v->text : v->value;
-        v->define = v->late = NULL;
-        v->taken = call;
+        v->define = NULL;
+        if (v->late || !v->taken)
+            v->taken = call;
+        v->late = NULL;
     }
 }
 
@@ -314,6 +340,13 @@ static void called(struct names *s, const struct m4_record *r)
     take(s, r, file->takes);
     if (r->argc < 2 || !*r->argv[1])
         take(s, r, file->defaults);
+}
+
+/* Whatever an unknown name stands for, it may read what was defined before it. */
+static void forget_late(struct names *s)
+{
+    for (size_t i = 0; i < table_count(s->variables); i++)
+        ((struct variable *)table_at(s->variables, i)->value)->late = NULL;
 }
 
 static void modified(struct names *s, const struct m4_record *r)
@@ -369,6 +402,8 @@ void check_defines(struct front *f)
             defined(&s, r);
         } else if (reads) {
             called(&s, r);
+        } else if (strcmp(r->kind, "unknown") == 0) {
+            forget_late(&s);
         } else if (sets) {
             set_all(&s, r);
         } else if (strcmp(r->kind, "MASQUERADE_AS") == 0) {
