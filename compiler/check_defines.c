@@ -204,9 +204,8 @@ static bool read_between(const struct names *s, const struct m4_record *from,
                          const struct m4_record *to, const char *name)
 {
     const struct mc_tree *t = s->front->tree;
-    size_t len = strlen(name);
-    for (const struct mc_node *n = from->node; n && n->off < to->node->off + to->node->len;
-         n = mc_next(n, t->root))
+    size_t len = strlen(name), end = to->node ? to->node->off + to->node->len : 0;
+    for (const struct mc_node *n = from->node; n && n->off < end; n = mc_next(n, t->root))
         if (n->kind == MC_NAME && n->len == len && n->off > from->node->off &&
             memcmp(t->source->bytes + n->off, name, len) == 0 && !is_defined_here(t, n))
             return true;
