@@ -66,9 +66,20 @@ static struct table *known_names(struct front *f)
     for (size_t i = 0; i < n; i++)
         table_set(t, names[i], (void *)names[i]);
     know(t, f->library->at_end);
-    for (size_t i = 0; i < f->library->nfiles; i++)
+    for (size_t i = 0; i < f->library->nfiles; i++) {
         know(t, f->library->files[i]->takes);
+        know(t, f->library->files[i]->defaults);
+    }
     return t;
+}
+
+/* Is it read when all has been said? */
+static bool is_read_late(const struct front *f, const char *name)
+{
+    for (const char *const *w = f->library->at_end; *w; w++)
+        if (strcmp(*w, name) == 0)
+            return true;
+    return variable_is_late(name);
 }
 
 /* Does the name stand as what define and its like define? */
@@ -371,6 +382,8 @@ static void check_late(struct names *s)
         const char *name =
             flags ? arena_printf(f->arena, "MODIFY_MAILER_FLAGS(%s)", r->argv[0]) : v->name;
         bool mailer = strcmp(v->taken->kind, "MAILER") == 0;
+        if (!mailer && is_read_late(f, v->name))
+            continue;
         struct finding *x =
             check_found(f, mailer ? FINDING_DEFINE_AFTER_MAILER : FINDING_DEFINE_AFTER_FEATURE, r,
                         0, name, v->taken->argv[0], check_line(f, v->taken));

@@ -106,18 +106,24 @@ static void want_list(struct table *t, const char *const *words)
         table_set(t, *words, (void *)*words);
 }
 
-/* The macros that a text of m4 reads: what looks like a variable, but for what it only defines. */
-static void want_m4(struct arena *a, struct table *t, const char *text)
+static bool follows(const char *text, const char *p, const char *before)
 {
-    static const char defines[] = "define(`", modified[] = "_MODMF_(";
+    size_t n = strlen(before);
+    return (size_t)(p - text) >= n && memcmp(p - n, before, n) == 0;
+}
+
+/* The macros that a text of m4 reads: what looks like a variable, but for what it only defines; in
+ * defaults what it reads where an argument is missing. */
+static void want_m4(struct arena *a, struct table *t, struct table *defaults, const char *text)
+{
+    static const char modified[] = "_MODMF_(";
     for (const char *p = text; *p;) {
         size_t n = strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
-        bool sets = p - text >= (ptrdiff_t)(sizeof defines - 1) &&
-                    memcmp(p - (sizeof defines - 1), defines, sizeof defines - 1) == 0;
+        bool sets = follows(text, p, "define(`") || follows(text, p, "_DEFIFNOT(`");
         char *name = arena_strndup(a, p, n);
         if (!sets && *p != '_' && rule_is_macro(name) &&
             (strchr(name, '_') || strncmp(name, "conf", 4) == 0))
-            table_set(t, name, name);
+            table_set(follows(text, p, "_'), `', `") ? defaults : t, name, name);
         if (strncmp(p, modified, sizeof modified - 1) == 0) {
             const char *end = strchr(p, '\n'), *last = p;
             for (const char *q = p; *q && q != end; q++)
@@ -154,13 +160,16 @@ static struct table *want_call(struct writer *w, const struct rule_file *f, stru
     want_list(all, f->reads);
     for (const struct rule_node *n = f->body; n; n = n->next)
         if (n->kind == RULE_M4)
-            want_m4(w->arena, all, n->name);
+            want_m4(w->arena, all, defaults, n->name);
     for (size_t i = 0; i < table_count(all); i++) {
         const char *name = table_at(all, i)->key;
         bool ours = *name == '_' && strncmp(name, "_mcf_modified_", 14) != 0;
         if (!ours && !table_has(defaults, name))
             table_set(t, name, (void *)name);
     }
+    /* A mailer has no defaults of that kind. */
+    for (size_t i = 0; f->kind == RULE_FILE_MAILER && i < table_count(defaults); i++)
+        table_set(t, table_at(defaults, i)->key, table_at(defaults, i)->value);
     return t;
 }
 
