@@ -349,6 +349,15 @@ static void check_mailers(struct calls *c)
     finding_add(f->diag, FINDING_NO_MAILER, (struct origin){f->source->id, 0, 0, 0}, NULL);
 }
 
+/* Does a directive of the .mc follow? */
+static bool comes_later(const struct m4_record *r, const char *kind)
+{
+    while ((r = r->next) != NULL)
+        if (r->at.file && strcmp(r->kind, kind) == 0)
+            return true;
+    return false;
+}
+
 static void check_record(struct calls *c, const struct m4_record *r)
 {
     struct front *f = c->front;
@@ -388,7 +397,7 @@ static void check_record(struct calls *c, const struct m4_record *r)
             check_found(f, FINDING_FEATURE_NEEDS_VARIABLE, call, 0, arg0, arg1, NULL);
     } else if (strcmp(kind, "argument") == 0) {
         bad_argument(f, call, arg0, arg1, r->argc > 2 ? r->argv[2] : "");
-    } else if (strcmp(kind, "before-mailer") == 0) {
+    } else if (strcmp(kind, "before-mailer") == 0 && comes_later(r, "MAILER")) {
         finding_add(f->diag, FINDING_SECTION_BEFORE_MAILER, front_place(f, r, 0), arg0, NULL);
     } else if (strcmp(kind, "old") == 0) {
         old_name(f, arg0, r->at);
