@@ -2,8 +2,9 @@
 # run-long.sh [SEED [MINUTES]]
 #
 # What takes too long for every day: all suites with a compiler built with AddressSanitizer
-# and UndefinedBehaviorSanitizer, random .mc files against the reference, and fuzzing where
-# clang is there. SEED (default: the day) makes the same files again. Last line as run.sh's.
+# and UndefinedBehaviorSanitizer, breaks of good files by the thousand, random .mc files against the
+# reference, and fuzzing where clang is there. SEED (default: the day) makes the same files
+# again. Last line as run.sh's.
 set -u
 cd "$(dirname "$(readlink -f "$0")")/.." || exit 1
 seed=${1:-$(date +%j)} minutes=${2:-10}
@@ -37,6 +38,9 @@ else
     echo "FAILED  sanitized: it does not build"
     failed=$((failed + 1))
 fi
+# Other breaks than in make test, and what --fix makes of them.
+count "breakage $seed" tests/breakage/run.py --seed "$seed" --cases 10000
+count "breakage --fix $seed" tests/breakage/run.py --seed "$seed" --cases 5000 --fix
 end=$((SECONDS + minutes * 60))
 while [ $SECONDS -lt $end ]; do
     count "random $seed" tests/differential/run.py --random "$seed,100"
