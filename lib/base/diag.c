@@ -359,15 +359,37 @@ static size_t distance(const char *a, size_t alen, const char *b, size_t blen)
     return above[blen];
 }
 
+/* The letters of a word, as bits. */
+static uint32_t letters(const char *s)
+{
+    uint32_t set = 0;
+    for (; *s; s++)
+        set |= (uint32_t)1 << (lower(*s) & 31);
+    return set;
+}
+
+/* An edit brings in one letter at most. */
+static bool has_more(uint32_t a, uint32_t b, size_t limit)
+{
+    size_t n = 0;
+    for (uint32_t more = a & ~b; more; more &= more - 1)
+        n++;
+    return n > limit;
+}
+
 const char *diag_nearest(const char *word, const char *const *names, size_t n, bool *sure)
 {
     size_t len = strlen(word);
     const char *nearest = NULL;
     size_t limit = len / 3 > 1 ? min2(len / 3, 3) : 1, least = limit + 1;
     bool others = false;
+    uint32_t own = letters(word);
     for (size_t i = 0; len <= NEAREST_MAX && i < n; i++) {
         size_t nlen = strlen(names[i]);
         if (nlen > NEAREST_MAX || nlen > len + limit || len > nlen + limit)
+            continue;
+        uint32_t theirs = letters(names[i]);
+        if (has_more(theirs, own, limit) || has_more(own, theirs, limit))
             continue;
         size_t dist = distance(word, len, names[i], nlen);
         /* A word of which nothing is left is not near: "a" is no "b". */
