@@ -95,6 +95,9 @@ static bool in_vocabulary(const char *name, size_t len)
 
 static bool is_defined(const struct front *f, const char *name)
 {
+    for (size_t i = 0; i < COUNT(words); i++)
+        if (strcmp(words[i], name) == 0)
+            return true;
     if (table_has(f->defines, name) || in_vocabulary(name, strlen(name)))
         return true;
     for (const struct m4_define *d = f->options->defines; d; d = d->next)
@@ -296,30 +299,34 @@ static bool glued_dnl(struct walk *w, const struct mc_node *node, const char *na
     return true;
 }
 
+/* Is a call that nothing defines meant to be one?  near: the name that it may be, or NULL. */
+static bool is_meant(const struct walk *w, const struct mc_node *node, enum context context,
+                     bool quoted, const char *near, bool sure)
+{
+    if (context != CONTEXT_CODE)
+        return near && sure && (context == CONTEXT_ARGUMENT || quoted);
+    if (place_of(w, node->off) == PLACE_MIDDLE) /* which is quoted */
+        return near && sure;
+    if (!near)
+        return w->section == 0 && ends_line(w, node->off + node->len);
+    if (w->section == 0 || quoted)
+        return true;
+    /* Rules, and text that goes nowhere. */
+    return sure && (w->section > 0 || isupper((unsigned char)*near) || strcmp(near, "divert") == 0);
+}
+
 static void unknown_call(struct walk *w, const struct mc_node *node, const char *name)
 {
-    enum context context = context_of(w, node);
-    enum place place = place_of(w, node->off);
-    if (context == CONTEXT_VALUE || in_comment(w, node->off) || glued_dnl(w, node, name))
-        return;
-    bool sure;
-    const char *near = nearest(w, name, &sure);
     const struct mc_node *arg = mc_arg(node, 1);
     bool quoted = arg && arg->len > 0 && w->bytes[arg->off] == '`';
-    if (context != CONTEXT_CODE) {
-        if (!near || !sure || (context == CONTEXT_BODY && !quoted))
-            return;
-    } else if (place == PLACE_MIDDLE) {
-        if (!near || !sure || !quoted)
-            return;
-    } else if (!near) {
-        if (w->section != 0 || !ends_line(w, node->off + node->len))
-            return;
-    } else if (w->section != 0 && !sure && !quoted) {
+    enum context context = context_of(w, node);
+    if (context == CONTEXT_VALUE || in_comment(w, node->off) || glued_dnl(w, node, name) ||
+        (context == CONTEXT_CODE && !quoted && place_of(w, node->off) == PLACE_MIDDLE))
         return;
-    } else if (w->section < 0 && !quoted && has_small(name) && strcmp(near, "divert") != 0) {
+    bool sure = false;
+    const char *near = nearest(w, name, &sure);
+    if (!is_meant(w, node, context, quoted, near, sure))
         return;
-    }
     struct finding *x = say(w, node, strlen(name), name, near, near && sure);
     /* What its text makes of a value is no other mistake. */
     if (context == CONTEXT_ARGUMENT)
@@ -329,7 +336,7 @@ static void unknown_call(struct walk *w, const struct mc_node *node, const char 
 static bool same_word(const char *a, size_t len, const char *b)
 {
     for (size_t i = 0; i < len; i++) {
-        char c = a[i] == ' ' || a[i] == '-' ? '_' : (char)toupper((unsigned char)a[i]);
+        int c = strchr(" -", a[i]) ? '_' : toupper((unsigned char)a[i]);
         if (c != toupper((unsigned char)b[i]))
             return false;
     }
@@ -379,48 +386,44 @@ static void follow_section(struct walk *w, const struct mc_node *node, const cha
             w->section = 1;
 }
 
+/* A section's name that is none. */
+static void bare_section(struct walk *w, const struct mc_node *node, const char *name)
+{
+    bool sure, small = has_small(name);
+    const char *near = diag_nearest(name, sections, COUNT(sections), &sure);
+    /* SLocal_try_tls begins a ruleset. */
+    if (small && has_capital(name) &&
+        (!near || strlen(near) != strlen(name) || strncmp(name, "SL", 2) == 0))
+        return;
+    if (near || (w->section == 0 && !small && strchr(name, '_')))
+        say(w, node, strlen(name), name, near, near && sure);
+}
+
 static void bare_word(struct walk *w, const struct mc_node *node)
 {
     enum place place = place_of(w, node->off);
     struct front *f = w->front;
+    if (place == PLACE_MIDDLE && !node->macro)
+        return;
     const char *name = mc_name(f->arena, w->tree, node);
     if (node->macro)
         follow_section(w, node, name);
-    if (place == PLACE_MIDDLE)
-        return;
     size_t n = strlen(name), end = node->off + node->len;
-    bool alone = ends_line(w, end);
-    bool dnl = is_misspelt_dnl(name);
-    bool small = has_small(name), capital = has_capital(name);
-    char next = end < w->len ? w->bytes[end] : '\n';
-    if (!dnl && !alone && !strchr(" -", next) && strncmp(name, "dnl", 3) != 0)
+    bool alone = ends_line(w, end), dnl = is_misspelt_dnl(name);
+    bool blank = end < w->len && is_blank(w->bytes[end]);
+    bool minus = end < w->len && w->bytes[end] == '-';
+    if (place == PLACE_MIDDLE ||
+        (!dnl && !alone && !blank && !minus && strncmp(name, "dnl", 3) != 0))
         return;
     if (strcmp(name, "dnl") == 0 || is_defined(f, name) || in_comment(w, node->off) ||
-        context_of(w, node) != CONTEXT_CODE)
+        context_of(w, node) != CONTEXT_CODE || glued_dnl(w, node, name))
         return;
-    if (glued_dnl(w, node, name))
-        return;
-    if (dnl) {
-        /* DN and Dl begin lines of a .cf. */
-        if (place == PLACE_BEHIND
-                ? !is_word(next) && next != '('
-                : (is_blank(next) || alone) && (!capital || (n > 2 && (*name == 'D' || !small)))) {
-            say(w, node, n, name, "dnl", true);
-            return;
-        }
-    }
-    if (place == PLACE_START && strchr(" -", next) && parted(w, node))
-        return;
-    if (!alone || n < 5)
-        return;
-    bool sure;
-    const char *near = diag_nearest(name, sections, COUNT(sections), &sure);
-    /* SLocal_try_tls begins a ruleset. */
-    if (small && capital && (!near || strlen(near) != n || strncmp(name, "SL", 2) == 0))
-        return;
-    if (!near && (w->section != 0 || small || !strchr(name, '_')))
-        return;
-    say(w, node, n, name, near, near && sure);
+    /* DN and Dl begin lines of a .cf. */
+    bool of_cf = has_capital(name) && (n < 3 || (*name != 'D' && has_small(name)));
+    if (dnl && (place == PLACE_BEHIND || ((blank || alone) && !of_cf)))
+        say(w, node, n, name, "dnl", true);
+    else if (!(place == PLACE_START && (blank || minus) && parted(w, node)) && alone && n > 4)
+        bare_section(w, node, name);
 }
 
 /* --- prose -------------------------------------------------------------------------------------
@@ -537,18 +540,32 @@ static const char *meaning(char letter)
     return "nothing";
 }
 
-/* Is it what stands behind a directive on its line? */
+/* Is it what stands behind a directive, with which its line begins? */
 static bool is_behind_call(const struct source *s, struct origin at)
 {
     if (!s || !s->bytes || at.col < 2)
         return false;
-    const char *p = s->bytes + source_offset(s, at.line, at.col);
-    while (p > s->bytes && is_blank(p[-1]))
+    const char *line = s->bytes + source_offset(s, at.line, 1), *p = line + at.col - 1;
+    while (p > line && is_blank(p[-1]))
         p--;
-    return p > s->bytes && p[-1] == ')';
+    size_t n = 0;
+    while (is_word(line[n]))
+        n++;
+    if (p == line || p[-1] != ')' || line[n] != '(')
+        return false;
+    for (size_t i = 0; i < COUNT(words); i++)
+        if (strlen(words[i]) == n && memcmp(words[i], line, n) == 0)
+            return true;
+    return false;
 }
 
-static void stray_line(struct front *f, const struct m4_line *line)
+/* The last line of prose that was told; a line right below it belongs to it. */
+struct prose {
+    struct finding *finding; /* NULL: none, or one that is not all prose */
+    uint32_t file, line;
+};
+
+static void stray_line(struct front *f, const struct m4_line *line, struct prose *said)
 {
     static const char letters_of_cf[] = "#DCTFVKMXQHOPESRL \t";
     const char *text = line->text + strspn(line->text, " \t");
@@ -565,25 +582,38 @@ static void stray_line(struct front *f, const struct m4_line *line)
     if (blank ? !is_behind_call(s, at) : !broken && !is_prose(text))
         return;
     broken = broken && !blank;
-    enum finding_id id = blank    ? FINDING_STRAY_TEXT_BEHIND
-                         : broken ? FINDING_UNKNOWN_LINE_OF_MC
-                                  : FINDING_STRAY_TEXT;
-    struct finding *x = finding_add(f->diag, id, at, meaning(*text), NULL);
-    if (at.col && at.len == len && (blank || is_prose(text)))
+    bool whole = at.col && at.len == len && (blank || is_prose(text));
+    struct finding *x =
+        whole && !blank && said->finding && said->file == at.file && said->line + 1 == at.line
+            ? said->finding
+            : NULL;
+    if (!x)
+        x = finding_add(f->diag,
+                        blank    ? FINDING_STRAY_TEXT_BEHIND
+                        : broken ? FINDING_UNKNOWN_LINE_OF_MC
+                                 : FINDING_STRAY_TEXT,
+                        at, meaning(*text), NULL);
+    else
+        diag_hint(f->diag, x, "begin the lines to line %u with dnl if they are remarks", at.line);
+    *said = (struct prose){whole && !blank ? x : NULL, at.file, at.line};
+    if (whole)
         diag_edit(f->diag, x, (struct origin){at.file, at.line, at.col, 0}, "dnl ");
     if (at.file && at.line)
         diag_follows(f->diag, x, at.line, at.line);
-    if (*text == 'F' && !strchr(text, '/'))
+    /* sendmail does not start without the file of an F line. */
+    if (broken || (*text == 'F' && !strchr(text, '/')))
         x->severity = DIAG_ERROR;
 }
 
 static void check_lines(struct front *f)
 {
-    for (int i = 0; i < M4_DAEMONS; i++)
+    for (int i = 0; i < M4_DAEMONS; i++) {
+        struct prose said = {NULL, 0, 0};
         for (const struct m4_piece *p = f->m4->sections[i]; p; p = p->next)
             for (size_t k = 0; !p->record && k < p->count; k++)
                 if (!stray_in(f, p->lines[k].text, p->lines[k].at))
-                    stray_line(f, &p->lines[k]);
+                    stray_line(f, &p->lines[k], &said);
+    }
 }
 
 /* --- the whole ---------------------------------------------------------------------------------
@@ -636,7 +666,7 @@ struct origin check_text_place(struct front *f, const char *text, struct origin 
     at = s->finding->at;
     at.col = at.len = 0;
     diag_follows(f->diag, s->finding, at.line, at.line);
-    /* sendmail looks for the file of an F line where it is started. */
+    /* sendmail does not start without the file of an F line. */
     if (text[0] == 'F' && !strchr(text, '/'))
         s->finding->severity = DIAG_ERROR;
     return at;

@@ -300,11 +300,47 @@ const char *const *front_names(const struct front *f, const char *kind, size_t *
 /* --- the whole ----------------------------------------------------------------------------------
  */
 
+/* m with more edits of the source; those that touch one of m's are left out. */
+static struct mc_mended *mend_more(const struct front *f, const struct mc_mended *m,
+                                   const struct mc_edit *more)
+{
+    struct mc_mended *all = arena_alloc(f->arena, sizeof *all);
+    struct mc_edit *list = NULL, **to = &list;
+    const struct source *s = f->source;
+    const struct mc_edit *own = m->edits;
+    size_t done = 0;
+    struct buf text;
+    buf_init(&text, f->arena);
+    *all = *m;
+    while (own || more) {
+        const struct mc_edit **from =
+            !own || (more && more->off + more->len < own->off) ? &more : &own;
+        const struct mc_edit *e = *from;
+        *from = e->next;
+        if (list && e->off <= done)
+            continue;
+        buf_add(&text, s->bytes + done, e->off - done);
+        buf_adds(&text, e->text);
+        done = e->off + e->len;
+        *to = arena_alloc(f->arena, sizeof **to);
+        **to = (struct mc_edit){.off = e->off, .len = e->len, .text = e->text};
+        to = &(*to)->next;
+    }
+    buf_add(&text, s->bytes + done, s->len - done);
+    all->text = text.data;
+    all->len = text.len;
+    all->edits = list;
+    return all;
+}
+
 /* The text that is compiled: the file's, or what it says once its faults are mended. */
 static const struct source *mend(struct front *f)
 {
     struct front_file *file = new_file(f, f->source->id);
     struct mc_mended *m = mc_mend(f->arena, f->source, f->diag);
+    f->unclosed = m->edits != NULL;
+    if (f->options->meant)
+        m = mend_more(f, m, f->options->meant);
     if (!m->edits)
         return f->source;
     file->mended = f->mended = m;
@@ -345,7 +381,7 @@ static void read_rest(void *ctx, struct m4_late *late)
     f->tree = file->tree = mc_parse(f->arena, text, of_text);
     if (f->mended)
         carry_back(f, file, of_text);
-    f->unclosed = f->mended || f->tree->unclosed > 0;
+    f->unclosed = f->unclosed || f->tree->unclosed > 0;
     for (const char *const *dir = rest->dirs; *dir; dir++) {
         if (dir > rest->dirs && confine && !fs_is_below(*dir, confine))
             finding_add(f->diag, FINDING_CONFINED, (struct origin){0, 0, 0, 0}, *dir, confine,

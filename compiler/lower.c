@@ -280,6 +280,14 @@ static bool same_finding(const struct finding *a, const struct finding *b)
            strcmp(a->id, b->id) == 0 && strcmp(a->text, b->text) == 0;
 }
 
+static void copy_finding(struct diag *d, const struct finding *f, enum diag_severity severity)
+{
+    struct finding *x = diag_add(d, severity, f->id, f->at, "%s", f->text);
+    x->hint = f->hint;
+    x->in_expansion_of = f->in_expansion_of;
+    x->edits = f->edits;
+}
+
 /* What is said about the lines, where nothing was said about the directive that made them. */
 static void take_findings(struct diag *d, struct diag *of_lines)
 {
@@ -293,16 +301,13 @@ static void take_findings(struct diag *d, struct diag *of_lines)
             follows = known[j]->at.file == f->at.file && known[j]->at.line == f->at.line &&
                       known[j]->severity == DIAG_ERROR;
         /* A value that several lines of the library have is one mistake. */
-        if (follows || (i > 0 && same_finding(found[i - 1], f)))
-            continue;
-        struct finding *x = diag_add(d, f->severity, f->id, f->at, "%s", f->text);
-        x->hint = f->hint;
-        x->in_expansion_of = f->in_expansion_of;
-        x->edits = f->edits;
+        if (!follows && (i == 0 || !same_finding(found[i - 1], f)))
+            copy_finding(d, f, f->severity);
     }
 }
 
-bool lower_mc(struct config *c, const char *path, const struct lower_options *o, struct diag *d)
+static void lower_once(struct config *c, const char *path, const struct lower_options *o,
+                       struct diag *d)
 {
     struct lower l = {.arena = c->arena};
     l.feature_places = table_new(l.arena);
@@ -317,32 +322,101 @@ bool lower_mc(struct config *c, const char *path, const struct lower_options *o,
     l.template.ctx = &l;
     l.template.knockout = o->knockout;
     buf_init(&l.text, l.arena);
-    if (o->lax)
-        diag_lax(d);
     if (!front_read(&l.front, c, path, o, d))
-        return false;
+        return;
     collect_calls(&l);
-    if (l.front.m4->complete) {
-        check_calls(&l.front);
-        check_defines(&l.front);
-        check_flags(&l.front);
-        check_text_find(&l.front);
-    }
-    if (o->werror)
-        diag_werror(d);
     if (!l.front.m4->complete)
-        return false;
+        return;
+    check_calls(&l.front);
+    check_defines(&l.front);
+    check_flags(&l.front);
+    check_text_find(&l.front);
 
     /* With errors too: what else is wrong is said in the same run. */
     struct diag *of_lines = diag_new(l.arena, c->sources);
-    struct check_context context = {find_said, &l.front, diag_count(d, DIAG_ERROR) > 0};
+    bool partial = l.front.strays || diag_count(d, o->werror ? DIAG_WARNING : DIAG_ERROR) > 0;
+    struct check_context context = {find_said, &l.front, partial};
     if (o->lax)
         diag_lax(of_lines);
     template_main(&l.template);
     cf_read(c, l.text.data, l.text.len, NULL, l.lines, true, of_lines);
     config_check(c, &context, of_lines);
     take_findings(d, of_lines);
+}
+
+/* --- what was meant -----------------------------------------------------------------------------
+ */
+
+/* Is it a word that m4 did not take for what it was meant to be, and whose right spelling is known?
+ * Much of what is found along with it follows from it. */
+static bool is_misread(const struct finding *f, uint32_t file)
+{
+    return f->edits && f->at.file == file &&
+           (strcmp(f->id, "unknown-macro") == 0 || strcmp(f->id, "no-comma") == 0 ||
+            strcmp(f->id, "no-parenthesis") == 0);
+}
+
+static const struct mc_edit *meant(struct arena *a, const struct source *s,
+                                   const struct finding *const *found, size_t n)
+{
+    struct mc_edit *list = NULL;
+    for (size_t i = 0; s && s->bytes && i < n; i++)
+        for (const struct edit *e = is_misread(found[i], s->id) ? found[i]->edits : NULL; e;
+             e = e->next) {
+            struct mc_edit *x = arena_alloc(a, sizeof *x), **to = &list;
+            *x = (struct mc_edit){
+                .off = source_offset(s, e->at.line, e->at.col), .len = e->at.len, .text = e->text};
+            while (*to && (*to)->off < x->off)
+                to = &(*to)->next;
+            x->next = *to;
+            *to = x;
+        }
+    return list;
+}
+
+static bool is_among(const struct finding *f, const struct finding *const *found, size_t n)
+{
+    for (size_t i = 0; i < n; i++)
+        if (same_finding(found[i], f))
+            return true;
+    return false;
+}
+
+bool lower_mc(struct config *c, const char *path, const struct lower_options *o, struct diag *d)
+{
+    struct arena *a = c->arena;
+    struct diag *first = diag_new(a, c->sources);
+    if (o->lax)
+        diag_lax(first);
+    lower_once(c, path, o, first);
+
+    size_t n, n_second = 0;
+    const struct finding *const *found = diag_sorted(first, &n), *const *second = NULL;
+    const struct source *s = source_find(c->sources, path);
+    struct lower_options again = *o;
+    again.meant = meant(a, s, found, n);
+    if (again.meant) {
+        struct diag *then = diag_new(a, c->sources);
+        if (o->lax)
+            diag_lax(then);
+        lower_once(config_new(a, c->sources), path, &again, then);
+        second = diag_sorted(then, &n_second);
+    }
+    /* A file that compiles as it is goes on to do so. */
+    enum diag_severity most =
+        second && diag_count(first, DIAG_ERROR) == 0 ? DIAG_WARNING : DIAG_ERROR;
+    bool errors = diag_count(first, DIAG_ERROR) > 0, told = false;
+    for (size_t i = 0; second && i < n_second; i++)
+        copy_finding(d, second[i], second[i]->severity < most ? second[i]->severity : most);
+    for (size_t i = 0; i < n; i++) {
+        bool misread = second && is_misread(found[i], s->id);
+        if (misread ? is_among(found[i], second, n_second) : second != NULL)
+            continue;
+        /* What was an error besides follows from these words. */
+        told = told || diag_count(d, DIAG_ERROR) > 0;
+        copy_finding(d, found[i], misread && errors && !told ? DIAG_ERROR : found[i]->severity);
+    }
     if (o->werror)
         diag_werror(d);
-    return diag_count(d, DIAG_ERROR) == 0;
+    return !errors && diag_count(d, DIAG_ERROR) == 0;
 }

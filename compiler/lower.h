@@ -5,6 +5,10 @@
  * what that is as .cf lines (compiler/template.h), and the .cf reader makes items of them.  Every
  * item knows the line that it stands on and the directive that caused it.
  *
+ * Where a macro is misspelt and there is one right answer, the file is read once more with that
+ * answer, and what else is found is what is found then; the configuration is that of the first
+ * time.
+ *
  * Findings go to diag.  The configuration is complete if and only if lower_mc returned true: then
  * diag holds no error.  With lax, what the reference prints as an ERROR and survives is a warning.
  */
@@ -17,6 +21,8 @@
 #include "compiler/m4.h"
 #include "lib/model/config.h"
 
+struct mc_edit;
+
 struct lower_options {
     bool lax;
     bool werror;
@@ -28,6 +34,7 @@ struct lower_options {
     const struct m4_define *defines; /* -D */
     unsigned cpu_seconds;            /* 0 = default; for tests */
     uint32_t knockout;               /* leave out this block of rulesets/; 0 = none; for tests */
+    const struct mc_edit *meant;     /* of lower_mc's own: the file is read with these edits */
 };
 
 bool lower_mc(struct config *c, const char *path, const struct lower_options *o, struct diag *d);

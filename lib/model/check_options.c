@@ -465,6 +465,12 @@ void check_option(struct check *k, const struct item *it)
         v = (struct part){it->value, strlen(it->value)};
     if (check_words(k, it, name, v))
         return;
+    /* An option without a value that a variable made is meant so. */
+    bool is_number = o->type == OPTION_NUMBER || o->type == OPTION_SIZE || o->type == OPTION_TIME ||
+                     o->type == OPTION_OCTAL || o->type == OPTION_SUB;
+    if (is_number && !it->short_option && !it->aux && !it->value[0] && !it->cause.file)
+        check_say(k, it, check_part(it, it->text + 1, it->name), FINDING_NO_NUMBER, it->name, NULL,
+                  NULL);
     switch (o->type) {
     case OPTION_BOOL:
         check_boolean(k, it, name, v);
