@@ -36,6 +36,8 @@ bool check_is_top(const struct m4_record *r);
 bool check_edit_remove(struct front *f, struct finding *x, const struct m4_record *r);
 bool check_edit_move(struct front *f, struct finding *x, const struct m4_record *r,
                      const struct m4_record *target);
+/* Does the vocabulary define a macro of that name? */
+bool check_in_vocabulary(const char *name, size_t len);
 /* Is there a file of the site's own library, kind "feature", "ostype", ...? */
 bool check_site_has(const struct front *f, const char *kind, const char *name);
 /* The line of r as a number, for texts. */

@@ -262,7 +262,7 @@ static void said(struct front *f, const struct m4_record *r, const struct m4_rec
                  ? FINDING_SAID_ERROR
                  : FINDING_SAID;
     }
-    finding_add(f->diag, id, by_call ? front_place(f, call, 0) : r->at, rest, NULL);
+    finding_add(f->diag, id, front_place(f, by_call ? call : r, 0), rest, NULL);
 }
 
 /* define(`confX', `text') that should be X(`text'). */
@@ -279,6 +279,20 @@ static void become_call(struct front *f, struct finding *x, const struct front_d
     struct origin head = d->call;
     head.len = (uint32_t)(value - from);
     diag_edit(f->diag, x, head, arena_printf(f->arena, "%s(", name));
+}
+
+/* A directive's name as a variable: define(`RELAY_DOMAIN', `x') for RELAY_DOMAIN(`x'). */
+static void redefined(struct front *f, const struct m4_record *r)
+{
+    const char *name = r->argv[0];
+    if (!r->node || *name < 'A' || *name > 'Z' || variable_known(name) ||
+        !check_in_vocabulary(name, strlen(name)))
+        return;
+    struct finding *x = check_found(f, FINDING_REDEFINED_MACRO, r, 1, name, NULL, NULL);
+    const struct front_define *d = table_get(f->defines, name);
+    bool section = strncmp(name, "LOCAL_", 6) == 0 || strcmp(name, "MAILER_DEFINITIONS") == 0;
+    if (!section && d && d->record == r && r->argc > 1 && *r->argv[1])
+        become_call(f, x, d, name);
 }
 
 static void old_name(struct front *f, const char *name, struct origin at)
@@ -383,6 +397,8 @@ static void check_record(struct calls *c, const struct m4_record *r)
             table_set(c->mailers, arg0, (void *)r);
     } else if (strcmp(kind, "DOMAIN") == 0 || strcmp(kind, "HACK") == 0) {
         c->call = r;
+    } else if (strcmp(kind, "define") == 0 && r->argc > 0) {
+        redefined(f, r);
     } else if (strcmp(kind, "again") == 0) {
         struct finding *x = check_found(f, FINDING_DUPLICATE_MAILER, call, 0, arg1, NULL, NULL);
         check_edit_remove(f, x, call);
@@ -402,9 +418,9 @@ static void check_record(struct calls *c, const struct m4_record *r)
     } else if (strcmp(kind, "old") == 0) {
         old_name(f, arg0, r->at);
     } else if (strcmp(kind, "command") == 0) {
-        finding_add(f->diag, FINDING_COMMAND, r->at, arg0, arg1, NULL);
+        finding_add(f->diag, FINDING_COMMAND, front_place(f, r, 0), arg0, arg1, NULL);
     } else if (strcmp(kind, "refused") == 0) {
-        finding_add(f->diag, FINDING_REFUSED, r->at, arg0, NULL);
+        finding_add(f->diag, FINDING_REFUSED, front_place(f, r, 0), arg0, NULL);
     } else if (strcmp(kind, "errprint") == 0) {
         said(f, r, c->call);
     }

@@ -166,7 +166,8 @@ static void check_name(struct names *s, const struct m4_record *r)
     struct front *f = s->front;
     const char *name = r->argv[0];
     bool conf = strncmp(name, "conf", 4) == 0;
-    if (table_has(s->known, name) || !looks_like_ours(name))
+    if (table_has(s->known, name) || !looks_like_ours(name) ||
+        check_in_vocabulary(name, strlen(name)))
         return;
     /* What the library defines is its business; a macro of the file's own may have done it, too. */
     if (!r->node && (!conf || r->at.file == 0 || (s->call && same_line(s->call, r))))

@@ -71,7 +71,7 @@ static bool number(const char **p, const char *end, size_t *n)
 }
 
 /* Does the vocabulary define it?  Entries of a frozen state: "T4,10\nnametextoftext\n". */
-static bool in_vocabulary(const char *name, size_t len)
+bool check_in_vocabulary(const char *name, size_t len)
 {
     const char *p = vocabulary_frozen, *end = p + vocabulary_frozen_len;
     while (p < end) {
@@ -98,7 +98,7 @@ static bool is_defined(const struct front *f, const char *name)
     for (size_t i = 0; i < COUNT(words); i++)
         if (strcmp(words[i], name) == 0)
             return true;
-    if (table_has(f->defines, name) || in_vocabulary(name, strlen(name)))
+    if (table_has(f->defines, name) || check_in_vocabulary(name, strlen(name)))
         return true;
     for (const struct m4_define *d = f->options->defines; d; d = d->next)
         if (strcmp(d->name, name) == 0)

@@ -119,7 +119,8 @@ static void want_m4(struct arena *a, struct table *t, struct table *defaults, co
     static const char modified[] = "_MODMF_(";
     for (const char *p = text; *p;) {
         size_t n = strspn(p, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
-        bool sets = follows(text, p, "define(`") || follows(text, p, "_DEFIFNOT(`");
+        bool sets = follows(text, p, "define(`") || follows(text, p, "_DEFIFNOT(`") ||
+                    p[n] == '('; /* a call */
         char *name = arena_strndup(a, p, n);
         if (!sets && *p != '_' && rule_is_macro(name) &&
             (strchr(name, '_') || strncmp(name, "conf", 4) == 0))
