@@ -112,12 +112,17 @@ static void find_nodes(struct front *f)
         const struct front_file *file = r->at.line ? tree_of(f, r->at.file) : NULL;
         if (!file || !file->tree)
             continue;
-        const char *name = first_argument(r);
-        char *key = arena_printf(f->arena, "%u:%u %s %s", r->at.file, r->at.line, r->kind,
-                                 name ? name : "");
+        const char *kind = r->kind, *name = first_argument(r);
+        /* These are records of several macros; the first argument says of which. */
+        if (name && (strcmp(kind, "command") == 0 || strcmp(kind, "refused") == 0)) {
+            kind = name;
+            name = r->argc > 1 ? r->argv[1] : NULL;
+        }
+        char *key =
+            arena_printf(f->arena, "%u:%u %s %s", r->at.file, r->at.line, kind, name ? name : "");
         const struct m4_record *same = table_get(last, key);
         const struct mc_node *before = same ? same->node : NULL;
-        r->node = mc_find_call(file->tree, r->at.line, r->kind, name, before);
+        r->node = mc_find_call(file->tree, r->at.line, kind, name, before);
         if (!r->node) /* a macro that is called again */
             r->node = before;
         if (r->node)

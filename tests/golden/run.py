@@ -21,6 +21,8 @@ column. The exit status must be 65 with an error and 0 without.
 
 cf/run.sh checks what the verbs that read a .cf print (cf/README.md).
 
+findings: every id of "mcf list findings" is named by a test, here or in another suite.
+
 vocabulary.txt lists every macro, section, feature and mailer; each must be used by an
 .mc of the samples or of mc/ and own/ (that file's cases are run by tests/differential).
 """
@@ -165,6 +167,25 @@ def vocabulary():
     return out
 
 
+# The grammar takes all that the lexer gives; the row is there in case that it does not.
+NOT_TO_BE_HAD = {"cf-syntax"}
+
+
+def untested():
+    """Ids of findings that no test names: here, in cf/, or where other suites trigger them."""
+    p = subprocess.run([MCF, "list", "findings"], capture_output=True, text=True, timeout=60)
+    ids = {line.split()[0] for line in p.stdout.split("\n") if line}
+    named = set()
+    for path in glob.glob(os.path.join(HERE, "diag", "*.expect")):
+        with open(path, encoding="utf8") as f:
+            named.update(w for line in f for w in line.split("#")[0].split(" : ")[0].split())
+    for pattern in ("golden/cf/*.err", "cage/mc/*", "cli/run.py", "formats/run.py", "unit/*.c"):
+        for path in glob.glob(os.path.join(HERE, "..", pattern)):
+            with open(path, encoding="latin-1") as f:
+                named.update(re.findall(r"[a-z0-9]+(?:-[a-z0-9]+)*", f.read()))
+    return ids, sorted(ids - named - NOT_TO_BE_HAD)
+
+
 def main():
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
@@ -175,7 +196,7 @@ def main():
     report = Report("golden", "tests/golden/run.py {}", options.verbose)
     names = sorted(os.path.basename(p)[:-3] for p in glob.glob(os.path.join(HERE, "diag", "*.mc")))
     for name in options.cases or names:
-        if name in ("vocabulary", "cf"):
+        if name in ("vocabulary", "cf", "findings"):
             continue
         why = run_diagnostic(name)
         report.check(name, not why, why)
@@ -186,6 +207,9 @@ def main():
         words = vocabulary()
         unused = [w for w, used in words if not used]
         report.check("vocabulary", words and not unused, "no .mc uses: " + ", ".join(unused))
+    if not options.cases or "findings" in options.cases:
+        ids, missing = untested()
+        report.check("findings", ids and not missing, "no test names: " + ", ".join(missing))
     report.close()
 
 

@@ -595,6 +595,18 @@ static void a_column_is_told_where_the_bytes_are_the_same(void **state)
     }
 }
 
+static void a_text_beyond_all_measure_is_not_read(void **state)
+{
+    struct arena *a = *state;
+    struct source_set *sources = source_set_new(a);
+    struct cf_case c = {config_new(a, sources), diag_new(a, sources)};
+
+    /* Nothing of it is looked at. */
+    cf_read(c.config, "", (size_t)300 << 20, NULL, NULL, false, c.findings);
+    assert_int_equal(c.config->count, 0);
+    assert_string_equal(cf_case_findings(a, c), "0:0+0 too-large");
+}
+
 static void reading_twice_appends(void **state)
 {
     struct arena *a = *state;
@@ -652,6 +664,7 @@ int main(void)
         UNIT(items_stand_where_their_line_begins),
         UNIT(assembled_text_has_the_origins_of_its_lines),
         UNIT(a_column_is_told_where_the_bytes_are_the_same),
+        UNIT(a_text_beyond_all_measure_is_not_read),
         UNIT(reading_twice_appends),
     };
 
