@@ -251,6 +251,17 @@ def test_finding_form():
     expect("\033" not in r.err, "colours in a pipe\n%s" % r)
 
 
+def test_finding_in_an_include():
+    """A finding in an included file says by which lines m4 came there, through every file."""
+    os.makedirs("sub")
+    write("sub/inner.m4", "define(`confLOG_LEVLE', `9')dnl\n")
+    write("outer.m4", "dnl\nsinclude(`inner.m4')dnl\n")
+    write("case.mc", GOOD.replace("MAILER(`local')", "include(`outer.m4')"))
+    r = mcf("check", "-I", "sub", "case.mc")
+    expect_match(r"inner\.m4:1:9: warning: nothing reads confLOG_LEVLE", r.out + r.err, r)
+    expect_match(r"included from outer\.m4:2\n +included from case\.mc:6\n", r.out + r.err, r)
+
+
 def test_lax():
     """What the reference survives is an error without --lax and a warning with it."""
     write("case.mc", LAX)
