@@ -45,7 +45,7 @@ static void nothing_is_in_order(void **state)
     FOUND("", "");
     FOUND("V10\n", "");
     FOUND("V10\nSx\n", "");
-    FOUND("V10\nO LogLevel\n", "");
+    FOUND("V10\nO LogLevel\n", "2:3+8 bad-number");
     FOUND("V10\nO DaemonPortOptions=\n", "");
     FOUND("V10\nO DaemonPortOptions=,\n", "");
     FOUND("V10\nO DaemonPortOptions\n", "");
