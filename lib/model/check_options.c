@@ -467,7 +467,7 @@ void check_option(struct check *k, const struct item *it)
         return;
     /* An option without a value that a variable made is meant so. */
     bool is_number = o->type == OPTION_NUMBER || o->type == OPTION_SIZE || o->type == OPTION_TIME ||
-                     o->type == OPTION_OCTAL || o->type == OPTION_SUB;
+                     o->type == OPTION_OCTAL || (o->type == OPTION_SUB && strchr(it->name, '.'));
     if (is_number && !it->short_option && !it->aux && !it->value[0] && !it->cause.file)
         check_say(k, it, check_part(it, it->text + 1, it->name), FINDING_NO_NUMBER, it->name, NULL,
                   NULL);
