@@ -12,6 +12,7 @@
 #include "compiler/check.h"
 #include "compiler/vocabulary.h"
 #include "lib/base/arena.h"
+#include "lib/model/variables.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -40,6 +41,9 @@ static const char *const sections[] = {
 #undef WORD
 };
 
+/* Of a file that is no .mc at all the first ones tell enough. */
+enum { TOLD_MAX = 100 };
+
 /* A name that nothing defines. */
 struct stray {
     const char *name;
@@ -55,6 +59,7 @@ struct walk {
     const char *bytes;
     size_t len;
     int section; /* where text goes: a diversion */
+    unsigned told;
     struct stray **tail;
 };
 
@@ -224,6 +229,7 @@ static struct finding *say(struct walk *w, const struct mc_node *node, size_t le
     *s = (struct stray){.name = name, .finding = x};
     *w->tail = s;
     w->tail = &s->next;
+    w->told++;
     return x;
 }
 
@@ -363,7 +369,7 @@ static bool parted(struct walk *w, const struct mc_node *node)
     }
     for (size_t i = 0; i < COUNT(sections); i++) {
         size_t k = strlen(sections[i]);
-        if (n >= k && same_word(w->bytes + node->off, k, sections[i]) &&
+        if (n >= k && k > node->len && same_word(w->bytes + node->off, k, sections[i]) &&
             ends_line(w, node->off + k)) {
             say(w, node, k, arena_strndup(w->front->arena, w->bytes + node->off, k), sections[i],
                 true);
@@ -415,14 +421,16 @@ static void bare_word(struct walk *w, const struct mc_node *node)
     if (place == PLACE_MIDDLE ||
         (!dnl && !alone && !blank && !minus && strncmp(name, "dnl", 3) != 0))
         return;
-    if (strcmp(name, "dnl") == 0 || is_defined(f, name) || in_comment(w, node->off) ||
-        context_of(w, node) != CONTEXT_CODE || glued_dnl(w, node, name))
+    if (strcmp(name, "dnl") == 0 || in_comment(w, node->off) ||
+        context_of(w, node) != CONTEXT_CODE ||
+        (place == PLACE_START && (blank || minus) && parted(w, node)) || is_defined(f, name) ||
+        glued_dnl(w, node, name))
         return;
     /* DN and Dl begin lines of a .cf. */
     bool of_cf = has_capital(name) && (n < 3 || (*name != 'D' && has_small(name)));
     if (dnl && (place == PLACE_BEHIND || ((blank || alone) && !of_cf)))
         say(w, node, n, name, "dnl", true);
-    else if (!(place == PLACE_START && (blank || minus) && parted(w, node)) && alone && n > 4)
+    else if (alone && n > 4)
         bare_section(w, node, name);
 }
 
@@ -559,15 +567,53 @@ static bool is_behind_call(const struct source *s, struct origin at)
     return false;
 }
 
+static const char letters_of_cf[] = "#DCTFVKMXQHOPESRL \t";
+
+/* NAME=value, as a shell has it, is what stands in the line of the file; m4 may have made something
+ * else of the name. */
+static bool stray_value(struct front *f, const char *made, struct origin at)
+{
+    const struct source *s = source_by_id(f->config->sources, at.file);
+    size_t n = 0, len = 0;
+    const char *line = s && s->bytes ? source_line(s, at.line, &len) : NULL;
+    if (!line)
+        return false;
+    const char *text = arena_strndup(f->arena, line, len);
+    while (is_word(text[n]))
+        n++;
+    const char *name = arena_strndup(f->arena, text, n), *value = text + n;
+    value += strspn(value, " \t");
+    if (n < 2 || *value != '=' || !variable_known(name))
+        return false;
+    value += 1 + strspn(value + 1, " \t");
+    size_t end = strlen(value);
+    while (end > 0 && is_blank(value[end - 1]))
+        end--;
+    if (end > 1 && strchr("\"'", *value) && value[end - 1] == *value) {
+        value++;
+        end -= 2;
+    }
+    value = arena_strndup(f->arena, value, end);
+    at.col = 1;
+    at.len = (uint32_t)len;
+    struct finding *x = finding_add(f->diag, FINDING_STRAY_VALUE, at, name, value, NULL);
+    if (!strpbrk(value, "`'"))
+        diag_edit(f->diag, x, at, arena_printf(f->arena, "define(`%s', `%s')dnl", name, value));
+    diag_follows(f->diag, x, at.line, at.line);
+    if (!strchr(letters_of_cf, *made))
+        x->severity = DIAG_ERROR;
+    return true;
+}
+
 /* The last line of prose that was told; a line right below it belongs to it. */
 struct prose {
     struct finding *finding; /* NULL: none, or one that is not all prose */
     uint32_t file, line;
+    unsigned told;
 };
 
 static void stray_line(struct front *f, const struct m4_line *line, struct prose *said)
 {
-    static const char letters_of_cf[] = "#DCTFVKMXQHOPESRL \t";
     const char *text = line->text + strspn(line->text, " \t");
     bool blank = text > line->text;
     bool broken = !strchr(letters_of_cf, *text);
@@ -578,6 +624,8 @@ static void stray_line(struct front *f, const struct m4_line *line, struct prose
         return;
     if (s && s->bytes && at.line)
         at = source_place_in(s, at, text, len, 0, len);
+    if (!blank && stray_value(f, text, line->at))
+        return;
     /* What begins with a blank belongs to the line before it. */
     if (blank ? !is_behind_call(s, at) : !broken && !is_prose(text))
         return;
@@ -595,7 +643,7 @@ static void stray_line(struct front *f, const struct m4_line *line, struct prose
                         at, meaning(*text), NULL);
     else
         diag_hint(f->diag, x, "begin the lines to line %u with dnl if they are remarks", at.line);
-    *said = (struct prose){whole && !blank ? x : NULL, at.file, at.line};
+    *said = (struct prose){whole && !blank ? x : NULL, at.file, at.line, said->told + 1};
     if (whole)
         diag_edit(f->diag, x, (struct origin){at.file, at.line, at.col, 0}, "dnl ");
     if (at.file && at.line)
@@ -608,9 +656,9 @@ static void stray_line(struct front *f, const struct m4_line *line, struct prose
 static void check_lines(struct front *f)
 {
     for (int i = 0; i < M4_DAEMONS; i++) {
-        struct prose said = {NULL, 0, 0};
+        struct prose said = {NULL, 0, 0, 0};
         for (const struct m4_piece *p = f->m4->sections[i]; p; p = p->next)
-            for (size_t k = 0; !p->record && k < p->count; k++)
+            for (size_t k = 0; !p->record && k < p->count && said.told < TOLD_MAX; k++)
                 if (!stray_in(f, p->lines[k].text, p->lines[k].at))
                     stray_line(f, &p->lines[k], &said);
     }
@@ -622,7 +670,7 @@ static void check_lines(struct front *f)
 static void walk_tree(struct walk *w)
 {
     const struct mc_node *root = w->tree->root, *next;
-    for (const struct mc_node *x = root; x; x = next) {
+    for (const struct mc_node *x = root; x && w->told < TOLD_MAX; x = next) {
         next = mc_next(x, root);
         if (x->kind == MC_CALL) {
             const char *name = mc_name(w->front->arena, w->tree, x);

@@ -506,6 +506,22 @@ static bool sync_line(struct reader *r, const char *p, const char *eol, struct o
     return true;
 }
 
+static bool reads(const struct source *s, uint32_t line, const char *text, size_t len)
+{
+    size_t n;
+    const char *there = source_line(s, line, &n);
+    return there && n == len && memcmp(there, text, n) == 0;
+}
+
+/* For a line right below its include of a file m4 may note the line above. */
+static void correct_line(const struct reader *r, struct origin *at, const char *text, size_t len)
+{
+    const struct source *s = at->file && len > 0 ? source_by_id(r->sources, at->file) : NULL;
+    if (s && s->bytes && at->line && !reads(s, at->line, text, len) &&
+        reads(s, at->line + 1, text, len))
+        at->line++;
+}
+
 /* Whether the last definition of a macro that anybody saw may give it its own name as its text. */
 static bool means_itself(const struct reader *r, const char *name)
 {
@@ -604,6 +620,7 @@ static void read_stdout(struct reader *r, const char *p, size_t len)
                 if (!text)
                     text = new_piece(r->arena, &tails[section], NULL);
                 to = text;
+                correct_line(r, &at, from, n_text);
             }
             add_line(r->arena, to, from, n_text, at);
         }
