@@ -141,7 +141,8 @@ static bool same_letters(const char *a, const char *b)
     }
 }
 
-/* The variable that the name is a misspelling of, by what people leave out or add; or NULL. */
+/* The variable that the name is a misspelling of, by what people leave out or add, or the option
+ * that it becomes; or NULL. */
 static const char *known_otherwise(const struct names *s, const char *name)
 {
     const char *rest = strncmp(name, "conf", 4) == 0 ? name + 4 : name;
@@ -149,7 +150,9 @@ static const char *known_otherwise(const struct names *s, const char *name)
     char *with = arena_printf(s->front->arena, "conf%s", rest);
     if (table_has(s->known, with) || table_has(s->known, rest))
         return table_get(s->known, table_has(s->known, with) ? with : rest);
-    const char *found = NULL;
+    const char *found = variable_of_option(name);
+    if (found)
+        return found;
     for (size_t i = 0; i < table_count(s->known); i++) {
         const char *known = table_at(s->known, i)->key;
         if (!same_letters(known, name))

@@ -1,6 +1,7 @@
 #include "lib/model/variables.h"
 
 #include <string.h>
+#include <strings.h>
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -74,5 +75,20 @@ const char *variable_instead(const char *name)
     for (size_t i = 0; i < COUNT(old_names); i++)
         if (strcmp(old_names[i].name, name) == 0)
             return old_names[i].instead;
+    return NULL;
+}
+
+const char *variable_of_option(const char *option)
+{
+    static const struct {
+        const char *variable, *option;
+    } rows[] = {
+#define OPTION_VARIABLE(variable, option, preset, shown) {#variable, option},
+#include "lib/model/variables.def"
+#undef OPTION_VARIABLE
+    };
+    for (size_t i = 0; i < COUNT(rows); i++)
+        if (strcasecmp(rows[i].option, option) == 0)
+            return rows[i].variable;
     return NULL;
 }

@@ -17,5 +17,7 @@ bool variable_known(const char *name);
 bool variable_is_late(const char *name);
 /* What to do in place of a variable of an old release; NULL for others. */
 const char *variable_instead(const char *name);
+/* The variable that becomes the option of this name, case ignored; NULL if there is none. */
+const char *variable_of_option(const char *option);
 
 #endif
