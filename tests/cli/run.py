@@ -298,6 +298,17 @@ def test_define():
     expect("\nDWa=b\n" in r.out and "\nDYnone\n" in r.out, r)
 
 
+def test_fips3():
+    """FEATURE(fips3), which the reference of the other tests lacks, names OpenSSL's files, each once."""
+    for call, wanted in (("", ["EOPENSSL_CONF=/etc/mail/fips.ossl"]),
+                         (", `/etc/own.ossl', `/opt/modules'",
+                          ["EOPENSSL_CONF=/etc/own.ossl", "EOPENSSL_MODULES=/opt/modules"])):
+        write("a.mc", GOOD.replace("LOCAL_DOMAIN", "FEATURE(`fips3'%s)dnl\nLOCAL_DOMAIN" % call))
+        r = mcf("build", "a.mc")
+        expect_status(r, 0)
+        expect(re.findall(r"^E.*", r.out, re.M) == wanted, r)
+
+
 def test_include_folders():
     """-I finds includes and a site's own library; what stands beside the .mc goes first."""
     write("case.mc", GOOD.replace("LOCAL_DOMAIN", "include(`more.m4')FEATURE(`own')dnl\nLOCAL_DOMAIN"))
