@@ -22,6 +22,9 @@ void check_text_find(struct front *f);
 /* Where a line of the .cf that is the file's own text was written: `at`, or, where a macro that
  * nothing defines is in it, that macro's line; what is said of it from now on follows from that. */
 struct origin check_text_place(struct front *f, const char *text, struct origin at);
+/* Does what is said of a line follow from a section's name that nothing defines?  Then that is an
+ * error. */
+bool check_text_explains(const struct front *f, const struct finding *x);
 
 /* --- for the checks ----------------------------------------------------------------------------
  */

@@ -48,7 +48,8 @@ enum { TOLD_MAX = 100 };
 struct stray {
     const char *name;
     struct finding *finding;
-    bool seen; /* in a line of the .cf */
+    bool seen;    /* in a line of the .cf */
+    bool section; /* it stands alone on its line, where a section would begin */
     struct stray *next;
 };
 
@@ -401,8 +402,11 @@ static void bare_section(struct walk *w, const struct mc_node *node, const char 
     if (small && has_capital(name) &&
         (!near || strlen(near) != strlen(name) || strncmp(name, "SL", 2) == 0))
         return;
-    if (near || (w->section == 0 && !small && strchr(name, '_')))
+    if (near || (w->section == 0 && !small && strchr(name, '_'))) {
+        struct stray **to = w->tail;
         say(w, node, strlen(name), name, near, near && sure);
+        (*to)->section = true;
+    }
 }
 
 static void bare_word(struct walk *w, const struct mc_node *node)
@@ -703,6 +707,18 @@ void check_text_find(struct front *f)
         tail = w.tail;
     }
     check_lines(f);
+}
+
+bool check_text_explains(const struct front *f, const struct finding *x)
+{
+    struct finding *cause = NULL;
+    for (const struct stray *s = f->strays; s; s = s->next)
+        if (s->section && s->finding->at.file == x->at.file && s->finding->at.line < x->at.line)
+            cause = s->finding;
+    if (!cause || strcmp(x->id, "rule-without-ruleset") != 0)
+        return false;
+    cause->severity = DIAG_ERROR;
+    return true;
 }
 
 struct origin check_text_place(struct front *f, const char *text, struct origin at)

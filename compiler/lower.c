@@ -289,14 +289,14 @@ static void copy_finding(struct diag *d, const struct finding *f, enum diag_seve
 }
 
 /* What is said about the lines, where nothing was said about the directive that made them. */
-static void take_findings(struct diag *d, struct diag *of_lines)
+static void take_findings(const struct front *front, struct diag *d, struct diag *of_lines)
 {
     size_t n, before;
     const struct finding *const *known = diag_sorted(d, &before);
     const struct finding *const *found = diag_sorted(of_lines, &n);
     for (size_t i = 0; i < n; i++) {
         const struct finding *f = found[i];
-        bool follows = false;
+        bool follows = check_text_explains(front, f);
         for (size_t j = 0; j < before && !follows && f->at.line; j++)
             follows = known[j]->at.file == f->at.file && known[j]->at.line == f->at.line &&
                       known[j]->severity == DIAG_ERROR;
@@ -341,7 +341,7 @@ static void lower_once(struct config *c, const char *path, const struct lower_op
     template_main(&l.template);
     cf_read(c, l.text.data, l.text.len, NULL, l.lines, true, of_lines);
     config_check(c, &context, of_lines);
-    take_findings(d, of_lines);
+    take_findings(&l.front, d, of_lines);
 }
 
 /* --- what was meant -----------------------------------------------------------------------------
