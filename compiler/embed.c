@@ -487,6 +487,29 @@ static void m4_lacks(struct buf *b, const struct rule_library *lib, const struct
     buf_adds(b, "')\n");
 }
 
+static bool has_section(const struct rule_node *n, unsigned section)
+{
+    for (; n; n = n->next)
+        if ((n->kind == RULE_CONFIG && n->number == section) || has_section(n->body, section))
+            return true;
+    return false;
+}
+
+/* The sections that a mailer has %config lines for. */
+static void m4_sections(struct buf *b, const struct rule_file *f)
+{
+    const char *before = "";
+    for (unsigned n = 0; n < 10; n++)
+        if (has_section(f->body, n)) {
+            if (!*before)
+                buf_printf(b, "define(`_mcf_sections_%s', `", f->name);
+            buf_printf(b, "%s%u", before, n);
+            before = ", ";
+        }
+    if (*before)
+        buf_adds(b, "')\n");
+}
+
 static void write_m4(struct writer *w, struct buf *b, struct buf *end)
 {
     const struct rule_library *lib = w->lib;
@@ -509,6 +532,7 @@ static void write_m4(struct writer *w, struct buf *b, struct buf *end)
         want_nodes(lib, body, f->body);
         want_list(body, f->reads);
         m4_snap(b, "mailer", f->name, body);
+        m4_sections(b, f);
     }
     for (size_t i = 0; i < table_count(all); i++)
         buf_printf(end, "`" VOCABULARY_KEY "='%s\n", table_at(all, i)->key);

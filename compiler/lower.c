@@ -159,7 +159,7 @@ static void feature_config(struct lower *l, const struct m4_piece *p)
         }
 }
 
-static void mailer_body(struct lower *l, const struct m4_piece *p)
+static void mailer_lines(struct lower *l, const struct m4_piece *p, unsigned n)
 {
     const struct m4_record *r = p->record;
     struct template_call call = {.name = r->argv[0],
@@ -170,7 +170,7 @@ static void mailer_body(struct lower *l, const struct m4_piece *p)
     t.ncalls = 0;
     while (t.ncalls < l->template.ncalls && l->call_records[t.ncalls]->id < r->id)
         t.ncalls++;
-    template_mailer(&t, &call);
+    template_mailer(&t, &call, n);
 }
 
 static void section(void *ctx, unsigned n)
@@ -186,7 +186,7 @@ static void section(void *ctx, unsigned n)
         if (strcmp(kind, "FEATURE") == 0)
             feature_config(l, p);
         else if (strcmp(kind, "MAILER") == 0)
-            mailer_body(l, p);
+            mailer_lines(l, p, n);
         else if (strcmp(kind, "VERSIONID") == 0)
             own_lines(l, p, "# version: ");
         else if (strcmp(kind, "DAEMON_OPTIONS") == 0)

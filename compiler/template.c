@@ -223,12 +223,25 @@ static void write_for(struct run *r, const struct frame *frame, unsigned file,
     }
 }
 
-/* The blocks of one kind in a feature's file, and of one name where name is given. */
+/* %at name, or %config section. */
+struct blocks {
+    enum rule_kind kind;
+    const char *name;
+    unsigned section;
+};
+
+static bool is_of(const struct rule_node *n, const struct blocks *which)
+{
+    return n->kind == which->kind && n->number == which->section &&
+           (!which->name || strcmp(n->name, which->name) == 0);
+}
+
+/* Those blocks of a file. */
 static void write_blocks(struct run *r, const struct frame *frame, unsigned file,
-                         const struct rule_node *list, enum rule_kind kind, const char *name)
+                         const struct rule_node *list, const struct blocks *which)
 {
     for (const struct rule_node *n = list; n; n = n->next) {
-        if (n->kind == kind && (!name || strcmp(n->name, name) == 0) && !knocked_out(r, n))
+        if (is_of(n, which) && !knocked_out(r, n))
             write_nodes(r, frame, file, n->body);
         if (n->kind != RULE_IF)
             continue;
@@ -236,7 +249,7 @@ static void write_blocks(struct run *r, const struct frame *frame, unsigned file
         while (b && b->guard && !holds(r, frame, b->guard))
             b = b->next;
         if (b && !knocked_out(r, b))
-            write_blocks(r, frame, file, b->body, kind, name);
+            write_blocks(r, frame, file, b->body, which);
     }
 }
 
@@ -269,6 +282,7 @@ static void write_hook(struct run *r, const struct frame *frame, const char *nam
 {
     const struct template *t = r->t;
     const struct rule_library *lib = t->lib;
+    const struct blocks which = {RULE_AT, name, 0};
     for (size_t i = 0; i < t->ncalls; i++) {
         size_t file = feature_index(lib, t->calls[i].name);
         if (file == lib->nfiles || !is_on(r, file))
@@ -279,12 +293,12 @@ static void write_hook(struct run *r, const struct frame *frame, const char *nam
                 continue;
             f.call = call_of(r, NULL, f.owner);
         }
-        write_blocks(r, &f, (unsigned)file, f.owner->body, RULE_AT, name);
+        write_blocks(r, &f, (unsigned)file, f.owner->body, &which);
     }
     for (size_t file = 0; file < lib->nfiles; file++) {
         struct frame f = {lib->files[file], NULL, false, frame};
         if (f.owner->kind == RULE_FILE_FEATURE && is_on(r, file) && !call_of(r, NULL, f.owner))
-            write_blocks(r, &f, (unsigned)file, f.owner->body, RULE_AT, name);
+            write_blocks(r, &f, (unsigned)file, f.owner->body, &which);
     }
 }
 
@@ -360,16 +374,22 @@ void template_feature_config(const struct template *t, size_t call)
     so_far.ncalls = call + 1;
     struct run r = start(&so_far, &t->calls[call].then);
     struct frame f = {t->lib->files[file], &t->calls[call], called_before(t, call), NULL};
-    write_blocks(&r, &f, (unsigned)file, f.owner->body, RULE_CONFIG, NULL);
+    const struct blocks which = {RULE_CONFIG, NULL, RULE_LOCAL_CONFIG};
+    write_blocks(&r, &f, (unsigned)file, f.owner->body, &which);
 }
 
-void template_mailer(const struct template *t, const struct template_call *mailer)
+void template_mailer(const struct template *t, const struct template_call *mailer, unsigned section)
 {
     struct run r = start(t, &mailer->then);
+    const struct blocks which = {RULE_CONFIG, NULL, section};
     for (size_t i = 0; i < t->lib->nfiles; i++) {
         struct frame f = {t->lib->files[i], mailer, false, NULL};
-        if (f.owner->kind == RULE_FILE_MAILER && strcmp(f.owner->name, mailer->name) == 0)
+        if (f.owner->kind != RULE_FILE_MAILER || strcmp(f.owner->name, mailer->name) != 0)
+            continue;
+        if (section == RULE_MAILERS)
             write_nodes(&r, &f, (unsigned)i, f.owner->body);
+        else
+            write_blocks(&r, &f, (unsigned)i, f.owner->body, &which);
     }
 }
 

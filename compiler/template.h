@@ -58,9 +58,10 @@ void template_main(const struct template *t);
 /* The %config blocks of the feature of calls[call], over the values at that call; the calls behind
  * it are not seen.  Nothing when the library does not have the feature. */
 void template_feature_config(const struct template *t, size_t call);
-/* A mailer's body, over the values at the call.  ncalls may be cut to the FEATURE calls before it.
- */
-void template_mailer(const struct template *t, const struct template_call *mailer);
+/* What a mailer puts into a section, over the values at the call: its body into RULE_MAILERS, its
+ * %config blocks into others.  ncalls may be cut to the FEATURE calls before it. */
+void template_mailer(const struct template *t, const struct template_call *mailer,
+                     unsigned section);
 
 /* NULL when the library has none of that name. */
 const struct rule_file *template_feature(const struct rule_library *lib, const char *name);

@@ -72,6 +72,9 @@ struct rule_piece {
     const struct rule_piece *next;
 };
 
+/* The sections of the .mc that a call's own lines go to: %config, a mailer's body. */
+enum { RULE_LOCAL_CONFIG = 6, RULE_MAILERS = 7 };
+
 enum rule_kind {
     RULE_TEXT,    /* text: one line; NULL is a blank line */
     RULE_IF,      /* body: RULE_BRANCH nodes */
@@ -79,7 +82,7 @@ enum rule_kind {
     RULE_FOR,     /* name: the feature, target: its file */
     RULE_HOOK,    /* name */
     RULE_AT,      /* name, body */
-    RULE_CONFIG,  /* body */
+    RULE_CONFIG,  /* number: the section, body */
     RULE_M4,      /* name: the m4 text */
     RULE_SECTION, /* number */
     RULE_OPTIONS,

@@ -19,6 +19,7 @@
 
 %union {
     const char *text;
+    unsigned number;
     struct rule_nodes nodes;
     struct rule_node *node;
     struct rule_pieces pieces;
@@ -65,6 +66,7 @@ static void rule_yyerror(struct rule_loc *loc, void *scanner, struct rule_parse 
 %type <pieces> pieces
 %type <expr> expr guard
 %type <text> loop free m4
+%type <number> where
 
 %initial-action {
     @$.line = @$.col = 1;
@@ -130,8 +132,9 @@ item: pieces EOL                {
                                     $$->body = $4.first;
                                 }
     | "%at" bad body end        { $$ = NULL; }
-    | "%config" rest body end   {
+    | "%config" where body end  {
                                     $$ = rule_node(p, RULE_CONFIG, @1);
+                                    $$->number = $2;
                                     $$->body = $3.first;
                                 }
     | "%m4" EOL m4 end          {
@@ -161,6 +164,10 @@ branches: %empty                { $$ = (struct rule_nodes){0}; }
                                     n->body = $3.first;
                                     $$ = rule_nodes_prepend(n, $4);
                                 }
+    ;
+
+where: rest                     { $$ = RULE_LOCAL_CONFIG; }
+    | NUMBER EOL                { $$ = rule_section(p, $1, @1); }
     ;
 
 /* The rest of a directive's line, good or bad. */

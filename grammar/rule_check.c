@@ -8,10 +8,11 @@
 
 /* Where nodes stand decides which kinds may stand there. */
 enum place {
-    IN_BASE, /* reached from main */
-    IN_HEAD, /* a feature's file, outside of blocks */
-    IN_AT,   /* lines for a hook */
-    IN_CALL  /* %config, or a mailer's body: lines where the call stood */
+    IN_BASE,   /* reached from main */
+    IN_HEAD,   /* a feature's file, outside of blocks */
+    IN_AT,     /* lines for a hook */
+    IN_MAILER, /* a mailer's body: lines where the call stood */
+    IN_CALL    /* %config: the same, in another section */
 };
 
 /* Files and hooks nest a few levels; more is a circle. */
@@ -258,10 +259,9 @@ static void misplaced(struct check *c, const struct rule_unit *u, const struct r
         [RULE_OPTIONS] = "%options", [RULE_INCLUDE] = "%include",
     };
     static const char *const places[] = {
-        [IN_BASE] = "a base file",
-        [IN_HEAD] = "a feature's file outside of %at and %config",
-        [IN_AT] = "%at",
-        [IN_CALL] = "%config or a mailer",
+        [IN_BASE] = "a base file", [IN_HEAD] = "a feature's file outside of %at and %config",
+        [IN_AT] = "%at",           [IN_MAILER] = "a mailer",
+        [IN_CALL] = "%config",
     };
     bad(c, u, line_of(n), "%s has no place in %s", names[n->kind], places[place]);
 }
@@ -291,6 +291,20 @@ static void walk_for(struct check *c, struct rule_unit *u, const struct rule_nod
     walk(c, u, n->body, place);
 }
 
+/* A feature has the local configuration section, a mailer any but that of its body. */
+static void walk_config(struct check *c, struct rule_unit *u, const struct rule_node *n,
+                        enum place place)
+{
+    bool mailer = place == IN_MAILER && u->file.kind == RULE_FILE_MAILER;
+    if (place != IN_HEAD && !mailer)
+        misplaced(c, u, n, place);
+    else if (mailer ? n->number > 9 || n->number == RULE_MAILERS : n->number != RULE_LOCAL_CONFIG)
+        bad(c, u, line_of(n), "%%config of a %s cannot be in section %u",
+            mailer ? "mailer" : "feature", n->number);
+    else
+        walk(c, u, n->body, IN_CALL);
+}
+
 static void walk_one(struct check *c, struct rule_unit *u, const struct rule_node *n,
                      enum place place)
 {
@@ -310,13 +324,13 @@ static void walk_one(struct check *c, struct rule_unit *u, const struct rule_nod
         walk(c, u, n->body, place);
         return;
     case RULE_FOR:
-        if (place == IN_HEAD || place == IN_CALL)
+        if (place == IN_HEAD || place == IN_MAILER || place == IN_CALL)
             misplaced(c, u, n, place);
         else
             walk_for(c, u, n, place);
         return;
     case RULE_HOOK:
-        if (place == IN_HEAD || place == IN_CALL) {
+        if (place == IN_HEAD || place == IN_MAILER || place == IN_CALL) {
             misplaced(c, u, n, place);
         } else if (c->depth >= MAX_NESTING) {
             bad(c, u, line_of(n), "%%hook %s goes round in a circle", n->name);
@@ -339,10 +353,7 @@ static void walk_one(struct check *c, struct rule_unit *u, const struct rule_nod
             walk(c, u, n->body, IN_AT);
         return;
     case RULE_CONFIG:
-        if (place != IN_HEAD)
-            misplaced(c, u, n, place);
-        else
-            walk(c, u, n->body, IN_CALL);
+        walk_config(c, u, n, place);
         return;
     case RULE_M4:
         if (place != IN_HEAD && u->file.kind != RULE_FILE_MAILER)
@@ -428,7 +439,7 @@ void rule_check(struct arena *a, struct diag *d, struct rule_unit *const *units,
         if (units[i]->file.kind == RULE_FILE_FEATURE)
             walk(&c, units[i], units[i]->file.body, IN_HEAD);
         else if (units[i]->file.kind == RULE_FILE_MAILER)
-            walk(&c, units[i], units[i]->file.body, IN_CALL);
+            walk(&c, units[i], units[i]->file.body, IN_MAILER);
     }
     if (!main_unit) {
         diag_add(d, DIAG_ERROR, "template", (struct origin){0}, "there is no main.rules");

@@ -132,7 +132,9 @@ define(`_mcf_feature_ours', `ifelse(ifdef(`_mcf_lacks_$2', `indir(`_mcf_lacks_$2
 define(`_mcf_feature_on', `_mcf_run(defn(`_mcf_feature_$1'))ifdef(`_mcf_snap_config_$1', `_mcf_frame', `_mcf_nothing')(6, `$2', `indir(`_mcf_snap_config_$1')')')
 define(`MAILER', `_mcf_rec(`MAILER', $@)_mcf_define(`_MAILER_DEFINED_', 1)_mcf_mailer(`$1', ifelse(`$2', , ``$1'', ``$2''), _mcf_id, shift($@))')
 define(`_mcf_mailer', `ifdef(`_MAILER_$2_', `_mcf_rec(`again', `mailer', `$2')', `_mcf_define(`_MAILER_$2_')_mcf_set_args(shift(shift(shift($@))))_mcf_mailer_on(divnum, `$1', `$3')')')
-define(`_mcf_mailer_on', `ifdef(`_mcf_site_mailer_$2', `divert(7)_mcf_site(`mailer', `$2')', `ifdef(`_mcf_mailer_$2', `divert(-1)_mcf_run(defn(`_mcf_mailer_$2'))_mcf_frame(7, `$3', `indir(`_mcf_snap_mailer_$2')')', `_mcf_unknown(`mailer', `$2')')')divert($1)')
+define(`_mcf_mailer_on', `ifdef(`_mcf_site_mailer_$2', `divert(7)_mcf_site(`mailer', `$2')', `ifdef(`_mcf_mailer_$2', `divert(-1)_mcf_run(defn(`_mcf_mailer_$2'))_mcf_frames(`$2', `$3', 7ifdef(`_mcf_sections_$2', `, indir(`_mcf_sections_$2')'))', `_mcf_unknown(`mailer', `$2')')')divert($1)')
+# _mcf_frames(mailer, id, section...)
+define(`_mcf_frames', `ifelse(`$3', `', `', `_mcf_frame(`$3', `$2', `indir(`_mcf_snap_mailer_$1')')_mcf_frames(`$1', `$2', shift(shift(shift($@))))')')
 define(`MAILER_DEFINITIONS', `divert(7)')
 
 define(`LOCAL_CONFIG', `divert(6)')

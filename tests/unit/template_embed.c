@@ -237,7 +237,8 @@ static const char *all_of(struct arena *a, const struct rule_library *lib)
             template_feature_config(&t, i);
         for (size_t i = 0; i < lib->nmailers; i++) {
             struct template_call m = {lib->mailers[i]->name, args, 9, symbols};
-            template_mailer(&t, &m);
+            for (unsigned section = 0; section < 10; section++)
+                template_mailer(&t, &m, section);
         }
     }
     for (size_t i = 0; i < lib->nfiles; i++) {

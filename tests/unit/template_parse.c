@@ -455,9 +455,30 @@ static void things_have_their_place(void **state)
         "feature/f.rules:14:1: error: %at already comes once a call of f [template]\n"
         "  %for f\n"
         "  ^\n"
-        "feature/f.rules:18:1: error: %for has no place in %config or a mailer [template]\n"
+        "feature/f.rules:18:1: error: %for has no place in %config [template]\n"
         "  %for f\n"
         "  ^\n");
+}
+
+static void sections_have_their_lines(void **state)
+{
+    feature_says(state, "%feature f\n%summary x\n%config 6\n%end\n%config 3\n%end\n",
+                 "feature/f.rules:5:1: error: %config of a feature cannot be in section 3 "
+                 "[template]\n"
+                 "  %config 3\n"
+                 "  ^\n");
+    const struct template_text two[] = {
+        {"main.rules", "Cx\n"},
+        {"mailer/m.rules", "%mailer m\n%summary x\n%config 0\n%end\n%config 9\n%config\n%end\n"
+                           "%end\n%config 7\n%end\n%config 10\n%end\n"},
+    };
+    says(state, two, 2,
+         "mailer/m.rules:6:1: error: %config has no place in %config [template]\n"
+         "  %config\n  ^\n"
+         "mailer/m.rules:9:1: error: %config of a mailer cannot be in section 7 [template]\n"
+         "  %config 7\n  ^\n"
+         "mailer/m.rules:11:1: error: %config of a mailer cannot be in section 10 [template]\n"
+         "  %config 10\n  ^\n");
 }
 
 static void m4_quotes_must_balance(void **state)
@@ -524,6 +545,7 @@ int main(void)
         UNIT(other_lines_are_refused),
         UNIT(a_header_is_checked),
         UNIT(things_have_their_place),
+        UNIT(sections_have_their_lines),
         UNIT(m4_quotes_must_balance),
         UNIT(hooks_must_exist),
         UNIT(circles_are_refused),

@@ -244,15 +244,38 @@ static void a_mailer_has_the_values_of_its_call(void **state)
 {
     struct world *w = called(state, at_end);
     struct template_call m = {"m", one_1, 1, {setting_get, then_b}};
-    template_mailer(&w->t, &m);
+    template_mailer(&w->t, &m, RULE_MAILERS);
     assert_string_equal(w->out.data, "mailer/m.rules:4 Cm m1 1 xb one m2\n");
     buf_truncate(&w->out, 0);
     w->t.ncalls = 2;
-    template_mailer(&w->t, &m);
+    template_mailer(&w->t, &m, RULE_MAILERS);
     assert_string_equal(w->out.data, "mailer/m.rules:4 Cm m1 1 xb one m1\n");
     buf_truncate(&w->out, 0);
     m.name = "unknown";
-    template_mailer(&w->t, &m);
+    template_mailer(&w->t, &m, RULE_MAILERS);
+    assert_string_equal(w->out.data, "");
+}
+
+static void a_mailer_has_lines_in_other_sections(void **state)
+{
+    static const struct template_text texts[] = {
+        {"main.rules", "Cx\n"},
+        {"mailer/m.rules",
+         "%mailer m\n%summary x\n%arg 1 word x\n%config 3\nC3 %{word} %{X}\n%end\n"
+         "%if X == \"xb\"\n%config\nC6\n%end\n%end\nC7\n"},
+    };
+    struct world *w = world(state, texts, 2, nothing);
+    struct template_call m = {"m", one_1, 1, {setting_get, then_b}};
+    template_mailer(&w->t, &m, 0);
+    assert_string_equal(w->out.data, "");
+    template_mailer(&w->t, &m, 3);
+    template_mailer(&w->t, &m, RULE_LOCAL_CONFIG);
+    template_mailer(&w->t, &m, RULE_MAILERS);
+    assert_string_equal(w->out.data, "mailer/m.rules:5 C3 m1 xb\nmailer/m.rules:9 C6\n"
+                                     "mailer/m.rules:12 C7\n");
+    buf_truncate(&w->out, 0);
+    m.then.ctx = then_a;
+    template_mailer(&w->t, &m, RULE_LOCAL_CONFIG);
     assert_string_equal(w->out.data, "");
 }
 
@@ -338,6 +361,7 @@ int main(void)
         UNIT(a_flag_alone_turns_a_feature_on),
         UNIT(config_has_the_values_of_its_call),
         UNIT(a_mailer_has_the_values_of_its_call),
+        UNIT(a_mailer_has_lines_in_other_sections),
         UNIT(every_block_can_be_left_out),
         UNIT(a_branch_left_out_is_not_replaced),
         UNIT(blocks_have_a_place),
