@@ -5,7 +5,6 @@ Tests of the command line: what mcf and make print, write, keep and return. Each
 a function test_NAME below; its first words say what must hold. A case runs in an empty
 folder of its own.
 """
-import argparse
 import os
 import re
 import shutil
@@ -18,7 +17,7 @@ import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
-from report import BUILD, MCF, ROOT, Report, need_mcf
+from report import BUILD, MCF, ROOT, run_functions
 
 GOOD = """VERSIONID(`case')dnl
 OSTYPE(`linux')dnl
@@ -826,31 +825,7 @@ def test_make_install():
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-v", "--verbose", action="store_true")
-    parser.add_argument("cases", nargs="*")
-    options = parser.parse_args()
-    need_mcf()
-    report = Report("cli", "tests/cli/run.py {}", options.verbose)
-    tests = {n[5:]: f for n, f in globals().items() if n.startswith("test_")}
-    for name in options.cases or tests:
-        if name not in tests:
-            report.fail(name, "no such case; there are: " + " ".join(tests))
-            continue
-        folder = tempfile.mkdtemp(prefix="mcf-cli.")
-        os.chdir(folder)
-        try:
-            tests[name]()
-            report.ok(name)
-        except Failed as why:
-            report.fail(name, "%s\n%s" % (tests[name].__doc__, why))
-        except (OSError, subprocess.TimeoutExpired) as why:
-            report.fail(name, "%s\n%r" % (tests[name].__doc__, why))
-        finally:
-            os.chdir("/")
-            shutil.rmtree(folder)
-    report.close()
+    run_functions("cli", __doc__, globals())
 
 
 if __name__ == "__main__":

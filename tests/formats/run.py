@@ -5,7 +5,6 @@ What mcf says to other programs: each case is a function test_NAME below, which 
 an empty folder of its own. Every SARIF document is validated against the schema beside
 this file, and the fixes of every document, made by hand here, are those of --fix.
 """
-import argparse
 import json
 import os
 import re
@@ -17,7 +16,7 @@ import urllib.parse
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
-from report import MCF, ROOT, Report, need, need_mcf
+from report import MCF, ROOT, need, run_functions
 
 try:
     import jsonschema
@@ -282,32 +281,8 @@ def test_every_case():
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-v", "--verbose", action="store_true")
-    parser.add_argument("cases", nargs="*")
-    options = parser.parse_args()
-    need_mcf()
     need(jsonschema, "python3-jsonschema: run tools/deps.sh test")
-    report = Report("formats", "tests/formats/run.py {}", options.verbose)
-    tests = {n[5:]: f for n, f in globals().items() if n.startswith("test_")}
-    for name in options.cases or tests:
-        if name not in tests:
-            report.fail(name, "no such case; there are: " + " ".join(tests))
-            continue
-        folder = tempfile.mkdtemp(prefix="mcf-formats.")
-        os.chdir(folder)
-        try:
-            tests[name]()
-            report.ok(name)
-        except Failed as why:
-            report.fail(name, "%s\n%s" % (tests[name].__doc__, why))
-        except Exception as why:  # a document of another shape than expected
-            report.fail(name, "%s\n%r" % (tests[name].__doc__, why))
-        finally:
-            os.chdir("/")
-            shutil.rmtree(folder)
-    report.close()
+    run_functions("formats", __doc__, globals())
 
 
 if __name__ == "__main__":

@@ -1,6 +1,9 @@
 """report: counts cases, says what failed and how to run it alone, and closes a suite."""
+import argparse
 import os
+import shutil
 import sys
+import tempfile
 
 ROOT = os.path.realpath(os.path.join(os.path.dirname(__file__), "..", ".."))
 BUILD = os.path.abspath(os.environ.get("BUILD", os.path.join(ROOT, "build")))
@@ -66,3 +69,36 @@ def need_programs(*names):
 
 def need_mcf():
     need(os.access(MCF, os.X_OK), "the compiler %s: run make" % MCF)
+
+
+def options(doc):
+    """-v and the cases that were named."""
+    parser = argparse.ArgumentParser(description=doc,
+                                     formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-v", "--verbose", action="store_true")
+    parser.add_argument("cases", nargs="*")
+    return parser.parse_args()
+
+
+def run_functions(suite, doc, functions):
+    """Every test_NAME of functions, or those named, each in a folder of its own; ends the program."""
+    given = options(doc)
+    need_mcf()
+    report = Report(suite, "tests/%s/run.py {}" % suite, given.verbose)
+    tests = {n[5:]: f for n, f in functions.items() if n.startswith("test_")}
+    for name in given.cases or tests:
+        if name not in tests:
+            report.fail(name, "no such case; there are: " + " ".join(tests))
+            continue
+        folder = tempfile.mkdtemp(prefix="mcf-%s." % suite)
+        os.chdir(folder)
+        try:
+            tests[name]()
+            report.ok(name)
+        except Exception as why:  # also a document of another shape than expected
+            said = str(why) if type(why).__name__ == "Failed" else repr(why)
+            report.fail(name, "%s\n%s" % (tests[name].__doc__, said))
+        finally:
+            os.chdir("/")
+            shutil.rmtree(folder)
+    report.close()
