@@ -6,6 +6,7 @@
 #include <string.h>
 #include <sys/stat.h>
 
+#include "compiler/target.h"
 #include "compiler/verbs.h"
 #include "lib/base/arena.h"
 
@@ -15,7 +16,7 @@ static const char formats[] = "how findings are written:"
 #undef FORMAT
     ;
 
-enum kind { FLAG, TEXT, DIRECTORY, DEFINE, FORMATS };
+enum kind { FLAG, TEXT, DIRECTORY, DEFINE, FORMATS, TARGET };
 
 /* A name with one dash has its value in the same word or the next, one with two dashes behind = or
  * in the next. */
@@ -38,6 +39,9 @@ static const struct option {
      "look for includes and for feature/, mailer/, ostype/, domain/, hack/\nfiles here too"},
     {"-D", "NAME[=VALUE]", BOTH, DEFINE, 0,
      "as define(`NAME', `VALUE') before the file's first line"},
+    {"--target", "RELEASE", BOTH, TARGET, 0,
+     "write what this release of sendmail reads: 8.14, or 8.14.4\n(default: the one that is "
+     "installed, or " TARGET_ELSE ")"},
     {"--format", "FORMAT", BOTH, FORMATS, 0, formats},
     {"--lax", NULL, BOTH, FLAG, AT(lower.lax),
      "what the reference prints as an ERROR and survives is a warning"},
@@ -138,6 +142,15 @@ static int set_value(struct arena *a, const struct option *option, const char *w
         l->tail = &d->next;
         break;
     }
+    case TARGET:
+        if (!release_parse(value, &o->lower.target)) {
+            fprintf(stderr, "mcf %s: no release %s is known; there are:", verb_name(verb), value);
+            for (size_t i = 0; release_series(i); i++)
+                fprintf(stderr, " %s", release_series(i));
+            fputc('\n', stderr);
+            return EXIT_USAGE;
+        }
+        break;
     case FORMATS:
         if (!report_format_find(value, &o->format)) {
             fprintf(stderr, "mcf %s: there is no format %s; there are:%s\n", verb_name(verb), value,

@@ -10,6 +10,7 @@
 #include "compiler/fix.h"
 #include "compiler/lower.h"
 #include "compiler/report.h"
+#include "compiler/target.h"
 #include "compiler/verbs.h"
 #include "grammar/cf.h"
 #include "lib/base/arena.h"
@@ -41,6 +42,10 @@ static void check_cf(struct config *c, const struct source *s, const struct argu
 {
     cf_read(c, s->bytes, s->len, s, NULL, true, d);
     config_check(c, NULL, d);
+    struct release target = o->lower.target;
+    if (!target.number)
+        target_default(c->arena, &target);
+    config_for_release(c, NULL, &target, d);
     if (o->lower.werror)
         diag_werror(d);
 }

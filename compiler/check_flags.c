@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "compiler/check.h"
+#include "compiler/target.h"
 #include "lib/base/arena.h"
 #include "lib/model/check.h"
 
@@ -27,7 +28,7 @@ static void check_letters(struct front *f, const struct m4_record *r, size_t arg
     bool exact = s && s->bytes && at.col && at.len == n &&
                  memcmp(s->bytes + source_offset(s, at.line, at.col), letters, n) == 0;
     for (size_t i = skip; i < n; i++) {
-        if (config_mailer_flag(letters[i]) || strchr(" \t\n", letters[i]))
+        if (strchr(" \t\n", letters[i]))
             continue;
         struct origin letter = at;
         if (exact) {
@@ -35,6 +36,11 @@ static void check_letters(struct front *f, const struct m4_record *r, size_t arg
             letter.len = 1;
         }
         const char text[] = {letters[i], '\0'};
+        if (config_mailer_flag(letters[i])) {
+            if (!skip || letters[0] == '+')
+                target_check_flag(f, letter, text);
+            continue;
+        }
         struct finding *x = finding_add(f->diag, FINDING_UNKNOWN_MAILER_FLAG, letter, text, NULL);
         if (skip && strchr("+-", letters[i]))
             diag_hint(f->diag, x, "a sign counts at the beginning only: write a second line");

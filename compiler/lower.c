@@ -6,6 +6,7 @@
 
 #include "compiler/check.h"
 #include "compiler/front.h"
+#include "compiler/target.h"
 #include "compiler/version.h"
 #include "grammar/cf.h"
 #include "lib/base/arena.h"
@@ -37,6 +38,7 @@ struct lower {
     size_t nlines, room;
     struct origin cause;          /* of what is being written */
     struct table *feature_places; /* path in rulesets/feature/ -> struct origin of the call */
+    struct table *off;            /* flags of features that the target lacks, or NULL */
 };
 
 /* --- lines into the configuration text -------------------------------------------------------- */
@@ -114,6 +116,8 @@ static bool has_entries(const struct lower *l, int list)
 static const char *symbol_now(void *ctx, const char *name)
 {
     const struct lower *l = ctx;
+    if (l->off && table_has(l->off, name))
+        return NULL;
     if (strncmp(name, "_mcf_", 5) == 0) {
         if (strcmp(name, "_mcf_version") == 0)
             return "mcf-" MCF_VERSION;
@@ -121,6 +125,8 @@ static const char *symbol_now(void *ctx, const char *name)
             return has_entries(l, M4_DAEMONS) ? "" : NULL;
         if (strcmp(name, "_mcf_filters") == 0)
             return has_entries(l, M4_FILTERS) ? "" : NULL;
+        if (strncmp(name, "_mcf_from_", 10) == 0)
+            return target_symbol(&l->front.options->target, name + 10);
     }
     return table_get(l->front.m4->values, name);
 }
@@ -229,6 +235,19 @@ static void options(void *ctx)
 /* --- the whole ----------------------------------------------------------------------------------
  */
 
+/* Is it a feature that the target lacks?  Then its rules are no use to it: it is turned off. */
+static bool is_off(struct lower *l, const struct m4_record *r)
+{
+    if (!target_lacks_feature(&l->front.options->target, r->argv[0]))
+        return false;
+    const struct rule_file *f = template_feature(&template_rulesets, r->argv[0]);
+    if (f && f->flag) {
+        l->off = l->off ? l->off : table_new(l->arena);
+        table_set(l->off, f->flag, l);
+    }
+    return f != NULL;
+}
+
 static void collect_calls(struct lower *l)
 {
     size_t n = 0;
@@ -238,7 +257,7 @@ static void collect_calls(struct lower *l)
     l->call_records = arena_calloc(l->arena, n + 1, sizeof *l->call_records);
     size_t i = 0;
     for (const struct m4_record *r = l->front.m4->records; r; r = r->next)
-        if (strcmp(r->kind, "FEATURE") == 0 && r->argc > 0) {
+        if (strcmp(r->kind, "FEATURE") == 0 && r->argc > 0 && !is_off(l, r)) {
             l->calls[i].name = r->argv[0];
             l->calls[i].args = &r->argv[1];
             l->calls[i].nargs = r->argc - 1;
@@ -246,7 +265,7 @@ static void collect_calls(struct lower *l)
             l->call_records[i++] = r;
         }
     l->template.calls = l->calls;
-    l->template.ncalls = n;
+    l->template.ncalls = i;
 }
 
 /* Where the file defined a variable that has the text as its value, or in it. */
@@ -288,6 +307,13 @@ static void copy_finding(struct diag *d, const struct finding *f, enum diag_seve
     x->edits = f->edits;
 }
 
+/* That a release lacks it says more than that some builds do. */
+static bool says_more(const struct finding *known, const struct finding *f)
+{
+    return strcmp(known->id, "not-in-release") == 0 &&
+           (strcmp(f->id, "option-elsewhere") == 0 || strcmp(f->id, "map-class-elsewhere") == 0);
+}
+
 /* What is said about the lines, where nothing was said about the directive that made them. */
 static void take_findings(const struct front *front, struct diag *d, struct diag *of_lines)
 {
@@ -299,7 +325,7 @@ static void take_findings(const struct front *front, struct diag *d, struct diag
         bool follows = check_text_explains(front, f);
         for (size_t j = 0; j < before && !follows && f->at.line; j++)
             follows = known[j]->at.file == f->at.file && known[j]->at.line == f->at.line &&
-                      known[j]->severity == DIAG_ERROR;
+                      (known[j]->severity == DIAG_ERROR || says_more(known[j], f));
         /* A value that several lines of the library have is one mistake. */
         if (!follows && (i == 0 || !same_finding(found[i - 1], f)))
             copy_finding(d, f, f->severity);
@@ -330,17 +356,20 @@ static void lower_once(struct config *c, const char *path, const struct lower_op
     check_calls(&l.front);
     check_defines(&l.front);
     check_flags(&l.front);
+    target_check(&l.front);
     check_text_find(&l.front);
 
     /* With errors too: what else is wrong is said in the same run. */
     struct diag *of_lines = diag_new(l.arena, c->sources);
     bool partial = l.front.strays || diag_count(d, o->werror ? DIAG_WARNING : DIAG_ERROR) > 0;
-    struct check_context context = {find_said, &l.front, partial};
+    struct check_context context = {find_said, &l.front, partial, target_variable};
     if (o->lax)
         diag_lax(of_lines);
     template_main(&l.template);
     cf_read(c, l.text.data, l.text.len, NULL, l.lines, true, of_lines);
     config_check(c, &context, of_lines);
+    /* What is left out was checked, too. */
+    config_for_release(c, &context, &o->target, d);
     take_findings(&l.front, d, of_lines);
 }
 
@@ -386,6 +415,10 @@ bool lower_mc(struct config *c, const char *path, const struct lower_options *o,
 {
     struct arena *a = c->arena;
     struct diag *first = diag_new(a, c->sources);
+    struct lower_options options = *o;
+    if (!options.target.number)
+        target_default(a, &options.target);
+    o = &options;
     if (o->lax)
         diag_lax(first);
     lower_once(c, path, o, first);

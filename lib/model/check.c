@@ -310,7 +310,7 @@ static void declare(struct check *k)
 
 void config_check(const struct config *c, const struct check_context *context, struct diag *d)
 {
-    static const struct check_context none = {NULL, NULL, false};
+    static const struct check_context none = {NULL, NULL, false, NULL};
     struct arena *a = c->arena;
     struct check k = {.config = c,
                       .diag = d,

@@ -19,6 +19,8 @@ struct check_context {
     bool (*find)(void *ctx, const char *text, size_t len, struct origin *at);
     void *ctx;
     bool partial; /* lines are missing: nothing is said about names that none declares */
+    /* *at becomes the name of the variable whose value stands at `value`.  May be NULL. */
+    void (*variable)(void *ctx, struct origin value, struct origin *at);
 };
 
 /* context may be NULL. */

@@ -824,7 +824,32 @@ def test_make_install():
     expect(r.status == 0 and r.out == mcf("build", "case.mc").out, r)
 
 
+# ---- --target ----------------------------------------------------------------------------
+
+def test_target():
+    """--target writes for a release; the default is what is installed, and 8.17 without one."""
+    write("case.mc", GOOD.replace("LOCAL_CONFIG", "define(`confHELO_NAME', `x.example')dnl\nLOCAL_CONFIG"))
+    default = mcf("build", "case.mc")
+    expect_status(default, 0)
+    expect(mcf("build", "--target", "8.17", "case.mc").out == default.out, "8.17 is another")
+    expect("EOPENSSL_CONF" not in default.out and "O HeloName=x.example" in default.out, default)
+    old = mcf("build", "--target=8.13.8", "case.mc")
+    expect_status(old, 0)
+    expect("HeloName" not in old.out and "not-in-release" in old.err, old)
+    new = mcf("build", "--target", "8.18", "case.mc")
+    expect("\nEOPENSSL_CONF=/etc/mail/sendmail.ossl\n" in new.out and new.err == "", new)
+    for wrong in ("8.9", "8.19", "9", "8.", "8.14.x", "8.14.4.1.1"):
+        r = mcf("build", "--target", wrong, "case.mc")
+        expect_status(r, 2)
+        expect("8.12 8.13 8.14 8.15 8.16 8.17 8.18" in r.err, r)
+    with open("sendmail", "wb") as f:
+        f.write(b"\x7fELF\x008.1x\x008.18.1\x00")
+    installed = mcf("build", "case.mc", env=dict(os.environ, MCF_SENDMAIL="./sendmail"))
+    expect(installed.out == new.out, installed)
+
+
 def main():
+    os.environ["MCF_SENDMAIL"] = ""  # whatever this machine has
     run_functions("cli", __doc__, globals())
 
 

@@ -15,6 +15,9 @@ or, with a number of the .mc's line and what "mcf check --fix" makes of it,
     fixed LINE : TEXT
 
 and then every other line must stay as it is (no such line: --fix is not tried).
+    options WORD...
+
+are given to "mcf build".
 - stands for a finding about the file as a whole. The word "more" alone allows others.
 Every finding with a column must be followed by the source line and a caret below that
 column. The exit status must be 65 with an error and 0 without.
@@ -44,14 +47,17 @@ FINDING = re.compile(r"^(?P<where>[^ :]+(?::\d+){0,2}): (?P<kind>error|warning|n
 
 
 def expected(path, mc):
-    """([(place, kind, id or None, text or None)], are more allowed, {line: text if fixed})."""
-    out, more, fixed = [], False, {}
+    """([(place, kind, id or None, text or None)], are more allowed, {line: text if fixed},
+    options)."""
+    out, more, fixed, options = [], False, {}, []
     with open(path) as f:
         for line in f:
             head, colon, text = line.rstrip("\n").partition(" : ")
             words = head.split("#")[0].split()
             if words == ["more"]:
                 more = True
+            elif words[:1] == ["options"]:
+                options += words[1:]
             elif words[:1] == ["fixed"]:
                 fixed[int(words[1])] = text
             elif words:
@@ -62,7 +68,7 @@ def expected(path, mc):
                     place = mc + ":" + place
                 out.append((place, words[1], words[2] if len(words) > 2 else None,
                             text if colon else None))
-    return out, more, fixed
+    return out, more, fixed, options
 
 
 def matches(want, finding):
@@ -107,9 +113,9 @@ def fix_complaints(mc, fixed):
 
 def run_diagnostic(name):
     mc = name + ".mc"
-    wanted, more, fixed = expected(os.path.join(HERE, "diag", name + ".expect"), mc)
-    p = subprocess.run([MCF, "build", mc], cwd=os.path.join(HERE, "diag"), capture_output=True,
-                       timeout=60)
+    wanted, more, fixed, options = expected(os.path.join(HERE, "diag", name + ".expect"), mc)
+    p = subprocess.run([MCF, "build", *options, mc], cwd=os.path.join(HERE, "diag"),
+                       capture_output=True, timeout=60)
     text = p.stderr.decode("utf8", "replace")
     lines = text.split("\n")
     found, complaints = [], []
@@ -187,6 +193,7 @@ def untested():
 
 
 def main():
+    os.environ["MCF_SENDMAIL"] = ""  # whatever this machine has
     parser = argparse.ArgumentParser(description=__doc__,
                                      formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("-v", "--verbose", action="store_true")
