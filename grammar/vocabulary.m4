@@ -123,7 +123,7 @@ define(`_mcf_unknown', `_mcf_rec(`unknown', `$1', `$2')')
 
 define(`OSTYPE', `_mcf_rec(`OSTYPE', $@)_mcf_define(`__OSTYPE__', `$1')PUSHDIVERT(-1)_mcf_define(`_ARG_', `$2')ifdef(`_mcf_site_ostype_$1', `_mcf_site(`ostype', `$1')', `ifdef(`_mcf_ostype_$1', `indir(`_mcf_ostype_$1')', `_mcf_unknown(`ostype', `$1')')')POPDIVERT()')
 define(`DOMAIN', `_mcf_rec(`DOMAIN', $@)PUSHDIVERT(-1)_mcf_define(`_ARG_', `$2')ifdef(`_mcf_site_domain_$1', `_mcf_site(`domain', `$1')', `ifdef(`_mcf_domain_$1', `indir(`_mcf_domain_$1')', `_mcf_unknown(`domain', `$1')')')POPDIVERT()')
-define(`HACK', `_mcf_rec(`HACK', $@)PUSHDIVERT(-1)_mcf_set_args(shift($@))ifdef(`_mcf_site_hack_$1', `_mcf_site(`hack', `$1')', `ifdef(`_mcf_hack_$1', `_mcf_run(defn(`_mcf_hack_$1'))', `_mcf_unknown(`hack', `$1')')')POPDIVERT()')
+define(`HACK', `_mcf_rec(`HACK', $@)PUSHDIVERT(-1)_mcf_set_args(shift($@))ifdef(`_mcf_site_hack_$1', `_mcf_site(`hack', `$1')', `ifdef(`_mcf_hack_$1', `indir(`_mcf_hack_$1')', `_mcf_unknown(`hack', `$1')')')POPDIVERT()')
 define(`FEATURE', `_mcf_rec(`FEATURE', $@)_mcf_set_args(shift($@))_mcf_feature(divnum, `$1', _mcf_id)')
 # _mcf_feature(diversion, name, id): diversion is where it is called.  Here and below it is decided which
 # macro takes the arguments that follow: text that is not wanted would be read all the same.
@@ -206,45 +206,6 @@ define(`_mcf_modify', `_mcf_define(`_mcf_modified_$1')ifelse(`$3', `+', `_mcf_de
 define(`_mcf_hack_cssubdomain', `divert(2)
 R$* < @ $=w .Berkeley.EDU > $*	$: $1 < @ $j > $3
 R$* < @ $=w .CS.Berkeley.EDU > $*	$: $1 < @ $j > $3
-divert(-1)')
-
-# The name server is not asked.
-define(`_mcf_hack_nodns', `_mcf_undefine(`confBIND_OPTS')_mcf_define(`confSERVICE_SWITCH_FILE', `/etc/mail/service.switch-nodns')_mcf_define(`confDONT_PROBE_INTERFACES', `True')FEATURE(`nocanonify')')
-
-# Clients that XConnect: in the access map names may say for whom they speak (XCONNECT).
-define(`_mcf_hack_xconnect', `ifdef(`_ACCESS_TABLE_', `divert(9)
-Sx_connect
-R$+ $| $+	$: $>SearchList <! XConnect> $| <D:$1> <A:$2> <>
-R$| $+	$: $>SearchList <! XConnect> $| <A:$1> <>
-R<?>	$# no
-R<$+>	$@ yes
-divert(-1)', `errprint(`*** ERROR: HACK(xconnect) reads the map of FEATURE(access_db), which is not there')')')
-
-# Mail for a recipient that the access map calls POISON (To:user@domain) is refused, for all its recipients; so is
-# mail whose To: header names one.
-define(`_mcf_hack_spamtrap', `_mcf_define(`_NEED_MACRO_MAP_', 1)divert(9)
-SLocal_check_rcpt
-R$*	$: $1 $| $1
-R$* <$+> $* $| $*	$2 $| $4
-R$+ $| $*	$: $2 $| $>SearchList <! To> $| <E:$1> <>
-R$* $| <POISON>	$: $1 $(macro {PoisonRecipient} $@ POISON $)
-R$* $| $*	$: $1
-Scheck_eoh
-R$*	$: $&{PoisonRecipient}
-RPOISON	$#error $@ 5.7.1 $: 550 Mail sent to spam lists is not accepted here
-HTo: $>CheckTo
-SCheckTo
-R$* , $*	$@ $1 , $2
-R$*	$: $1 $| $>SearchList <! To> $| <E:$1> <>
-R$* $| <POISON>	$#error $@ 5.7.1 $: 550 Mail sent by spamware is not accepted here
-R$* $| $*	$: $1
-divert(-1)')
-
-# Trusted users may act for anybody who logs in; the daemon is one of them.
-define(`_mcf_hack_debian_auth', `_mcf_define(`confDEF_AUTH_INFO', `MAIL_SETTINGS_DIR`'default-auth-info')_mcf_define(`confTRUSTED_USERS', ifdef(`confTRUSTED_USERS', `defn(`confTRUSTED_USERS')`,'')`sendmail')divert(9)
-SLocal_trust_auth
-R$*	$: $&{auth_authen}
-R$=t	$@ $#ok
 divert(-1)')
 
 # UUCP
