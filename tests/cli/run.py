@@ -308,16 +308,6 @@ def test_fips3():
         expect(re.findall(r"^E.*", r.out, re.M) == wanted, r)
 
 
-def test_hack_debian_auth():
-    """HACK(debian_auth) trusts one user more, names a file of passwords, and lets trusted users act for all."""
-    write("a.mc", GOOD.replace("LOCAL_DOMAIN", "HACK(`debian_auth')dnl\nLOCAL_DOMAIN"))
-    r = mcf("build", "a.mc")
-    expect_status(r, 0)
-    for line in (r"Tsendmail$", r"O DefaultAuthInfo=/etc/mail/default-auth-info$",
-                 r"SLocal_trust_auth\nR\$\*\t+\$: \$&{auth_authen}\nR\$=t\t+\$@ \$#ok$"):
-        expect_match("^" + line, r.out, r)
-
-
 def test_include_folders():
     """-I finds includes and a site's own library; what stands beside the .mc goes first."""
     write("case.mc", GOOD.replace("LOCAL_DOMAIN", "include(`more.m4')FEATURE(`own')dnl\nLOCAL_DOMAIN"))
