@@ -349,6 +349,20 @@ static void check_mode(struct front *f)
         finding_add(f->diag, FINDING_DEFERRED_MODE, d->value, NULL);
 }
 
+/* MAILER(uucp) looks whether SMTP's rules are there. */
+static void check_uucp(struct calls *c)
+{
+    const struct m4_record *uucp = table_get(c->mailers, "uucp"),
+                           *smtp = table_get(c->mailers, "smtp");
+    if (!uucp || (smtp && smtp->id < uucp->id) || check_site_has(c->front, "mailer", "uucp"))
+        return;
+    struct finding *x =
+        check_found(c->front, smtp ? FINDING_MAILER_BEFORE : FINDING_MAILER_WITHOUT, uucp, 0, NULL,
+                    NULL, NULL);
+    if (smtp)
+        check_edit_move(c->front, x, smtp, uucp);
+}
+
 /* Mailers may also be written out, or come with a feature. */
 static void check_mailers(struct calls *c)
 {
@@ -435,6 +449,7 @@ void check_calls(struct front *f)
     if (!c.ostype && !table_has(f->m4->values, "__OSTYPE__"))
         finding_add(f->diag, FINDING_NO_OSTYPE, (struct origin){f->source->id, 0, 0, 0}, NULL);
     check_pairs(&c);
+    check_uucp(&c);
     move_needed(&c);
     check_mailers(&c);
     check_mode(f);
