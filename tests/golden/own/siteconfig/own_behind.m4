@@ -1,0 +1,2 @@
+SITE(vlink)
+SITE(vtwo)

@@ -1,0 +1,2 @@
+SITE(uone utwo)
+SITE(usmart, S)
