@@ -78,7 +78,10 @@ DEFINITIONS = [
     ("ESMTP_MAILER_ARGS", ["TCP $h 2525"]), ("RELAY_MAILER_ARGS", ["TCP $h 587"]),
     ("RELAY_MAILER_FLAGS", ["W"]), ("PROCMAIL_MAILER_PATH", ["/usr/local/bin/procmail"]),
     ("PROCMAIL_MAILER_ARGS", ["procmail -m $h $f $u"]), ("CYRUSV2_MAILER_FLAGS", ["A@/:|m"]),
-    ("CYRUSV2_MAILER_MAXRCPTS", ["20"]), ("MAIL_SETTINGS_DIR", ["/etc/mail/"]),
+    ("CYRUSV2_MAILER_MAXRCPTS", ["20"]), ("confUUCP_MAILER", ["uucp-new", "uucp-dom"]),
+    ("UUCP_MAILER_FLAGS", ["e"]), ("UUCP_MAX_SIZE", ["200000"]), ("UUCP_MAILER_CHARSET", ["utf-8"]),
+    ("FAX_MAILER_ARGS", ["fax $u"]), ("CYRUS_MAILER_MAX", ["10000"]), ("MAIL11_MAILER_FLAGS", ["nF"]),
+    ("USENET_MAILER_MAX", ["50000"]), ("MAIL_SETTINGS_DIR", ["/etc/mail/"]),
 ]
 
 MACROS = [
@@ -96,7 +99,8 @@ MACROS = [
     "INPUT_MAIL_FILTER(`two', `S=unix:/run/two.sock')", "MAIL_FILTER(`three', `S=inet:9003@localhost')",
     "QUEUE_GROUP(`slow', `P=/var/spool/mqueue/slow, I=1h')", "MODIFY_MAILER_FLAGS(`LOCAL', `+S')",
     "MODIFY_MAILER_FLAGS(`SMTP', `-m')", "MODIFY_MAILER_FLAGS(`RELAY', `mDFMuXa')",
-    "undefine(`confCR_FILE')",
+    "undefine(`confCR_FILE')", "SITECONFIG(`none', `ourhost', `U')", "SITECONFIG(`none', `v.example.org', `V')",
+    "MODIFY_MAILER_FLAGS(`UUCP', `-U')",
 ]
 
 SECTIONS = [
@@ -109,11 +113,14 @@ SECTIONS = [
     "LOCAL_RULESETS\nSLocal_check_mail\nR$* bad $*\t$#error $@ 5.7.1 $: \"550 Bad\"",
     "LOCAL_RULESETS\nSLocal_check_rcpt\nR$* spamtrap $*\t$#discard $: discard",
     "LOCAL_RULESETS\nSLocal_check_relay\nR$* $| 203.0.113.200\t$#error $@ 5.7.1 $: \"550 No\"",
+    "LOCAL_UUCP\nR$+ < @ near . UUCP . > $*\t$#smtp $@ near.example $: $1",
+    "LOCAL_CONFIG\nCUhost x\nCYnear\nCVa\nCPUUCP",
     "LOCAL_TRY_TLS\nR$* notls.example $*\t$#error $@ 5.7.1 $: \"550 No TLS\"",
 ]
 
 MAILERS = [["local", "smtp"], ["smtp"], ["smtp", "procmail"], ["local", "smtp", "procmail", "cyrusv2"],
-           ["smtp", "cyrusv2"]]
+           ["smtp", "cyrusv2"], ["smtp", "uucp"], ["uucp"], ["uucp", "smtp"], ["smtp", "mail11", "uucp"],
+           ["smtp", "usenet", "fax", "pop"], ["smtp", "cyrus", "phquery", "qpage"], ["mail11", "fax"]]
 
 
 def one(r):
