@@ -356,9 +356,8 @@ static void check_uucp(struct calls *c)
                            *smtp = table_get(c->mailers, "smtp");
     if (!uucp || (smtp && smtp->id < uucp->id) || check_site_has(c->front, "mailer", "uucp"))
         return;
-    struct finding *x =
-        check_found(c->front, smtp ? FINDING_MAILER_BEFORE : FINDING_MAILER_WITHOUT, uucp, 0, NULL,
-                    NULL, NULL);
+    struct finding *x = check_found(c->front, smtp ? FINDING_MAILER_BEFORE : FINDING_MAILER_WITHOUT,
+                                    uucp, 0, NULL, NULL, NULL);
     if (smtp)
         check_edit_move(c->front, x, smtp, uucp);
 }
