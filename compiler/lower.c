@@ -438,16 +438,18 @@ bool lower_mc(struct config *c, const char *path, const struct lower_options *o,
     /* A file that compiles as it is goes on to do so. */
     enum diag_severity most =
         second && diag_count(first, DIAG_ERROR) == 0 ? DIAG_WARNING : DIAG_ERROR;
-    bool errors = diag_count(first, DIAG_ERROR) > 0, told = false;
+    bool errors = diag_count(first, DIAG_ERROR) > 0;
     for (size_t i = 0; second && i < n_second; i++)
         copy_finding(d, second[i], second[i]->severity < most ? second[i]->severity : most);
+    bool told = diag_count(d, DIAG_ERROR) > 0;
     for (size_t i = 0; i < n; i++) {
         bool misread = second && is_misread(found[i], s->id);
         if (misread ? is_among(found[i], second, n_second) : second != NULL)
             continue;
         /* What was an error besides follows from these words. */
-        told = told || diag_count(d, DIAG_ERROR) > 0;
-        copy_finding(d, found[i], misread && errors && !told ? DIAG_ERROR : found[i]->severity);
+        enum diag_severity severity = misread && errors && !told ? DIAG_ERROR : found[i]->severity;
+        copy_finding(d, found[i], severity);
+        told = told || severity == DIAG_ERROR;
     }
     if (o->werror)
         diag_werror(d);
