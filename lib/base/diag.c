@@ -314,8 +314,17 @@ void diag_print(struct diag *d, FILE *out, bool colour)
         "\033[1m", {"\033[1;36m", "\033[1;35m", "\033[1;31m"}, "\033[1;32m", "\033[0m"};
     size_t n;
     const struct finding *const *sorted = diag_sorted(d, &n);
-    for (size_t i = 0; i < n && i < FINDINGS_MAX; i++)
+    /* However much else is said: what stopped the run must be seen. */
+    size_t errors = diag_count(d, DIAG_ERROR);
+    errors = errors < FINDINGS_MAX ? errors : FINDINGS_MAX;
+    size_t others = FINDINGS_MAX - errors;
+    for (size_t i = 0; i < n && errors + others > 0; i++) {
+        size_t *left = sorted[i]->severity == DIAG_ERROR ? &errors : &others;
+        if (*left == 0)
+            continue;
+        (*left)--;
         put_finding(out, d, sorted[i], colour ? &ansi : &none);
+    }
     if (n > FINDINGS_MAX)
         fprintf(out, "mcf: note: and %zu more findings [more]\n", n - FINDINGS_MAX);
 }

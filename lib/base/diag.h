@@ -13,7 +13,8 @@
  * A finding without a file prints "mcf: error: text [id]".  The caret stands
  * under the column's character: tabs are copied, a UTF-8 sequence counts as one
  * cell, any other byte above 127 is printed as it is and counts as one.  Of a line of more than 300
- * bytes only the part around the column is shown, and of more than 200 findings the first 200.
+ * bytes only the part around the column is shown, and of more than 200 findings the first 200,
+ * errors before others.
  * The set's arena owns all texts; the caller's strings are copied.
  */
 #ifndef MCF_BASE_DIAG_H

@@ -5,6 +5,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "lib/base/buf.h"
 #include "lib/base/diag.h"
 
 struct fixture {
@@ -66,6 +67,22 @@ static void a_finding_without_a_file_is_ours(void **state)
     diag_add(f.d, DIAG_ERROR, "ghost", (struct origin){.file = 77, .line = 3}, "gone");
     assert_prints(*state, f.d, false,
                   "mcf: error: gone [ghost]\nmcf: warning: m4 is missing [no-m4]\n");
+}
+
+static void an_error_is_shown_however_much_stands_before_it(void **state)
+{
+    struct fixture f = fixture(*state);
+    struct source *s = source_add(f.set, "f", NULL, 0);
+    struct buf want;
+    buf_init(&want, *state);
+    for (uint32_t i = 1; i <= 300; i++) {
+        diag_add(f.d, DIAG_WARNING, "w", at(s, i, 0, 0), "odd");
+        if (i < 200) /* one place is the error's */
+            buf_printf(&want, "f:%u: warning: odd [w]\n", i);
+    }
+    diag_add(f.d, DIAG_ERROR, "e", at(s, 301, 0, 0), "bad");
+    buf_adds(&want, "f:301: error: bad [e]\nmcf: note: and 101 more findings [more]\n");
+    assert_prints(*state, f.d, false, want.data);
 }
 
 static void a_place_may_be_less_than_a_column(void **state)
@@ -302,6 +319,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         UNIT(no_finding_prints_nothing),
         UNIT(a_finding_without_a_file_is_ours),
+        UNIT(an_error_is_shown_however_much_stands_before_it),
         UNIT(a_place_may_be_less_than_a_column),
         UNIT(the_caret_stands_under_its_character),
         UNIT(tabs_are_copied),
