@@ -131,14 +131,7 @@ static bool fits(const struct changes *l, const struct change *c)
 
 static void insert(struct arena *a, struct changes *l, const struct change *c)
 {
-    if (l->n == l->room) {
-        size_t room = l->room ? l->room * 2 : 32;
-        struct change *v = arena_calloc(a, room, sizeof *v);
-        if (l->n)
-            memcpy(v, l->v, l->n * sizeof *v);
-        l->v = v;
-        l->room = room;
-    }
+    l->v = arena_grow(a, l->v, l->n, &l->room, sizeof *l->v, 32);
     size_t at = find(l, c);
     memmove(&l->v[at + 1], &l->v[at], (l->n - at) * sizeof *l->v);
     l->v[at] = *c;

@@ -52,14 +52,7 @@ static void put(struct lower *l, const char *text, size_t len, struct origin at,
         const char *eol = memchr(p, '\n', (size_t)(end - p));
         if (!eol)
             eol = end;
-        if (l->nlines == l->room) {
-            size_t room = l->room ? l->room * 2 : 1024;
-            struct cf_line_origin *lines = arena_calloc(l->arena, room, sizeof *lines);
-            if (l->nlines)
-                memcpy(lines, l->lines, l->nlines * sizeof *lines);
-            l->lines = lines;
-            l->room = room;
-        }
+        l->lines = arena_grow(l->arena, l->lines, l->nlines, &l->room, sizeof *l->lines, 1024);
         l->lines[l->nlines].at = at;
         l->lines[l->nlines].cause = cause;
         l->nlines++;

@@ -156,14 +156,7 @@ struct args {
 
 static void arg(struct args *a, const char *s)
 {
-    if (a->n + 2 > a->room) {
-        size_t room = a->room ? a->room * 2 : 32;
-        const char **v = arena_calloc(a->arena, room, sizeof *v);
-        if (a->n)
-            memcpy(v, a->v, a->n * sizeof *v);
-        a->v = v;
-        a->room = room;
-    }
+    a->v = arena_grow(a->arena, a->v, a->n, &a->room, sizeof *a->v, 32);
     a->v[a->n++] = s;
 }
 
@@ -467,14 +460,7 @@ static struct m4_piece *new_piece(struct arena *a, struct m4_piece ***tail,
 static void add_line(struct arena *a, struct m4_piece *p, const char *text, size_t len,
                      struct origin at)
 {
-    if (p->count == p->room) {
-        size_t room = p->room ? p->room * 2 : 8;
-        struct m4_line *lines = arena_calloc(a, room, sizeof *lines);
-        if (p->count)
-            memcpy(lines, p->lines, p->count * sizeof *lines);
-        p->lines = lines;
-        p->room = room;
-    }
+    p->lines = arena_grow(a, p->lines, p->count, &p->room, sizeof *p->lines, 8);
     if (len > 0 && text[len - 1] == '\r')
         len--; /* a file with CRLF line ends means the same */
     p->lines[p->count].text = arena_strndup(a, text, len);

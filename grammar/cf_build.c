@@ -73,15 +73,8 @@ static void find(struct cf_builder *b, struct cf_span at, enum finding_id id, co
 
 void cf_skip(struct cf_builder *b, struct cf_span span)
 {
-    if (b->skip_count == b->skip_room) {
-        size_t room = b->skip_room ? 2 * b->skip_room : 16;
-        struct cf_span *more = arena_calloc(b->config->arena, room, sizeof *more);
-
-        if (b->skip_count > 0)
-            memcpy(more, b->skips, b->skip_count * sizeof *more);
-        b->skips = more;
-        b->skip_room = room;
-    }
+    b->skips =
+        arena_grow(b->config->arena, b->skips, b->skip_count, &b->skip_room, sizeof *b->skips, 16);
     b->skips[b->skip_count++] = span;
 }
 

@@ -279,14 +279,7 @@ static void forget_suspects(struct mc_scan *s)
 
 static struct frame *push(struct mc_scan *s, enum frame_kind kind, size_t off)
 {
-    if (s->depth == s->cap) {
-        size_t cap = s->cap ? s->cap * 2 : 16;
-        struct frame *frames = arena_calloc(s->arena, cap, sizeof *frames);
-        if (s->depth)
-            memcpy(frames, s->frames, s->depth * sizeof *frames);
-        s->frames = frames;
-        s->cap = cap;
-    }
+    s->frames = arena_grow(s->arena, s->frames, s->depth, &s->cap, sizeof *s->frames, 16);
     const struct frame *below = s->depth ? &s->frames[s->depth - 1] : NULL;
     struct frame *f = &s->frames[s->depth++];
     *f = (struct frame){

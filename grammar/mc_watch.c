@@ -185,14 +185,7 @@ static bool in_live_call(const struct mc_watch *w)
 
 static struct frame *push(struct mc_watch *w, enum frame_kind kind, size_t off)
 {
-    if (!w->frames || w->depth == w->cap) {
-        size_t cap = w->cap ? w->cap * 2 : 32;
-        struct frame *frames = arena_calloc(w->arena, cap, sizeof *frames);
-        if (w->frames)
-            memcpy(frames, w->frames, w->depth * sizeof *frames);
-        w->frames = frames;
-        w->cap = cap;
-    }
+    w->frames = arena_grow(w->arena, w->frames, w->depth, &w->cap, sizeof *w->frames, 32);
     bool live = is_live(w);
     size_t call = 0, text = 0;
     if (w->depth) {

@@ -150,6 +150,21 @@ void *arena_calloc(struct arena *a, size_t n, size_t size)
     return arena_alloc(a, product);
 }
 
+void *arena_grow(struct arena *a, void *v, size_t count, size_t *room, size_t size, size_t least)
+{
+    if (count < *room)
+        return v;
+    size_t more = *room;
+    if (*room && __builtin_mul_overflow(*room, 2, &more))
+        refuse(a->on_oom, a->ctx);
+    more = more ? more : least;
+    void *grown = arena_calloc(a, more, size);
+    if (count)
+        memcpy(grown, v, count * size);
+    *room = more;
+    return grown;
+}
+
 char *arena_strndup(struct arena *a, const char *s, size_t len)
 {
     if (len == SIZE_MAX)

@@ -29,6 +29,11 @@ void *arena_raw(struct arena *a, size_t size);
 void arena_reserve(struct arena *a, size_t size);
 /* n objects of size bytes; an overflow of the product counts as refused memory. */
 void *arena_calloc(struct arena *a, size_t n, size_t size);
+/* Room for one more behind count elements of size bytes: v as it is, or a copy that has twice the
+ * room (at first: least), of which what is new is 0.  *room counts elements; v may be NULL if it is
+ * 0.
+ */
+void *arena_grow(struct arena *a, void *v, size_t count, size_t *room, size_t size, size_t least);
 /* Copies, always NUL-terminated; len in bytes, without the NUL. */
 char *arena_strdup(struct arena *a, const char *s);
 char *arena_strndup(struct arena *a, const char *s, size_t len);

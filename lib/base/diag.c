@@ -86,14 +86,7 @@ void diag_follows(struct diag *d, struct finding *cause, uint32_t first, uint32_
 struct finding *diag_add(struct diag *d, enum diag_severity sev, const char *id, struct origin at,
                          const char *fmt, ...)
 {
-    if (d->count == d->cap) {
-        size_t cap = d->cap ? d->cap * 2 : 16;
-        struct finding **all = arena_calloc(d->arena, cap, sizeof *all);
-        if (d->count)
-            memcpy(all, d->all, d->count * sizeof *all);
-        d->all = all;
-        d->cap = cap;
-    }
+    d->all = arena_grow(d->arena, d->all, d->count, &d->cap, sizeof *d->all, 16);
     struct finding *f = arena_alloc(d->arena, sizeof *f);
     f->severity = d->werror && sev == DIAG_WARNING ? DIAG_ERROR : sev;
     f->id = arena_strdup(d->arena, id);

@@ -114,15 +114,7 @@ static void gather(struct facts *f, enum item_kind section, const char *name, co
 {
     struct group *g = group_of(f, section, name);
 
-    if (g->count == g->room) {
-        size_t room = g->room ? 2 * g->room : 4;
-        struct entry *more = arena_calloc(f->arena, room, sizeof *more);
-
-        if (g->count > 0)
-            memcpy(more, g->entries, g->count * sizeof *more);
-        g->entries = more;
-        g->room = room;
-    }
+    g->entries = arena_grow(f->arena, g->entries, g->count, &g->room, sizeof *g->entries, 4);
     g->entries[g->count++] = (struct entry){value, item->at, item};
 }
 
@@ -284,15 +276,7 @@ static void differ(struct comparison *c, enum item_kind section, const char *nam
         d->new_value = b->value;
         d->new_at = b->at;
     }
-    if (c->count == c->room) {
-        size_t room = c->room ? 2 * c->room : 64;
-        struct difference **more = arena_calloc(c->arena, room, sizeof *more);
-
-        if (c->count > 0)
-            memcpy(more, c->found, c->count * sizeof *more);
-        c->found = more;
-        c->room = room;
-    }
+    c->found = arena_grow(c->arena, c->found, c->count, &c->room, sizeof *c->found, 64);
     c->found[c->count++] = d;
 }
 

@@ -76,6 +76,21 @@ static void large_objects_come_back_after_a_reset(void **state)
     }
 }
 
+static void an_array_grows_from_nothing_and_keeps_what_it_has(void **state)
+{
+    size_t room = 0, *v = NULL;
+    for (size_t i = 0; i < 1000; i++) {
+        size_t *was = v, before = room;
+        v = arena_grow(*state, v, i, &room, sizeof *v, 3);
+        assert_true(room > i);
+        assert_true(i < before ? v == was && room == before : room == (before ? 2 * before : 3));
+        assert_int_equal(v[i], 0);
+        v[i] = i + 1;
+    }
+    for (size_t i = 0; i < 1000; i++)
+        assert_int_equal(v[i], i + 1);
+}
+
 static void copies_end_in_nul(void **state)
 {
     struct arena *a = *state;
@@ -122,10 +137,15 @@ static void refused_memory_goes_to_the_handler(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT(gives_something_for_nothing), cmocka_unit_test(frees_nothing),
-        UNIT(resets_when_empty),           UNIT(objects_are_zeroed_and_aligned),
-        UNIT(objects_do_not_overlap),      UNIT(large_objects_come_back_after_a_reset),
-        UNIT(copies_end_in_nul),           cmocka_unit_test(refused_memory_goes_to_the_handler),
+        UNIT(gives_something_for_nothing),
+        cmocka_unit_test(frees_nothing),
+        UNIT(resets_when_empty),
+        UNIT(objects_are_zeroed_and_aligned),
+        UNIT(objects_do_not_overlap),
+        UNIT(large_objects_come_back_after_a_reset),
+        UNIT(an_array_grows_from_nothing_and_keeps_what_it_has),
+        UNIT(copies_end_in_nul),
+        cmocka_unit_test(refused_memory_goes_to_the_handler),
     };
     return cmocka_run_group_tests_name("base_arena", tests, NULL, NULL);
 }
