@@ -169,6 +169,7 @@ struct reader {
     struct m4_result *result;
     struct m4_record **record_tail;
     const char *key;
+    struct table *told; /* what m4 said: "file:line text" */
     const char *path;
     const char *alias; /* what m4 calls path where it reads another text in its place; or NULL */
     const struct m4_define *defines; /* -D */
@@ -376,6 +377,16 @@ static bool said_unclosed(const struct reader *r)
     return r->unclosed_known && diag_count(r->diag, DIAG_ERROR) > 0;
 }
 
+/* A macro that goes wrong does so each time that it is called: once is enough for a line. */
+static void m4_says(struct reader *r, struct origin at, const char *text)
+{
+    char *key = arena_printf(r->arena, "%u:%u %s", at.file, at.line, text);
+    if (table_has(r->told, key))
+        return;
+    table_set(r->told, key, r);
+    finding_add(r->diag, FINDING_M4_SAYS, at, text, NULL);
+}
+
 /* m4's own words, made ours: what a person can act on. */
 static void read_message(struct reader *r, const char *p, const char *eol)
 {
@@ -414,7 +425,7 @@ static void read_message(struct reader *r, const char *p, const char *eol)
         r->reported = true;
         r->exhausted = text;
     } else {
-        finding_add(r->diag, FINDING_M4_SAYS, at, text, NULL);
+        m4_says(r, at, text);
     }
 }
 
@@ -905,6 +916,7 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
                        .result = res,
                        .record_tail = &res->records,
                        .key = key,
+                       .told = table_new(a),
                        .defines = o->defines,
                        .options = o,
                        .confined = -1,
