@@ -222,6 +222,11 @@ static void check_feature(struct calls *c, const struct m4_record *r)
     if (c->mailer && r->at.file && !(c->late_ostype && same_line(c->late_ostype, r))) {
         struct finding *x = check_found(f, FINDING_FEATURE_AFTER_MAILER, r, 0, name, NULL, NULL);
         check_edit_move(f, x, r, c->mailer);
+        for (const char *const *n = file ? file->before : NULL; n && *n; n++)
+            if (table_has(c->mailers, *n)) {
+                diag_hint(f->diag, x, "move it above MAILER(`%s'), which does not see it", *n);
+                break;
+            }
     }
     if (!file || check_site_has(f, "feature", name))
         return;

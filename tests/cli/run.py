@@ -261,6 +261,15 @@ def test_finding_in_an_include():
     expect_match(r"included from outer\.m4:2\n +included from case\.mc:6\n", r.out + r.err, r)
 
 
+def test_feature_after_mailer():
+    """The mailer that does not see a late feature is named, where the library knows which."""
+    write("case.mc", "OSTYPE(`linux')dnl\nMAILER(`local')dnl\nFEATURE(`smrsh')dnl\nFEATURE(`nouucp', `reject')dnl\n")
+    r = mcf("build", "case.mc")
+    expect_status(r, 65)
+    expect(r.err.count("hint: move it above MAILER(`local'), which does not see it") == 1, r)
+    expect(r.err.count("hint: move it above the first MAILER line") == 1, r)
+
+
 def test_lax():
     """What the reference survives is an error without --lax and a warning with it."""
     write("case.mc", LAX)
