@@ -130,12 +130,6 @@ static void find_nodes(struct front *f)
     }
 }
 
-const struct mc_node *front_node(const struct front *f, const struct m4_record *r)
-{
-    (void)f;
-    return r->node;
-}
-
 const struct mc_tree *front_tree(const struct front *f, uint32_t file)
 {
     const struct front_file *known = file_of(f, file);

@@ -45,8 +45,6 @@ struct front {
 bool front_read(struct front *f, struct config *c, const char *path, const struct lower_options *o,
                 struct diag *d);
 
-/* The node that made the record; NULL where a macro did, or where it stands in no file. */
-const struct mc_node *front_node(const struct front *f, const struct m4_record *r);
 /* arg: 0 = the whole call, else that argument.  Without a node: the outermost call of that line, or
  * the line. */
 struct origin front_place(const struct front *f, const struct m4_record *r, size_t arg);

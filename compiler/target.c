@@ -172,7 +172,8 @@ const char *target_symbol(const struct release *target, const char *name)
     size_t n = strlen(name);
     if (n > VERSION_MAX)
         return NULL;
-    for (size_t i = 0; i <= n; i++)
-        first[i] = '_' == name[i] ? '.' : name[i];
+    memcpy(first, name, n + 1);
+    for (char *p = strchr(first, '_'); p; p = strchr(p, '_'))
+        *p = '.';
     return release_from(target, first) ? "" : NULL;
 }

@@ -681,8 +681,3 @@ size_t mc_watch_answer(const struct mc_watch *w)
 {
     return w->answer;
 }
-
-size_t mc_watch_comment(const struct mc_watch *w)
-{
-    return w->comment;
-}

@@ -88,7 +88,5 @@ size_t mc_watch_depth(const struct mc_watch *w);
 /* Watches for what opens or closes at off: the other end of it is there afterwards, or SIZE_MAX. */
 void mc_watch_ask(struct mc_watch *w, size_t off);
 size_t mc_watch_answer(const struct mc_watch *w);
-/* Where the # of the comment that off's line has begins, or SIZE_MAX. */
-size_t mc_watch_comment(const struct mc_watch *w);
 
 #endif
