@@ -16,7 +16,6 @@ exit status 0; an error has a file and a line; nothing is printed that is not a 
 no process is left. In a file, @DIR@ is the folder in which it runs,
 and @N*TEXT@ is TEXT N times.
 """
-import argparse
 import os
 import re
 import shutil
@@ -28,7 +27,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
-from report import MCF, Report, need, need_mcf
+from report import MCF, Report, need, need_mcf, options
 
 # A column is there where the source says one; a limit of m4 has a line alone.
 FINDING = re.compile(r"^(\S+?(:\d+){0,2}|mcf): (error|warning|note): .* \[[a-z0-9-]+\]$")
@@ -139,14 +138,10 @@ def run_case(path):
 
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__,
-                                     formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-v", "--verbose", action="store_true")
-    parser.add_argument("cases", nargs="*")
-    options = parser.parse_args()
+    given = options(__doc__)
     need_mcf()
-    report = Report("cage", "tests/cage/run.py {}", options.verbose)
-    names = options.cases or sorted(f[:-3] for f in os.listdir(os.path.join(HERE, "mc")))
+    report = Report("cage", "tests/cage/run.py {}", given.verbose)
+    names = given.cases or sorted(f[:-3] for f in os.listdir(os.path.join(HERE, "mc")))
     with ThreadPoolExecutor(2) as pool:
         paths = [os.path.join(HERE, "mc", name + ".mc") for name in names]
         for name, complaints in zip(names, pool.map(run_case, paths)):
