@@ -202,10 +202,11 @@ define(`_MAIL_FILTERS_DEF', `')
 define(`MODIFY_MAILER_FLAGS', `_mcf_rec(`MODIFY_MAILER_FLAGS', $@)_mcf_modify(`$1', `$2', substr(`$2', 0, 1), substr(`$2', 1))')
 define(`_mcf_modify', `_mcf_define(`_mcf_modified_$1')ifelse(`$3', `+', `_mcf_define(`_mcf_more_flags_$1', _mcf_text(`_mcf_more_flags_$1')`$4')', `$3', `-', `_mcf_define(`_mcf_less_flags_$1', _mcf_text(`_mcf_less_flags_$1')`$4')', `_mcf_define(`_mcf_all_flags_$1', `$2')_mcf_undefine(`_mcf_more_flags_$1', `_mcf_less_flags_$1')')')
 
+# A hack is called as a macro, without arguments: a $ of its rules is quoted.
 # Hosts of a department's domain that are ours are called by our name.
 define(`_mcf_hack_cssubdomain', `divert(2)
-R$* < @ $=w .Berkeley.EDU > $*	$: $1 < @ $j > $3
-R$* < @ $=w .CS.Berkeley.EDU > $*	$: $1 < @ $j > $3
+R`$'* < @ `$'=w .Berkeley.EDU > `$'*	`$': `$'1 < @ `$'j > `$'3
+R`$'* < @ `$'=w .CS.Berkeley.EDU > `$'*	`$': `$'1 < @ `$'j > `$'3
 divert(-1)')
 
 # UUCP
