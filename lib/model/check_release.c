@@ -15,6 +15,7 @@
 struct writer {
     struct check check;
     const struct release *release;
+    bool lacks_macros, lacks_options;
 };
 
 /* Says it at the part, where somebody wrote it.  The value of a variable stands for its option. */
@@ -52,6 +53,8 @@ static const char *whole_name(struct writer *w, const char *name, bool letter,
 static const struct release_item *word_row(struct writer *w, enum release_kind kind,
                                            const char *option, struct part word)
 {
+    if (!release_lacking(w->release, kind, 0))
+        return NULL;
     const char *s = arena_printf(w->check.arena, "%s=%.*s", option, (int)word.len, word.s);
     return release_lacks(w->release, kind, s, strlen(s));
 }
@@ -166,7 +169,7 @@ static bool option_for(struct writer *w, struct item *it)
 /* A comment that shows an option which nobody set. */
 static bool comment_for(struct writer *w, const struct item *it)
 {
-    if (it->at.file || strncmp(it->text, "#O ", 3) != 0)
+    if (!w->lacks_options || it->at.file || strncmp(it->text, "#O ", 3) != 0)
         return true;
     const char *name = it->text + 3;
     return !release_lacks(w->release, RELEASE_OPTION, name, strcspn(name, "="));
@@ -286,6 +289,14 @@ static struct part next_word(const char **rest)
     return (struct part){from, (size_t)(p - from)};
 }
 
+static const struct release_item *map_flag_row(struct writer *w, const char *class, char flag)
+{
+    if (!release_lacking(w->release, RELEASE_MAP_FLAG, 0))
+        return NULL;
+    const char *name = arena_printf(w->check.arena, "%s %c", class, flag);
+    return release_lacks(w->release, RELEASE_MAP_FLAG, name, strlen(name));
+}
+
 static bool map_for(struct writer *w, struct item *it)
 {
     const struct release_item *row =
@@ -304,8 +315,7 @@ static bool map_for(struct writer *w, struct item *it)
     for (struct part word = next_word(&rest); word.len > 0; word = next_word(&rest)) {
         row = NULL;
         if (word.len > 1 && word.s[0] == '-') {
-            const char *flag = arena_printf(w->check.arena, "%s %c", it->aux, word.s[1]);
-            row = release_lacks(w->release, RELEASE_MAP_FLAG, flag, strlen(flag));
+            row = map_flag_row(w, it->aux, word.s[1]);
         }
         if (!row) {
             buf_printf(&b, "%s%.*s", b.len > 0 ? " " : "", (int)word.len, word.s);
@@ -375,7 +385,7 @@ static bool rule_for(struct writer *w, const struct item *it)
 /* Macros that the release never sets. */
 static void macros_for(struct writer *w, const struct item *it)
 {
-    if (check_is_ours(&w->check, it))
+    if (!w->lacks_macros || check_is_ours(&w->check, it))
         return;
     for (const char *p = strchr(it->text, '{'); p; p = strchr(p + 1, '{')) {
         size_t n = strcspn(p + 1, "}");
@@ -422,7 +432,9 @@ void config_for_release(struct config *c, const struct check_context *context,
     static const struct check_context none = {NULL, NULL, false, NULL};
     struct writer w = {
         .check = {.config = c, .diag = d, .arena = c->arena, .context = context ? context : &none},
-        .release = r};
+        .release = r,
+        .lacks_macros = release_lacking(r, RELEASE_MACRO, 0),
+        .lacks_options = release_lacking(r, RELEASE_OPTION, 0)};
     if (!r->number)
         return;
     struct item **to = &c->first;

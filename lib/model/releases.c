@@ -61,12 +61,21 @@ static unsigned minor_of(unsigned number)
     return number / (PART_MAX + 1) / (PART_MAX + 1);
 }
 
+static bool lacks(unsigned number, const struct release_item *row)
+{
+    return number < number_of(row->first[0] ? row->first : "8.0", 0) ||
+           (row->last[0] && number > number_of(row->last, PART_MAX));
+}
+
 bool release_parse(const char *text, struct release *r)
 {
     unsigned number = number_of(text, PART_MAX);
     for (size_t i = 0; i < COUNT(series); i++)
         if (number && series[i].minor == minor_of(number)) {
-            *r = (struct release){text, number};
+            *r = (struct release){.name = text, .number = number};
+            for (unsigned short row = 0; row < COUNT(items); row++)
+                if (lacks(number, &items[row]))
+                    r->lacked[r->nlacked++] = row;
             return true;
         }
     return false;
@@ -95,12 +104,6 @@ const char *release_series(size_t i)
 
 /* --- what they lack -------------------------------------------------------------------------- */
 
-static bool lacks(const struct release *r, const struct release_item *row)
-{
-    return r->number && (r->number < number_of(row->first[0] ? row->first : "8.0", 0) ||
-                         (row->last[0] && r->number > number_of(row->last, PART_MAX)));
-}
-
 static bool any_case(enum release_kind kind)
 {
     return kind == RELEASE_OPTION || kind == RELEASE_WORD || kind == RELEASE_DAEMON_FAMILY ||
@@ -110,21 +113,22 @@ static bool any_case(enum release_kind kind)
 const struct release_item *release_lacks(const struct release *r, enum release_kind kind,
                                          const char *name, size_t len)
 {
-    for (size_t i = 0; i < COUNT(items); i++)
-        if (items[i].kind == kind && strlen(items[i].name) == len &&
-            (any_case(kind) ? strncasecmp(items[i].name, name, len)
-                            : strncmp(items[i].name, name, len)) == 0 &&
-            lacks(r, &items[i]))
-            return &items[i];
+    for (size_t i = 0; i < r->nlacked; i++) {
+        const struct release_item *row = &items[r->lacked[i]];
+        if (row->kind == kind && strlen(row->name) == len &&
+            (any_case(kind) ? strncasecmp(row->name, name, len) : strncmp(row->name, name, len)) ==
+                0)
+            return row;
+    }
     return NULL;
 }
 
 const struct release_item *release_lacking(const struct release *r, enum release_kind kind,
                                            size_t i)
 {
-    for (size_t j = 0; j < COUNT(items); j++)
-        if (items[j].kind == kind && lacks(r, &items[j]) && i-- == 0)
-            return &items[j];
+    for (size_t j = 0; j < r->nlacked; j++)
+        if (items[r->lacked[j]].kind == kind && i-- == 0)
+            return &items[r->lacked[j]];
     return NULL;
 }
 

@@ -35,9 +35,18 @@ enum release_kind {
     RELEASE_DIRECTIVE
 };
 
+enum release_rows {
+#define RELEASED(...) +1
+    RELEASE_ROWS = 0
+#include "lib/model/releases.def"
+#undef RELEASED
+};
+
 struct release {
     const char *name; /* as it is to be called; NULL: none is meant, and nothing is missing */
     unsigned number;
+    size_t nlacked;
+    unsigned short lacked[RELEASE_ROWS]; /* rows of the table, for releases.c */
 };
 
 struct release_item {
