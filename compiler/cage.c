@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <limits.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <stdalign.h>
@@ -17,11 +18,13 @@
 
 #include "compiler/confine.h"
 #include "lib/base/arena.h"
+#include "lib/base/buf.h"
 #include "lib/base/fs.h"
 
 #define MEMORY_LIMIT ((rlim_t)1 << 30)
 #define OPEN_FILES 64 /* a file that includes itself */
 #define STACK ((size_t)64 << 10)
+#define CHUNK ((size_t)8 << 10) /* bytes that are read at once */
 #define NOWHERE "/proc/self/fd" /* is a folder, and nobody can make a file there */
 
 /* What the child reads; it shares our memory until it is another program, and writes
@@ -101,20 +104,23 @@ static char **environment(struct arena *a, const char *tmp)
 void cage_start(struct cage *c, struct arena *a, const char *const *argv, int confine,
                 unsigned cpu_seconds, size_t output, const char *tmp)
 {
-    *c = (struct cage){.arena = a, .out = "", .err = "", .end = CAGE_START};
-    c->out_fd = memfd_create("mcf-out", MFD_CLOEXEC);
+    int out[2] = {-1, -1};
+    *c = (struct cage){
+        .arena = a, .out = "", .err = "", .end = CAGE_START, .pid_fd = -1, .limit = output};
+    int pipe_error = pipe2(out, O_CLOEXEC) == 0 ? 0 : errno;
+    c->out_fd = out[0];
     c->err_fd = memfd_create("mcf-err", MFD_CLOEXEC);
     int null = open("/dev/null", O_RDONLY | O_CLOEXEC);
     bool may_write = confine < 0 || !tmp || confine_allow_writing(confine, tmp);
-    if (c->out_fd < 0 || c->err_fd < 0 || !argv[0] || !may_write) {
-        c->status = errno;
+    if (pipe_error || c->err_fd < 0 || !argv[0] || !may_write) {
+        c->status = pipe_error ? pipe_error : errno;
     } else {
         /* To look for it costs less than to fail to run it in each folder before. */
         char program[PATH_MAX];
         struct child what = {.program = fs_find_program(argv[0], program) ? program : argv[0],
                              .argv = argv,
                              .envp = environment(a, tmp),
-                             .out = c->out_fd,
+                             .out = out[1],
                              .err = c->err_fd,
                              .null = null,
                              .confine = confine,
@@ -122,7 +128,8 @@ void cage_start(struct cage *c, struct arena *a, const char *const *argv, int co
                              .file_size = output};
         /* As posix_spawn does it, which has no way to set limits: no copy of our pages is made. */
         alignas(max_align_t) char stack[STACK];
-        c->pid = clone(child, stack + STACK, CLONE_VM | CLONE_VFORK | SIGCHLD, &what);
+        c->pid = clone(child, stack + STACK, CLONE_VM | CLONE_VFORK | CLONE_PIDFD | SIGCHLD, &what,
+                       &c->pid_fd);
         c->status = errno;
         if (c->pid > 0 && what.refused) {
             waitpid(c->pid, NULL, 0);
@@ -132,12 +139,14 @@ void cage_start(struct cage *c, struct arena *a, const char *const *argv, int co
     }
     if (null >= 0)
         close(null);
+    if (out[1] >= 0)
+        close(out[1]);
     if (c->pid < 0)
         c->pid = 0;
 }
 
-/* The bytes of a memory file, which is closed. */
-static const char *take(struct arena *a, int fd, size_t *len)
+/* The bytes of a memory file. */
+static const char *bytes_of(struct arena *a, int fd, size_t *len)
 {
     struct stat st;
     char *bytes = NULL;
@@ -155,9 +164,70 @@ static const char *take(struct arena *a, int fd, size_t *len)
     }
     if (bytes)
         bytes[*len] = '\0';
-    if (fd >= 0)
-        close(fd);
     return bytes ? bytes : "";
+}
+
+/* Which of them has something to say.  To be woken takes a part of what m4 needs for a small file:
+ * so it is asked for a moment first, by turns with whoever else wants the processor. */
+static int wait_for(struct pollfd *fds, nfds_t n)
+{
+    enum { TIMES = 3000 };
+    int ready = 0;
+    for (int i = 0; i < TIMES && ready == 0; i++) {
+        ready = poll(fds, n, 0);
+        if (!ready)
+            sched_yield();
+    }
+    return ready ? ready : poll(fds, n, -1);
+}
+
+/* What comes out of the pipe.  Something else may hold its other end, after the program's own. */
+static void read_out(struct cage *c)
+{
+    struct pollfd fds[2] = {{.fd = c->out_fd, .events = POLLIN},
+                            {.fd = c->pid_fd, .events = POLLIN}};
+    struct buf b;
+    buf_init(&b, c->arena);
+    while (b.len <= c->limit) {
+        bool ended = fds[1].revents != 0;
+        int ready = ended ? poll(fds, 1, 0) : wait_for(fds, 2);
+        if (ready < 0 && errno == EINTR)
+            continue;
+        if (ready <= 0)
+            break;
+        if (!fds[0].revents)
+            continue; /* it has ended: what is left in the pipe */
+        char chunk[CHUNK];
+        ssize_t got = read(c->out_fd, chunk, sizeof chunk);
+        if (got < 0 && errno == EINTR)
+            continue;
+        if (got <= 0)
+            break;
+        buf_add(&b, chunk, (size_t)got);
+    }
+    c->out = b.data;
+    c->out_len = b.len;
+}
+
+static void close_one(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
+void cage_read(struct cage *c)
+{
+    if (!c->read && c->pid)
+        read_out(c);
+    if (!c->read)
+        c->err = bytes_of(c->arena, c->err_fd, &c->err_len);
+    if (c->pid && c->out_len > c->limit)
+        kill(c->pid, SIGKILL);
+    close_one(&c->out_fd);
+    close_one(&c->err_fd);
+    close_one(&c->pid_fd);
+    c->read = true;
 }
 
 void cage_stop(struct cage *c)
@@ -171,6 +241,7 @@ void cage_wait(struct cage *c)
 {
     int status;
     pid_t pid = c->pid;
+    cage_read(c);
     if (pid) {
         while (waitpid(pid, &status, 0) < 0 && errno == EINTR)
             ;
@@ -180,13 +251,10 @@ void cage_wait(struct cage *c)
             c->status = WEXITSTATUS(status);
         } else {
             c->status = WTERMSIG(status);
-            c->end = c->status == SIGXFSZ ? CAGE_OUTPUT
+            c->end = c->status == SIGXFSZ || c->out_len > c->limit ? CAGE_OUTPUT
                      : c->status == SIGXCPU || c->status == SIGKILL || c->status == SIGALRM
                          ? CAGE_TIME
                          : CAGE_SIGNAL;
         }
     }
-    c->out = take(c->arena, c->out_fd, &c->out_len);
-    c->err = take(c->arena, c->err_fd, &c->err_len);
-    c->out_fd = c->err_fd = -1;
 }

@@ -1,9 +1,9 @@
 /*
  * cage: runs a program that must come to an end, write nothing and start nothing for long.
  *
- * What it prints on standard output and standard error goes to memory files, which are read when it
- * has ended: nobody has to listen meanwhile, and the kernel stops it where they grow too large.  It
- * has limits of processor time, time, memory, size of files and open files, and no standard input.
+ * What it prints on standard error goes to a memory file, which is read when it has closed its
+ * standard output, a pipe: by then it is done, and only has to be cleared away.  It has limits of
+ * processor time, time, memory, size of files and output and open files, and no standard input.
  * LC_ALL is C; of the environment it does not get M4PATH and POSIXLY_CORRECT, which would change
  * what an m4 does.
  *
@@ -14,6 +14,7 @@
 #ifndef MCF_COMPILER_CAGE_H
 #define MCF_COMPILER_CAGE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <sys/types.h>
 
@@ -35,7 +36,9 @@ struct cage {
     enum cage_end end;
     int status;
     pid_t pid; /* 0: it has ended */
-    int out_fd, err_fd;
+    int out_fd, err_fd, pid_fd;
+    size_t limit; /* of out */
+    bool read;    /* out and err are there */
 };
 
 /* argv as for execvp.  confine: rules of compiler/confine.h that hold for it, or -1.  cpu_seconds
@@ -46,6 +49,9 @@ void cage_start(struct cage *c, struct arena *a, const char *const *argv, int co
 
 /* Ends it; there is nothing to wait for afterwards. */
 void cage_stop(struct cage *c);
+
+/* Waits until it has closed its standard output, or ended, and fills in what it printed. */
+void cage_read(struct cage *c);
 
 /* Waits for its end and fills in the rest; what cage_start has found out stays. */
 void cage_wait(struct cage *c);

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/target.h"
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
 #include "lib/base/fs.h"
@@ -23,7 +24,7 @@ static const char *const known_domains[] = {
 };
 
 /* What the rest of a compilation takes, mostly. */
-#define RESERVE ((size_t)512 << 10)
+#define RESERVE ((size_t)768 << 10)
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
@@ -390,7 +391,6 @@ static void read_rest(void *ctx, struct m4_late *late)
     const struct mc_include_cf *library = mc_find_include_cf(f->arena, f->tree);
     if (library)
         site_files(f, fs_join(f->arena, rest->dirs[0], library->root), true, &f->site);
-    arena_reserve(f->arena, RESERVE);
     if (f->mended) {
         late->text = f->mended->text;
         late->text_len = f->mended->len;
@@ -398,6 +398,16 @@ static void read_rest(void *ctx, struct m4_late *late)
     late->site = f->site;
     late->comments = f->tree->comments;
     late->unclosed_known = f->unclosed;
+}
+
+static void find_target(void *ctx)
+{
+    const struct rest *rest = ctx;
+    struct front *f = rest->front;
+    f->target = f->options->target;
+    if (!f->target.number)
+        target_default(f->arena, &f->target);
+    arena_reserve(f->arena, RESERVE);
 }
 
 bool front_read(struct front *f, struct config *c, const char *path, const struct lower_options *o,
@@ -441,6 +451,7 @@ bool front_read(struct front *f, struct config *c, const char *path, const struc
 
     struct rest rest = {f, dirs};
     struct m4_options mo = {.meanwhile = read_rest,
+                            .then = find_target,
                             .ctx = &rest,
                             .defines = o->defines,
                             .include_dirs = dirs,

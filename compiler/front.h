@@ -32,8 +32,9 @@ struct front {
     struct mc_tree *tree;           /* of path, mended; its places are the mended text's */
     const struct mc_mended *mended; /* NULL: tree and m4 read the file as it is */
     bool unclosed;                  /* quotes or parentheses were closed for it */
-    const struct m4_result *m4;
+    struct m4_result *m4;
     const struct rule_library *library;
+    struct release target;     /* what it is written for */
     struct m4_define *site;    /* "feature_foo" -> path: the site's own library */
     struct table *defines;     /* variable -> struct front_define, its last one */
     struct front_file **files; /* by source id, less 1 */
@@ -41,7 +42,8 @@ struct front {
     struct stray *strays; /* of check_text_find */
 };
 
-/* False where there is nothing to go on with; findings say why. */
+/* False where there is nothing to go on with; findings say why.  Else the caller has to end f->m4.
+ */
 bool front_read(struct front *f, struct config *c, const char *path, const struct lower_options *o,
                 struct diag *d);
 

@@ -27,6 +27,9 @@ static const struct option_variable option_variables[] = {
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
+/* Of what is written, mostly. */
+enum { LINES = 1500, LINE_LENGTH = 40 };
+
 struct lower {
     struct front front;
     struct arena *arena;
@@ -52,7 +55,7 @@ static void put(struct lower *l, const char *text, size_t len, struct origin at,
         const char *eol = memchr(p, '\n', (size_t)(end - p));
         if (!eol)
             eol = end;
-        l->lines = arena_grow(l->arena, l->lines, l->nlines, &l->room, sizeof *l->lines, 1024);
+        l->lines = arena_grow(l->arena, l->lines, l->nlines, &l->room, sizeof *l->lines, LINES);
         l->lines[l->nlines].at = at;
         l->lines[l->nlines].cause = cause;
         l->nlines++;
@@ -119,7 +122,7 @@ static const char *symbol_now(void *ctx, const char *name)
         if (strcmp(name, "_mcf_filters") == 0)
             return has_entries(l, M4_FILTERS) ? "" : NULL;
         if (strncmp(name, "_mcf_from_", 10) == 0)
-            return target_symbol(&l->front.options->target, name + 10);
+            return target_symbol(&l->front.target, name + 10);
     }
     return table_get(l->front.m4->values, name);
 }
@@ -231,7 +234,7 @@ static void options(void *ctx)
 /* Is it a feature that the target lacks?  Then its rules are no use to it: it is turned off. */
 static bool is_off(struct lower *l, const struct m4_record *r)
 {
-    if (!target_lacks_feature(&l->front.options->target, r->argv[0]))
+    if (!target_lacks_feature(&l->front.target, r->argv[0]))
         return false;
     const struct rule_file *f = template_feature(&template_rulesets, r->argv[0]);
     if (f && f->flag) {
@@ -325,6 +328,34 @@ static void take_findings(const struct front *front, struct diag *d, struct diag
     }
 }
 
+/* The configuration that m4 and the tree speak of. */
+static void make_config(struct lower *l, struct config *c, const struct lower_options *o,
+                        struct diag *d)
+{
+    struct front *f = &l->front;
+    collect_calls(l);
+    if (!f->m4->complete)
+        return;
+    check_calls(f);
+    check_defines(f);
+    check_flags(f);
+    target_check(f);
+    check_text_find(f);
+
+    /* With errors too: what else is wrong is said in the same run. */
+    struct diag *of_lines = diag_new(l->arena, c->sources);
+    bool partial = f->strays || diag_count(d, o->werror ? DIAG_WARNING : DIAG_ERROR) > 0;
+    struct check_context context = {find_said, f, partial, target_variable};
+    if (o->lax)
+        diag_lax(of_lines);
+    template_main(&l->template);
+    cf_read(c, l->text.data, l->text.len, NULL, l->lines, true, of_lines);
+    config_check(c, &context, of_lines);
+    /* What is left out was checked, too. */
+    config_for_release(c, &context, &f->target, d);
+    take_findings(f, d, of_lines);
+}
+
 static void lower_once(struct config *c, const char *path, const struct lower_options *o,
                        struct diag *d)
 {
@@ -341,29 +372,11 @@ static void lower_once(struct config *c, const char *path, const struct lower_op
     l.template.ctx = &l;
     l.template.knockout = o->knockout;
     buf_init(&l.text, l.arena);
+    buf_reserve(&l.text, LINES * LINE_LENGTH);
     if (!front_read(&l.front, c, path, o, d))
         return;
-    collect_calls(&l);
-    if (!l.front.m4->complete)
-        return;
-    check_calls(&l.front);
-    check_defines(&l.front);
-    check_flags(&l.front);
-    target_check(&l.front);
-    check_text_find(&l.front);
-
-    /* With errors too: what else is wrong is said in the same run. */
-    struct diag *of_lines = diag_new(l.arena, c->sources);
-    bool partial = l.front.strays || diag_count(d, o->werror ? DIAG_WARNING : DIAG_ERROR) > 0;
-    struct check_context context = {find_said, &l.front, partial, target_variable};
-    if (o->lax)
-        diag_lax(of_lines);
-    template_main(&l.template);
-    cf_read(c, l.text.data, l.text.len, NULL, l.lines, true, of_lines);
-    config_check(c, &context, of_lines);
-    /* What is left out was checked, too. */
-    config_for_release(c, &context, &o->target, d);
-    take_findings(&l.front, d, of_lines);
+    make_config(&l, c, o, d);
+    m4_end(l.front.m4);
 }
 
 /* --- what was meant -----------------------------------------------------------------------------
@@ -408,10 +421,6 @@ bool lower_mc(struct config *c, const char *path, const struct lower_options *o,
 {
     struct arena *a = c->arena;
     struct diag *first = diag_new(a, c->sources);
-    struct lower_options options = *o;
-    if (!options.target.number)
-        target_default(a, &options.target);
-    o = &options;
     if (o->lax)
         diag_lax(first);
     lower_once(c, path, o, first);

@@ -35,7 +35,7 @@ struct lower_options {
     const struct m4_define *defines; /* -D */
     unsigned cpu_seconds;            /* 0 = default; for tests */
     uint32_t knockout;               /* leave out this block of rulesets/; 0 = none; for tests */
-    struct release target;           /* what it is written for; none: lower_mc finds it */
+    struct release target;           /* what it is written for; none: what is installed */
     const struct mc_edit *meant;     /* of lower_mc's own: the file is read with these edits */
 };
 

@@ -9,7 +9,6 @@
 #include <string.h>
 #include <sys/mman.h>
 #include <sys/random.h>
-#include <sys/uio.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -87,31 +86,15 @@ static const char *find_key(const char *key, const char *p, const char *end)
 }
 
 /* A memory file with the bytes, and key where VOCABULARY_KEY stands in them; -1 on failure. */
-static int keyed_file(const char *name, const char *bytes, size_t len, const char *key)
+static int keyed_file(struct arena *a, const char *name, const char *bytes, size_t len,
+                      const char *key)
 {
-    enum { PARTS = 256 };
-    const char *p = bytes, *end = bytes + len;
-    int fd = memfd_create(name, 0);
-    while (fd >= 0 && p < end) {
-        struct iovec parts[PARTS];
-        size_t total = 0;
-        int n = 0;
-        while (n + 2 <= PARTS && p < end) {
-            const char *stop = find_key(VOCABULARY_KEY, p, end);
-            parts[n++] = (struct iovec){(char *)p, (size_t)((stop ? stop : end) - p)};
-            if (stop)
-                parts[n++] = (struct iovec){(char *)key, KEY_LENGTH};
-            p = stop ? stop + KEY_LENGTH : end;
-        }
-        for (int i = 0; i < n; i++)
-            total += parts[i].iov_len;
-        /* A memory file takes all of it, or there is no memory. */
-        if (writev(fd, parts, n) != (ssize_t)total) {
-            close(fd);
-            fd = -1;
-        }
-    }
-    return fd;
+    char *copy = arena_raw(a, len);
+    const char *end = bytes + len, *from = bytes;
+    memcpy(copy, bytes, len);
+    for (; (from = find_key(VOCABULARY_KEY, from, end)) != NULL; from += KEY_LENGTH)
+        memcpy(copy + (from - bytes), key, KEY_LENGTH);
+    return memory_file(name, copy, len);
 }
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
@@ -137,11 +120,29 @@ static void run_with_folder(struct cage *c, struct arena *a, const char *const *
     nftw(tmp, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
+/* Was the end of the input reached?  Then nothing can go wrong any more. */
+static bool said_everything(const struct cage *c, const char *key)
+{
+    enum { TAIL = 64 };
+    const char *end = c->out + c->out_len, *p = c->out_len > TAIL ? end - TAIL : c->out;
+    const char *last = NULL;
+    while ((p = find_key(key, p, end)) != NULL) {
+        p += KEY_LENGTH;
+        last = p;
+    }
+    return last && end - last >= 2 && last[0] == ' ' && last[1] == '!';
+}
+
 /* Few files have diversions so large that m4 puts them into files; those are run twice. */
-static void wait_for(struct cage *c, struct arena *a, const char *const *argv, int confine,
-                     unsigned cpu, size_t output)
+static void wait_for(struct cage *c, struct arena *a, const char *key, const char *const *argv,
+                     int confine, unsigned cpu, size_t output)
 {
     static const char no_file[] = "cannot create temporary file for diversion";
+    cage_read(c);
+    if (c->pid && said_everything(c, key)) {
+        c->end = CAGE_EXIT;
+        return;
+    }
     cage_wait(c);
     if (c->end == CAGE_EXIT && c->status != 0 &&
         memmem(c->err, c->err_len, no_file, sizeof no_file - 1))
@@ -674,7 +675,7 @@ static void find_runaway(struct reader *r, struct args *base, const char *state,
 {
     struct cage again;
     struct origin at = {source_open(r->sources, r->path, NULL)->id, 0, 0, 0};
-    int fd = keyed_file("mcf-vocabulary", state, len, r->key);
+    int fd = keyed_file(r->arena, "mcf-vocabulary", state, len, r->key);
     char *macro = NULL;
     if (fd >= 0) {
         struct args a = {.arena = r->arena};
@@ -688,7 +689,8 @@ static void find_runaway(struct reader *r, struct args *base, const char *state,
                 arg(&a, base->v[i]);
         arg(&a, NULL);
         cage_start(&again, r->arena, a.v, r->confined, TRACE_SECONDS, TRACE_LIMIT, NULL);
-        wait_for(&again, r->arena, a.v, r->confined, TRACE_SECONDS, TRACE_LIMIT);
+        wait_for(&again, r->arena, r->key, a.v, r->confined, TRACE_SECONDS, TRACE_LIMIT);
+        cage_wait(&again);
         close(fd);
         const char *end = again.err + again.err_len, *p = again.err;
         while (p < end) {
@@ -929,6 +931,7 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
     if (o->confine && (r.confined = confine_new(o->confine, m4_program())) < 0) {
         cannot_confine(&r, whole, errno);
         o->meanwhile(o->ctx, &late);
+        o->then(o->ctx);
         return res;
     }
     unsigned cpu = o->cpu_seconds ? o->cpu_seconds : DEFAULT_CPU;
@@ -936,18 +939,18 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
     bool frozen = !o->allow_commands;
     struct inputs in;
     bool opened = open_inputs(&in, o);
-    struct cage c;
+    struct cage *c = res->cage = arena_alloc(a, sizeof *c);
     struct args v = {.arena = a};
-    for (bool again = false;; again = true) {
+    for (bool again = false, then = false;; again = true) {
         const char *bytes = frozen ? vocabulary_frozen : vocabulary_source;
         size_t len = frozen ? vocabulary_frozen_len : vocabulary_source_len;
         if (in.state < 0)
-            in.state = keyed_file("mcf-vocabulary", bytes, len, key);
+            in.state = keyed_file(a, "mcf-vocabulary", bytes, len, key);
         bool started = opened && in.state >= 0, good = started;
         int err = errno;
         if (started) {
             arguments(&v, &r, &in, frozen);
-            cage_start(&c, a, v.v, r.confined, cpu, output, NULL);
+            cage_start(c, a, v.v, r.confined, cpu, output, NULL);
         }
         if (!again) {
             o->meanwhile(o->ctx, &late);
@@ -958,35 +961,44 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
             }
             close_one(&in.opener);
             if (good && late.text) { /* few files need mending: m4 has read nothing of this one */
-                cage_stop(&c);
+                cage_stop(c);
                 close_one(&in.own);
                 in.own = memory_file("mcf-text", late.text, late.text_len);
                 opened = in.own >= 0;
                 continue;
             }
         }
+        if (!then)
+            o->then(o->ctx);
+        then = true;
         if (started)
-            wait_for(&c, a, v.v, r.confined, cpu, output);
+            wait_for(c, a, key, v.v, r.confined, cpu, output);
         if (!good) {
             finding_add(d, FINDING_SYSTEM, whole,
                         arena_printf(a, "no memory file for m4: %s", strerror(err)), NULL);
             break;
         }
         /* An m4 that refuses the frozen state (another release's format) gets the source. */
-        if (frozen && c.end == CAGE_EXIT && c.status == 63) {
+        if (frozen && c->end == CAGE_EXIT && c->status == 63) {
             frozen = false;
             close_one(&in.state);
             continue;
         }
-        read_stderr(&r, c.err, c.err_len);
-        read_stdout(&r, c.out, c.out_len);
+        read_stderr(&r, c->err, c->err_len);
+        read_stdout(&r, c->out, c->out_len);
         if (r.undefines)
             missing_tools(&r);
-        say_end(&r, &c, &v, bytes, len, whole);
+        say_end(&r, c, &v, bytes, len, whole);
         break;
     }
     close_inputs(&in);
     if (r.confined >= 0)
         close(r.confined);
     return res;
+}
+
+void m4_end(struct m4_result *r)
+{
+    if (r->cage)
+        cage_wait(r->cage);
 }

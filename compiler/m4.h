@@ -21,6 +21,7 @@
 #include "lib/base/table.h"
 
 struct arena;
+struct cage;
 struct mc_node;
 
 /* What a directive, or a traced definition or include, said. */
@@ -57,6 +58,7 @@ struct m4_result {
     struct m4_record *records; /* in order of execution */
     struct m4_piece *sections[M4_SECTIONS];
     struct table *values; /* macro name -> its text at the end of the input */
+    struct cage *cage;    /* m4 itself, which has said everything */
 };
 
 struct m4_define {
@@ -76,6 +78,8 @@ struct m4_late {
 struct m4_options {
     /* Is called once, while m4 starts: fills in the rest. */
     void (*meanwhile)(void *ctx, struct m4_late *late);
+    /* Is called once, while m4 reads the file: for what has nothing to do with it. */
+    void (*then)(void *ctx);
     void *ctx;
 
     const struct m4_define *defines; /* -D */
@@ -91,6 +95,9 @@ struct m4_options {
 /* path is read by m4 itself; "-" is not accepted.  Sources that m4 names are added to sources. */
 struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct diag *d,
                          const char *path, const struct m4_options *o);
+
+/* Waits until m4 is gone; may be called long after. */
+void m4_end(struct m4_result *r);
 
 /* The m4 program that is used ($MCF_M4 or "m4"), and its version line or NULL. */
 const char *m4_program(void);

@@ -78,7 +78,7 @@ static void say(struct front *f, const struct m4_record *r, size_t arg,
                 const struct release_item *row, const char *what, const char *hint)
 {
     struct origin at = front_place(f, r, arg);
-    front_blame(f, release_say(f->diag, &f->options->target, at, row, what, hint), r);
+    front_blame(f, release_say(f->diag, &f->target, at, row, what, hint), r);
 }
 
 bool target_lacks_feature(const struct release *target, const char *name)
@@ -90,7 +90,7 @@ bool target_lacks_feature(const struct release *target, const char *name)
 static const struct release_item *lacks(const struct front *f, enum release_kind kind,
                                         const char *name)
 {
-    return release_lacks(&f->options->target, kind, name, strlen(name));
+    return release_lacks(&f->target, kind, name, strlen(name));
 }
 
 static void check_feature(struct front *f, const struct m4_record *r)
@@ -136,7 +136,7 @@ void target_check(struct front *f)
             say(f, r, 1, row, arena_printf(f->arena, "%s(%s)", r->kind, r->argv[0]), NO_EFFECT);
     }
     const struct release_item *row;
-    for (size_t i = 0; (row = release_lacking(&f->options->target, RELEASE_VARIABLE, i)); i++) {
+    for (size_t i = 0; (row = release_lacking(&f->target, RELEASE_VARIABLE, i)); i++) {
         const struct front_define *d = table_get(f->defines, row->name);
         if (d && d->name.col)
             say(f, d->record, d->name.col ? 1 : 0, row, row->name, NO_EFFECT);
@@ -147,7 +147,7 @@ void target_check_flag(struct front *f, struct origin at, const char *letter)
 {
     const struct release_item *row = lacks(f, RELEASE_MAILER_FLAG, letter);
     if (row)
-        release_say(f->diag, &f->options->target, at, row,
+        release_say(f->diag, &f->target, at, row,
                     arena_printf(f->arena, "the mailer flag %s", letter), "it is left out");
 }
 

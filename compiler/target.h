@@ -17,7 +17,7 @@ void target_default(struct arena *a, struct release *r);
 
 /* Must the program know what the FEATURE is for, and does it not? */
 bool target_lacks_feature(const struct release *target, const char *name);
-/* Says what the .mc's directives name that the target lacks (f->options->target). */
+/* Says what the .mc's directives name that the target lacks (f->target). */
 void target_check(struct front *f);
 /* The same of the letters of a mailer's flags. */
 void target_check_flag(struct front *f, struct origin at, const char *letter);
