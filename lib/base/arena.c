@@ -5,6 +5,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/mman.h>
 
 #if defined(__SANITIZE_ADDRESS__)
 #define ARENA_ASAN 1
@@ -28,6 +29,7 @@ enum { GAP = 0 };
 #endif
 
 enum { ALIGN = alignof(max_align_t), CHUNK = 64 * 1024, PAGE = 4096 };
+#define HUGE_PAGE ((size_t)2 << 20)
 
 struct chunk {
     struct chunk *next;
@@ -83,16 +85,12 @@ void arena_reset(struct arena *a)
     a->used = 0;
 }
 
-/* Puts a chunk with room for size bytes after the current one and makes it current. */
-static void add_chunk(struct arena *a, size_t size)
+/* Puts the memory after the current chunk, as one of size bytes, and makes it current. */
+static void link_chunk(struct arena *a, struct chunk *c, size_t size)
 {
-    size_t room = size > CHUNK ? size : CHUNK;
-    if (room > SIZE_MAX - sizeof(struct chunk))
-        refuse(a->on_oom, a->ctx);
-    struct chunk *c = malloc(sizeof *c + room);
     if (!c)
         refuse(a->on_oom, a->ctx);
-    c->size = room;
+    c->size = size;
     c->used = 0;
     POISON(c->bytes, c->size);
     if (a->current) {
@@ -103,6 +101,14 @@ static void add_chunk(struct arena *a, size_t size)
         a->first = c;
     }
     a->current = c;
+}
+
+static void add_chunk(struct arena *a, size_t size)
+{
+    size_t room = size > CHUNK ? size : CHUNK;
+    if (room > SIZE_MAX - sizeof(struct chunk))
+        refuse(a->on_oom, a->ctx);
+    link_chunk(a, malloc(sizeof(struct chunk) + room), room);
 }
 
 void *arena_raw(struct arena *a, size_t size)
@@ -127,12 +133,19 @@ void *arena_raw(struct arena *a, size_t size)
 void arena_reserve(struct arena *a, size_t size)
 {
     struct chunk *was = a->current;
-    add_chunk(a, size);
+    if (size > SIZE_MAX - HUGE_PAGE - sizeof(struct chunk))
+        refuse(a->on_oom, a->ctx);
+    /* Whole large pages, where the system has such: one fault and not some hundred. */
+    size_t whole = (size + sizeof(struct chunk) + HUGE_PAGE - 1) / HUGE_PAGE * HUGE_PAGE;
+    void *memory = aligned_alloc(HUGE_PAGE, whole);
+    if (memory)
+        madvise(memory, whole, MADV_HUGEPAGE);
+    link_chunk(a, memory, whole - sizeof(struct chunk));
     struct chunk *c = a->current;
     if (was && was->next == c) /* what is left of it comes first */
         a->current = was;
     UNPOISON(c->bytes, c->size);
-    for (size_t i = 0; i < c->size; i += PAGE)
+    for (size_t i = 0; i < size; i += PAGE)
         c->bytes[i] = 0; /* which the system answers with a page */
     POISON(c->bytes, c->size);
 }
