@@ -43,11 +43,9 @@ const char *item_label(enum item_kind kind)
 
 void config_emit(const struct config *c, struct buf *out)
 {
-    size_t size = 0;
+    enum { LINE_LENGTH = 48 }; /* mostly */
 
-    for (const struct item *it = c->first; it; it = it->next)
-        size += strlen(it->text) + 1;
-    buf_reserve(out, size);
+    buf_reserve(out, c->count * LINE_LENGTH);
     for (const struct item *it = c->first; it; it = it->next) {
         buf_adds(out, it->text);
         buf_addc(out, '\n');
