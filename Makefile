@@ -35,7 +35,9 @@ MCF_OBJ = $(call obj,$(COMPILER_SRC)) $(LIB_OBJ) $(BUILD)/library.o $(BUILD)/voc
 all: $(BUILD)/mcf
 
 $(BUILD)/mcf: $(BUILD)/compiler/main.o $(MCF_OBJ)
-	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@.linked $^ $(LDLIBS)
+	@# What was written in one go is cached in larger pieces, and starts sooner.
+	@cp $@.linked $@.new && mv $@.new $@ && rm $@.linked
 
 $(BUILD)/%.o: %.c $(HEADERS)
 	@mkdir -p $(@D)
@@ -53,11 +55,11 @@ $(call obj,$(RULE_SRC)): $(BUILD)/grammar/rule.lex.c
 .SECONDARY:
 
 # rulesets/ and the vocabulary, embedded.
-$(BUILD)/embed: $(BUILD)/compiler/embed.o $(RULE_OBJ) $(call obj,$(BASE_SRC))
+$(BUILD)/embed: $(BUILD)/compiler/embed.o $(RULE_OBJ) $(LIB_OBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 $(BUILD)/tables: compiler/tables.c $(HEADERS)
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS) $(OURS) $(CFLAGS) -o $@ $<
+	$(CC) $(CPPFLAGS) $(OURS) $(CFLAGS) $(LDFLAGS) -o $@ $<
 $(BUILD)/library.c $(BUILD)/library.m4 $(BUILD)/library.end: $(BUILD)/rulesets.stamp ;
 $(BUILD)/rulesets.stamp: $(BUILD)/embed $(RULES) rulesets
 	$(BUILD)/embed $(BUILD)/library.c $(BUILD)/library.m4 $(BUILD)/library.end rulesets $(RULES)

@@ -16,6 +16,7 @@
 #include <string.h>
 
 #include "compiler/vocabulary.h"
+#include "grammar/cf.h"
 #include "grammar/rule.h"
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
@@ -33,7 +34,7 @@ struct writer {
     struct arena *arena;
     struct buf out;
     const struct rule_library *lib;
-    unsigned names, exprs, pieces, nodes;
+    unsigned names, exprs, pieces, items, nodes;
 };
 
 /* --- names that are asked for --- */
@@ -291,6 +292,54 @@ static unsigned write_pieces(struct writer *w, const struct rule_piece *p)
     return id;
 }
 
+/* --- lines that always read the same ---------------------------------------------------------- */
+
+/* What the line is: of a rule, a ruleset or a comment, which every line of it is like, and which
+ * stand for nothing but themselves. */
+static const struct item *item_of(struct writer *w, const struct rule_node *n)
+{
+    static const char before[] = "V10\nS0\n";
+    enum { LINES_BEFORE = 2 };
+    if (n->kind != RULE_TEXT || !n->text || n->text->kind != RULE_PIECE_TEXT || n->text->next ||
+        strchr(n->text->text, '\n'))
+        return NULL;
+    struct source_set *sources = source_set_new(w->arena);
+    struct diag *d = diag_new(w->arena, sources);
+    struct config *c = config_new(w->arena, sources);
+    const char *text = arena_printf(w->arena, "%s%s\n", before, n->text->text);
+    cf_read(c, text, strlen(text), NULL, NULL, true, d);
+    const struct item *it = c->last;
+    bool plain = c->count == LINES_BEFORE + 1 && diag_count(d, DIAG_WARNING) == 0 &&
+                 diag_count(d, DIAG_ERROR) == 0;
+    return plain && (it->kind == ITEM_RULE || it->kind == ITEM_RULESET || it->kind == ITEM_COMMENT)
+               ? it
+               : NULL;
+}
+
+static unsigned write_item(struct writer *w, const struct rule_node *n)
+{
+    static const char *const kinds[] = {
+        [ITEM_RULE] = "RULE", [ITEM_RULESET] = "RULESET", [ITEM_COMMENT] = "COMMENT"};
+    const struct item *it = item_of(w, n);
+    if (!it)
+        return 0;
+    unsigned id = ++w->items;
+    const struct {
+        const char *field, *text;
+    } strings[] = {{"text", it->text},
+                   {"name", it->name},
+                   {"value", it->value},
+                   {"aux", it->aux},
+                   {"comment", it->comment}};
+    buf_printf(&w->out, "static const struct item i%u = {.kind = ITEM_%s", id, kinds[it->kind]);
+    for (size_t k = 0; k < sizeof strings / sizeof strings[0]; k++) {
+        buf_printf(&w->out, ", .%s = ", strings[k].field);
+        c_string(&w->out, strings[k].text);
+    }
+    buf_adds(&w->out, "};\n");
+    return id;
+}
+
 static unsigned write_nodes(struct writer *w, const struct rule_node *list);
 
 static unsigned write_node(struct writer *w, const struct rule_node *n, unsigned next)
@@ -303,6 +352,7 @@ static unsigned write_node(struct writer *w, const struct rule_node *n, unsigned
     };
     unsigned guard = write_expr(w, n->guard);
     unsigned text = write_pieces(w, n->text);
+    unsigned item = write_item(w, n);
     unsigned body = write_nodes(w, n->body);
     unsigned id = ++w->nodes;
     buf_printf(&w->out, "static const struct rule_node n%u = {RULE_%s, %u, %u, %u, %u, ", id,
@@ -312,6 +362,8 @@ static unsigned write_node(struct writer *w, const struct rule_node *n, unsigned
     c_link(&w->out, 'e', guard);
     buf_adds(&w->out, ", ");
     c_link(&w->out, 'p', text);
+    buf_adds(&w->out, ", ");
+    c_link(&w->out, 'i', item);
     buf_adds(&w->out, ", ");
     c_link(&w->out, 'n', body);
     buf_adds(&w->out, ", ");
@@ -429,7 +481,8 @@ static void write_c(struct writer *w)
 {
     const struct rule_library *lib = w->lib;
     size_t main_file = 0;
-    buf_adds(&w->out, "/* Made by embed from rulesets/. */\n#include \"compiler/template.h\"\n");
+    buf_adds(&w->out, "/* Made by embed from rulesets/. */\n#include \"compiler/template.h\"\n"
+                      "#include \"lib/model/config.h\"\n");
     for (size_t i = 0; i < lib->nfiles; i++) {
         write_file(w, lib->files[i], i);
         if (lib->files[i] == lib->main)

@@ -47,17 +47,18 @@ struct lower {
 /* --- lines into the configuration text -------------------------------------------------------- */
 
 static void put(struct lower *l, const char *text, size_t len, struct origin at,
-                struct origin cause)
+                struct origin cause, const struct item *item)
 {
     /* A value may hold line ends: each line keeps the same place. */
     const char *p = text, *end = text + len;
     do {
-        const char *eol = memchr(p, '\n', (size_t)(end - p));
+        const char *eol = item ? NULL : memchr(p, '\n', (size_t)(end - p));
         if (!eol)
             eol = end;
         l->lines = arena_grow(l->arena, l->lines, l->nlines, &l->room, sizeof *l->lines, LINES);
         l->lines[l->nlines].at = at;
         l->lines[l->nlines].cause = cause;
+        l->lines[l->nlines].item = item;
         l->nlines++;
         buf_add(&l->text, p, (size_t)(eol - p));
         buf_addc(&l->text, '\n');
@@ -89,11 +90,11 @@ static struct origin feature_call(struct lower *l, uint32_t file)
 
 /* A line of the base files is there anyway; the definition that filled it is why it reads so. */
 static void template_line(void *ctx, const char *text, size_t len, struct origin at,
-                          const char *macro)
+                          const char *macro, const struct item *item)
 {
     struct lower *l = ctx;
     const struct front_define *d = macro ? table_get(l->front.defines, macro) : NULL;
-    put(l, text, len, at, l->cause.file ? l->cause : d ? d->call : feature_call(l, at.file));
+    put(l, text, len, at, l->cause.file ? l->cause : d ? d->call : feature_call(l, at.file), item);
 }
 
 /* --- symbols ------------------------------------------------------------------------------------
@@ -147,7 +148,7 @@ static void own_lines(struct lower *l, const struct m4_piece *p, const char *bef
                                      : check_text_place(&l->front, text, p->lines[i].at);
         if (*before)
             text = arena_printf(l->arena, "%s%s", before, text);
-        put(l, text, strlen(text), at, p->record ? at : (struct origin){0, 0, 0, 0});
+        put(l, text, strlen(text), at, p->record ? at : (struct origin){0, 0, 0, 0}, NULL);
     }
 }
 
@@ -224,7 +225,7 @@ static void options(void *ctx)
             buf_addc(&line, '=');
             buf_adds(&line, shown);
         }
-        put(l, line.data, line.len, place, place);
+        put(l, line.data, line.len, place, place, NULL);
     }
 }
 

@@ -13,6 +13,13 @@ struct frame {
     const struct frame *outer;
 };
 
+/* A feature that hooks take blocks from. */
+struct hooked {
+    size_t file;
+    const struct template_call *call; /* NULL: on, and never called */
+    bool again;
+};
+
 /* What stays the same while one list of nodes is written. */
 struct run {
     const struct template *t;
@@ -22,6 +29,8 @@ struct run {
     char *on;                            /* by file index: 'y', 'n', or 0: not asked yet */
     const char *macro;                   /* whose text went into the line first */
     bool blank;                          /* the last line was blank */
+    struct hooked *hooked;               /* in order; NULL: not asked for yet */
+    size_t nhooked;
 };
 
 /* --- names --- */
@@ -147,10 +156,11 @@ static struct origin place(struct run *r, unsigned file, const struct rule_node 
     return at;
 }
 
-static void put(struct run *r, const char *text, size_t len, struct origin at)
+static void put(struct run *r, const char *text, size_t len, struct origin at,
+                const struct item *item)
 {
     r->blank = len == 0;
-    r->t->line(r->t->ctx, text, len, at, len ? r->macro : NULL);
+    r->t->line(r->t->ctx, text, len, at, len ? r->macro : NULL, item);
 }
 
 /* A run of blank lines, as guards leave them behind, becomes one; a line whose substitutions came
@@ -161,11 +171,15 @@ static void put_text(struct run *r, const struct frame *frame, unsigned file,
     struct origin at = place(r, file, n);
     if (!n->text) {
         if (!r->blank)
-            put(r, "", 0, at);
+            put(r, "", 0, at, NULL);
+        return;
+    }
+    r->macro = NULL;
+    if (n->item) {
+        put(r, n->text->text, strlen(n->text->text), at, n->item);
         return;
     }
     buf_truncate(&r->buf, 0);
-    r->macro = NULL;
     fill(r, frame, n->text);
     if (r->buf.len == 0)
         return;
@@ -174,7 +188,7 @@ static void put_text(struct run *r, const struct frame *frame, unsigned file,
         size_t len = end ? (size_t)(end - s) : strlen(s);
         if (end)
             *end++ = '\0';
-        put(r, s, len, at);
+        put(r, s, len, at, NULL);
     }
 }
 
@@ -278,27 +292,37 @@ static bool called_before(const struct template *t, size_t call)
 /* Features that were called come first, in the order of the calls: a %repeat feature once a call,
  * another once, with its last call's arguments.  Then those that are on since the .mc defined their
  * flag itself. */
-static void write_hook(struct run *r, const struct frame *frame, const char *name)
+static void find_hooked(struct run *r)
 {
     const struct template *t = r->t;
     const struct rule_library *lib = t->lib;
-    const struct blocks which = {RULE_AT, name, 0};
+    r->hooked = arena_calloc(t->arena, t->ncalls + lib->nfiles + 1, sizeof *r->hooked);
     for (size_t i = 0; i < t->ncalls; i++) {
-        size_t file = feature_index(lib, t->calls[i].name);
-        if (file == lib->nfiles || !is_on(r, file))
+        struct hooked h = {feature_index(lib, t->calls[i].name), &t->calls[i], called_before(t, i)};
+        if (h.file == lib->nfiles || !is_on(r, h.file))
             continue;
-        struct frame f = {lib->files[file], &t->calls[i], called_before(t, i), frame};
-        if (!f.owner->repeat) {
-            if (f.again)
-                continue;
-            f.call = call_of(r, NULL, f.owner);
-        }
-        write_blocks(r, &f, (unsigned)file, f.owner->body, &which);
+        const struct rule_file *owner = lib->files[h.file];
+        if (!owner->repeat && h.again)
+            continue;
+        if (!owner->repeat)
+            h.call = call_of(r, NULL, owner);
+        r->hooked[r->nhooked++] = h;
     }
-    for (size_t file = 0; file < lib->nfiles; file++) {
-        struct frame f = {lib->files[file], NULL, false, frame};
-        if (f.owner->kind == RULE_FILE_FEATURE && is_on(r, file) && !call_of(r, NULL, f.owner))
-            write_blocks(r, &f, (unsigned)file, f.owner->body, &which);
+    for (size_t file = 0; file < lib->nfiles; file++)
+        if (lib->files[file]->kind == RULE_FILE_FEATURE && is_on(r, file) &&
+            !call_of(r, NULL, lib->files[file]))
+            r->hooked[r->nhooked++] = (struct hooked){file, NULL, false};
+}
+
+static void write_hook(struct run *r, const struct frame *frame, const char *name)
+{
+    const struct blocks which = {RULE_AT, name, 0};
+    if (!r->hooked)
+        find_hooked(r);
+    for (size_t i = 0; i < r->nhooked; i++) {
+        const struct hooked *h = &r->hooked[i];
+        struct frame f = {r->t->lib->files[h->file], h->call, h->again, frame};
+        write_blocks(r, &f, (unsigned)h->file, f.owner->body, &which);
     }
 }
 

@@ -45,8 +45,10 @@ struct template
     struct template_symbols now;       /* the values at the end of the .mc */
     const struct template_call *calls; /* FEATURE calls in the order of the .mc */
     size_t ncalls;
-    /* macro: the first one whose text went into the line; NULL if none did. */
-    void (*line)(void *ctx, const char *text, size_t len, struct origin at, const char *macro);
+    /* macro: the first one whose text went into the line; NULL if none did.  item: what the line
+     * is, where that was known before; else NULL. */
+    void (*line)(void *ctx, const char *text, size_t len, struct origin at, const char *macro,
+                 const struct item *item);
     void (*section)(void *ctx, unsigned n); /* the caller puts diversion n's lines out */
     void (*options)(void *ctx);             /* the caller puts all options out */
     void *ctx;                              /* of line, section and options */

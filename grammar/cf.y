@@ -35,7 +35,7 @@ static void cf_error(struct cf_span *span, void *scanner, struct cf_builder *b, 
 %token TEXT "text" WORD "word" FOLD "continuation" REMARK "remark"
 %token EOL "end of line" TAB "tab"
 %token NAME "name" NAME_END "end of name" OPEN_NAME "name without its brace"
-%token PLAIN_RULE "rule" PLAIN_COMMENT "comment"
+%token PLAIN_RULE "rule" PLAIN_COMMENT "comment" KNOWN "line"
 %token ODD "unknown line" LETTER "option letter" LETTER_EQUATES "option letter of equates"
 %token LONG "blank" EQUALS_LIST "= before equates"
 
@@ -49,6 +49,7 @@ file:
 line:
     EOL                             { cf_blank(b, @1); }
   | PLAIN_COMMENT                   { cf_comment(b, @1); }
+  | KNOWN                           { cf_known(b, @1); }
   | '#' text EOL                    { cf_comment(b, @$); }
   | ODD text EOL                    { cf_unknown(b, @$); }
   | 'V' text EOL                    { cf_version(b, @$, @2); }

@@ -686,6 +686,35 @@ size_t cf_plain_comment(const struct cf_builder *b)
     return plain_line(b, "\r");
 }
 
+size_t cf_known_line(struct cf_builder *b)
+{
+    size_t begin = b->pos - 1;
+
+    if (!b->line_of)
+        return 0;
+    b->line = line_index(b, begin);
+
+    const struct item *known = b->line_of[b->line].item;
+    size_t end = b->line + 1 < b->lines ? b->line_start[b->line + 1] : b->len;
+    if (!known || begin != b->line_start[b->line] || (known->kind == ITEM_RULE && !b->in_ruleset) ||
+        (end < b->len && is_blank(b->text[end])))
+        return 0;
+    return end - begin;
+}
+
+void cf_known(struct cf_builder *b, struct cf_span line)
+{
+    const struct cf_line_origin *of = &b->line_of[line_index(b, line.begin)];
+    struct item *it = config_add(b->config, of->item->kind), *next = it->next;
+
+    *it = *of->item;
+    it->next = next;
+    it->at = of->at;
+    it->cause = of->cause;
+    b->in_ruleset = b->in_ruleset || it->kind == ITEM_RULESET;
+    next_line(b);
+}
+
 /* The run of tabs at or behind at, in the text before end; at the end: none. */
 static struct cf_span tabs(const struct cf_builder *b, size_t at, size_t end)
 {

@@ -98,6 +98,7 @@ struct rule_node {
     const char *name;
     const struct rule_expr *guard;
     const struct rule_piece *text;
+    const struct item *item; /* TEXT: what the line is, if it always reads so; the build finds it */
     const struct rule_node *body;
     const struct rule_node *next;
 };

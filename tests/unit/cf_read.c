@@ -555,9 +555,9 @@ static void assembled_text_has_the_origins_of_its_lines(void **state)
 {
     struct arena *a = *state;
     const char text[] = "DXa\nMx, P=/x,\n\tQ\n";
-    const struct cf_line_origin lines[] = {{{7, 12, 5, 0}, {3, 40, 1, 0}},
-                                           {{8, 100, 1, 0}, {0, 0, 0, 0}},
-                                           {{8, 200, 0, 0}, {0, 0, 0, 0}}};
+    const struct cf_line_origin lines[] = {{{7, 12, 5, 0}, {3, 40, 1, 0}, NULL},
+                                           {{8, 100, 1, 0}, {0, 0, 0, 0}, NULL},
+                                           {{8, 200, 0, 0}, {0, 0, 0, 0}, NULL}};
     struct source_set *sources = source_set_new(a);
     struct cf_case c = {config_new(a, sources), diag_new(a, sources)};
 
@@ -570,6 +570,34 @@ static void assembled_text_has_the_origins_of_its_lines(void **state)
     assert_int_equal(c.config->last->at.line, 100);
     /* The file is not known: no column. */
     assert_string_equal(cf_case_findings(a, c), "200:0+0 missing-equals");
+}
+
+static void a_known_line_is_not_read_again(void **state)
+{
+    struct arena *a = *state;
+    static const struct item rule = {.kind = ITEM_RULE, .text = "R$*\t$1", .value = "known"};
+    static const struct item set = {.kind = ITEM_RULESET, .text = "Sx", .name = "known"};
+    const struct cf_line_origin lines[] = {
+        {{8, 1, 0, 0}, {0, 0, 0, 0}, &rule}, {{8, 2, 0, 0}, {0, 0, 0, 0}, &set},
+        {{8, 3, 0, 0}, {0, 0, 0, 0}, &rule}, {{8, 4, 0, 0}, {0, 0, 0, 0}, &rule},
+        {{8, 5, 0, 0}, {0, 0, 0, 0}, NULL},  {{8, 6, 0, 0}, {3, 1, 1, 0}, &rule}};
+    /* A rule outside of a ruleset, and one that goes on, are read as ever. */
+    const char text[] = "R$*\t$1\nSx\nR$*\t$1\nR$*\t$1\n\t\tgoes on\nR$*\t$1";
+    struct cf_case c = {config_new(a, source_set_new(a)), NULL};
+    c.findings = diag_new(a, c.config->sources);
+
+    cf_read(c.config, text, strlen(text), NULL, lines, false, c.findings);
+    assert_string_equal(cf_case_findings(a, c), "1:0+0 rule-without-ruleset");
+    const struct item *it = c.config->first->next;
+    assert_int_equal(c.config->count, 5);
+    assert_string_equal(it->name, "known");
+    assert_int_equal(it->at.line, 2);
+    assert_string_equal(it->next->value, "known");
+    assert_string_equal(it->next->next->value, "$1");
+    assert_string_equal(c.config->last->value, "known");
+    assert_int_equal(c.config->last->at.line, 6);
+    assert_int_equal(c.config->last->cause.file, 3);
+    assert_ptr_equal(c.config->last->next, NULL);
 }
 
 static void a_column_is_told_where_the_bytes_are_the_same(void **state)
@@ -588,7 +616,7 @@ static void a_column_is_told_where_the_bytes_are_the_same(void **state)
         struct source_set *sources = source_set_new(a);
         struct cf_case c = {config_new(a, sources), diag_new(a, sources)};
         uint32_t id = source_add(sources, "x.mc", cases[i].source, strlen(cases[i].source))->id;
-        const struct cf_line_origin lines[] = {{{id, 1, 0, 0}, {0, 0, 0, 0}}};
+        const struct cf_line_origin lines[] = {{{id, 1, 0, 0}, {0, 0, 0, 0}, NULL}};
 
         cf_read(c.config, cases[i].line, strlen(cases[i].line), NULL, lines, false, c.findings);
         assert_string_equal(cf_case_findings(a, c), cases[i].findings);
@@ -663,6 +691,7 @@ int main(void)
         UNIT(what_is_wrong_is_no_item_of_its_kind),
         UNIT(items_stand_where_their_line_begins),
         UNIT(assembled_text_has_the_origins_of_its_lines),
+        UNIT(a_known_line_is_not_read_again),
         UNIT(a_column_is_told_where_the_bytes_are_the_same),
         UNIT(a_text_beyond_all_measure_is_not_read),
         UNIT(reading_twice_appends),

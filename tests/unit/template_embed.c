@@ -180,10 +180,11 @@ struct sink {
     struct buf out;
 };
 
-static void sink_line(void *ctx, const char *text, size_t len, struct origin at, const char *macro)
+static void sink_line(void *ctx, const char *text, size_t len, struct origin at, const char *macro,
+                      const struct item *item)
 {
     struct sink *s = ctx;
-    (void)len, (void)macro;
+    (void)len, (void)macro, (void)item;
     buf_printf(&s->out, "%s:%u %s\n", source_by_id(s->sources, at.file)->path, at.line, text);
 }
 

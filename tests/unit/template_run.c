@@ -26,9 +26,11 @@ struct world {
     struct buf macros; /* of the lines: whose text went into each */
 };
 
-static void put_line(void *ctx, const char *text, size_t len, struct origin at, const char *macro)
+static void put_line(void *ctx, const char *text, size_t len, struct origin at, const char *macro,
+                     const struct item *item)
 {
     struct world *w = ctx;
+    (void)item;
     assert_int_equal(strlen(text), len);
     assert_int_equal(at.col, 0);
     const struct source *src = source_by_id(w->t.sources, at.file);
