@@ -25,14 +25,13 @@ def main():
     lax = ['--lax'] if '--lax' in args else []
     args = [a for a in args if a != '--lax']
     runs = int(args.pop(0)) if args and args[0].isdigit() else 30
-    files = args or [TOP + '/samples/%s/sendmail.mc' % s for s in ('centos6', 'debian', 'gateway')]
+    files = [os.path.abspath(a) for a in args] or [TOP + '/samples/%s/sendmail.mc' % s for s in ('centos6', 'debian', 'gateway')]
     with tempfile.TemporaryDirectory() as tmp:
         nothing = tmp + '/nothing.m4f'
         os.system('m4 -F %s /dev/null' % nothing)
         print('%-44s %9s %9s %9s %8s %9s' % ('file', 'reference', 'mcf', 'floor', 'faster', 'x floor'))
         ratios, floors = [], []
         for f in files:
-            f = os.path.abspath(f)
             os.chdir(os.path.dirname(f))
             commands = (['m4', '-D_CF_DIR_=' + LIB, LIB + 'm4/cf.m4', os.path.basename(f)],
                         [MCF, 'build', *lax, os.path.basename(f)], ['m4', '-R', nothing, '/dev/null'])
