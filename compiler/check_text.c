@@ -571,7 +571,7 @@ static bool is_behind_call(const struct source *s, struct origin at)
     return false;
 }
 
-static const char letters_of_cf[] = "#DCTFVKMXQHOPESRL \t";
+static const char letters_of_cf[] = "#DCTFVKMXQHOPESR \t";
 
 /* NAME=value, as a shell has it, is what stands in the line of the file; m4 may have made something
  * else of the name. */

@@ -289,8 +289,16 @@ static void check_socket(const struct line *l, struct part v)
         check_say(l->k, l->it, v, FINDING_NO_SOCKET, l->it->name, NULL, NULL);
         return;
     }
-    if (!colon || v.s[0] == '/' || memchr(v.s, '$', v.len))
+    if (memchr(v.s, '$', v.len) || (!colon && v.s[0] == '/'))
         return;
+    if (!colon) {
+        struct finding *f =
+            check_say(l->k, l->it, v, FINDING_SOCKET_IS_PATH, check_text(l->k, v), NULL, NULL);
+        size_t n = leading_digits(v);
+        if (n > 0 && n < v.len && v.s[n] == '@')
+            check_mend(l->k, f, v, arena_printf(l->k->arena, "inet:%s", check_text(l->k, v)));
+        return;
+    }
     struct part family = {v.s, (size_t)(colon - v.s)};
     struct part rest = {colon + 1, v.len - family.len - 1};
     if (part_is(family, "unix") || part_is(family, "local"))
@@ -298,7 +306,13 @@ static void check_socket(const struct line *l, struct part v)
     if (!part_is(family, "inet") && !part_is(family, "inet6")) {
         struct finding *f = check_say(l->k, l->it, family, FINDING_UNKNOWN_WORD_STOPS, "Socket",
                                       check_text(l->k, family), "inet, inet6, unix or local");
-        check_suggest(l->k, f, family, "inet inet6 unix local");
+        if (f && v.s[0] == '/') {
+            diag_hint(l->k->diag, f, "write local: before the path");
+            check_mend(l->k, f, family,
+                       arena_printf(l->k->arena, "local:%s", check_text(l->k, family)));
+        } else {
+            check_suggest(l->k, f, family, "inet inet6 unix local");
+        }
         return;
     }
     const char *at_sign = memchr(rest.s, '@', rest.len);

@@ -525,7 +525,7 @@ def test_confine():
     here = os.getcwd()
     write("in/sub/ok.m4", "LOCAL_DOMAIN(`fine.example')dnl\n")
     for name in ("out/x.m4", "x.m4"):
-        write(name, "LOCAL_DOMAIN(`secret.example')dnl\n")
+        write(name, "EXPOSED_USER(`secret')dnl\n")
     os.symlink("../out/x.m4", "in/link.m4")
     os.symlink("sub/ok.m4", "in/inside.m4")
     os.symlink(here + "/out", "in/folder")
