@@ -176,7 +176,8 @@ void check_filter_list(struct check *k, const struct item *it, struct part list)
 
 static bool is_option(const struct item *it, const char *name)
 {
-    if (it->kind != ITEM_OPTION || it->short_option)
+    /* A shortened name has its first letter. */
+    if (it->kind != ITEM_OPTION || it->short_option || (it->name[0] | 0x20) != (name[0] | 0x20))
         return false;
     const struct option_info *o = option_find(it->name, strlen(it->name), NULL);
     return o && strcmp(o->name, name) == 0;
