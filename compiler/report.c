@@ -426,13 +426,29 @@ static void write_github(const struct set *set, struct buf *out)
         github_finding(out, set, set->findings[i]);
 }
 
+/* --- text ---------------------------------------------------------------------------------------
+ */
+
+/* Standard error has no buffer: one write, and not one a letter. */
+static void print_text(struct diag *d, FILE *out)
+{
+    bool colour = isatty(fileno(out)) && !getenv("NO_COLOR");
+    char *text = NULL;
+    size_t len = 0;
+    FILE *memory = diag_count(d, DIAG_NOTE) > 0 ? open_memstream(&text, &len) : NULL;
+    diag_print(d, memory ? memory : out, colour);
+    if (memory && fclose(memory) == 0)
+        fwrite(text, 1, len, out);
+    free(text);
+}
+
 /* --- any of them --------------------------------------------------------------------------------
  */
 
 void report(struct diag *d, struct source_set *sources, enum report_format format, FILE *out)
 {
     if (format == REPORT_TEXT) {
-        diag_print(d, out, isatty(fileno(out)) && !getenv("NO_COLOR"));
+        print_text(d, out);
         return;
     }
     struct set set = {.arena = diag_arena(d), .sources = sources};
