@@ -39,7 +39,9 @@ struct lower {
     struct buf text;
     struct cf_line_origin *lines;
     size_t nlines, room;
-    struct origin cause;          /* of what is being written */
+    struct origin cause; /* of what is being written */
+    uint32_t last_file;  /* whose lines are being written, and the call that is why */
+    struct origin last_call;
     struct table *feature_places; /* path in rulesets/feature/ -> struct origin of the call */
     struct table *off;            /* flags of features that the target lacks, or NULL */
 };
@@ -49,6 +51,9 @@ struct lower {
 static void put(struct lower *l, const char *text, size_t len, struct origin at,
                 struct origin cause, const struct item *item)
 {
+    static const struct item blank = {.kind = ITEM_BLANK, .text = ""};
+    if (len == 0)
+        item = &blank;
     /* A value may hold line ends: each line keeps the same place. */
     const char *p = text, *end = text + len;
     do {
@@ -94,7 +99,11 @@ static void template_line(void *ctx, const char *text, size_t len, struct origin
 {
     struct lower *l = ctx;
     const struct front_define *d = macro ? table_get(l->front.defines, macro) : NULL;
-    put(l, text, len, at, l->cause.file ? l->cause : d ? d->call : feature_call(l, at.file), item);
+    if (at.file != l->last_file) {
+        l->last_file = at.file;
+        l->last_call = feature_call(l, at.file);
+    }
+    put(l, text, len, at, l->cause.file ? l->cause : d ? d->call : l->last_call, item);
 }
 
 /* --- symbols ------------------------------------------------------------------------------------
@@ -225,7 +234,13 @@ static void options(void *ctx)
             buf_addc(&line, '=');
             buf_adds(&line, shown);
         }
-        put(l, line.data, line.len, place, place, NULL);
+        struct item *comment = NULL;
+        if (!value) {
+            comment = arena_alloc(l->arena, sizeof *comment);
+            *comment = (struct item){.kind = ITEM_COMMENT,
+                                     .text = arena_strndup(l->arena, line.data, line.len)};
+        }
+        put(l, line.data, line.len, place, place, comment);
     }
 }
 

@@ -16,7 +16,8 @@
 struct cf_line_origin {
     struct origin at;    /* of the line's first byte */
     struct origin cause; /* may be file 0 */
-    /* NULL, or what the line is, a rule, ruleset or comment: then it is taken as it is. */
+    /* NULL, or what the line is, a rule, ruleset, comment or blank line: then it is taken as it is.
+     */
     const struct item *item;
 };
 

@@ -35,7 +35,7 @@ static void cf_error(struct cf_span *span, void *scanner, struct cf_builder *b, 
 %token TEXT "text" WORD "word" FOLD "continuation" REMARK "remark"
 %token EOL "end of line" TAB "tab"
 %token NAME "name" NAME_END "end of name" OPEN_NAME "name without its brace"
-%token PLAIN_RULE "rule" PLAIN_COMMENT "comment" KNOWN "line"
+%token PLAIN_RULE "rule" PLAIN_COMMENT "comment" KNOWN "lines"
 %token ODD "unknown line" LETTER "option letter" LETTER_EQUATES "option letter of equates"
 %token LONG "blank" EQUALS_LIST "= before equates"
 

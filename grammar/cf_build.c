@@ -686,32 +686,53 @@ size_t cf_plain_comment(const struct cf_builder *b)
     return plain_line(b, "\r");
 }
 
-size_t cf_known_line(struct cf_builder *b)
+static size_t line_end(const struct cf_builder *b, size_t line)
 {
-    size_t begin = b->pos - 1;
+    return line + 1 < b->lines ? b->line_start[line + 1] : b->len;
+}
+
+/* What the line is, if that is known and it can be taken as it is. */
+static const struct item *known_item(const struct cf_builder *b, size_t line, bool in_ruleset)
+{
+    const struct item *it = line < b->lines ? b->line_of[line].item : NULL;
+    if (!it || (it->kind == ITEM_RULE && !in_ruleset) ||
+        (!b->keep_comments && (it->kind == ITEM_COMMENT || it->kind == ITEM_BLANK)))
+        return NULL;
+
+    size_t end = line_end(b, line);
+    return end < b->len && is_blank(b->text[end]) ? NULL : it;
+}
+
+size_t cf_known_lines(struct cf_builder *b)
+{
+    size_t begin = b->pos - 1, end = begin;
+    bool in_ruleset = b->in_ruleset;
 
     if (!b->line_of)
         return 0;
     b->line = line_index(b, begin);
-
-    const struct item *known = b->line_of[b->line].item;
-    size_t end = b->line + 1 < b->lines ? b->line_start[b->line + 1] : b->len;
-    if (!known || begin != b->line_start[b->line] || (known->kind == ITEM_RULE && !b->in_ruleset) ||
-        (end < b->len && is_blank(b->text[end])))
+    if (begin != b->line_start[b->line])
         return 0;
+
+    const struct item *it;
+    for (size_t line = b->line; (it = known_item(b, line, in_ruleset)) != NULL; line++) {
+        in_ruleset = in_ruleset || it->kind == ITEM_RULESET;
+        end = line_end(b, line);
+    }
     return end - begin;
 }
 
-void cf_known(struct cf_builder *b, struct cf_span line)
+void cf_known(struct cf_builder *b, struct cf_span lines)
 {
-    const struct cf_line_origin *of = &b->line_of[line_index(b, line.begin)];
-    struct item *it = config_add(b->config, of->item->kind), *next = it->next;
+    for (size_t i = line_index(b, lines.begin); i < b->lines && b->line_start[i] < lines.end; i++) {
+        const struct cf_line_origin *of = &b->line_of[i];
+        struct item *it = config_add(b->config, of->item->kind);
 
-    *it = *of->item;
-    it->next = next;
-    it->at = of->at;
-    it->cause = of->cause;
-    b->in_ruleset = b->in_ruleset || it->kind == ITEM_RULESET;
+        *it = *of->item;
+        it->at = of->at;
+        it->cause = of->cause;
+        b->in_ruleset = b->in_ruleset || it->kind == ITEM_RULESET;
+    }
     next_line(b);
 }
 

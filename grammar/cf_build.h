@@ -61,8 +61,8 @@ size_t cf_plain_rule(const struct cf_builder *b);
 /* The same of a comment: a continuation or a carriage return is in it. */
 size_t cf_plain_comment(const struct cf_builder *b);
 
-/* The same of a line whose item is known. */
-size_t cf_known_line(struct cf_builder *b);
+/* The same of a run of lines whose items are known. */
+size_t cf_known_lines(struct cf_builder *b);
 
 /* One logical line each, whose end is at.  The spans are its parts. */
 void cf_blank(struct cf_builder *b, struct cf_span line);
@@ -93,7 +93,9 @@ void cf_rule(struct cf_builder *b, struct cf_span line, struct cf_span left,
              const struct cf_span *right, const struct cf_span *comment);
 void cf_rule_line(struct cf_builder *b, struct cf_span line); /* such a rule */
 void cf_load(struct cf_builder *b, struct cf_span line);
-void cf_known(struct cf_builder *b, struct cf_span line);
+
+/* Lines whose items are known. */
+void cf_known(struct cf_builder *b, struct cf_span lines);
 
 /* One key of the line's equates; value NULL when there is no '='. */
 void cf_equate(struct cf_builder *b, struct cf_span key, const struct cf_span *value);
