@@ -17,6 +17,8 @@ void check_defines(struct front *f);
 void check_text(struct front *f);
 /* The letters of mailers' flags. */
 void check_flags(struct front *f);
+/* The names of variables that the library reads, for front->known. */
+struct table *check_known_names(const struct front *f);
 /* Macros that nothing defines, and prose: what becomes a line of the .cf without being meant. */
 void check_text_find(struct front *f);
 /* Where a line of the .cf that is the file's own text was written: `at`, or, where a macro that

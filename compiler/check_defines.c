@@ -58,7 +58,7 @@ static void know(struct table *t, const char *const *words)
         table_set(t, *words, (void *)*words);
 }
 
-static struct table *known_names(struct front *f)
+struct table *check_known_names(const struct front *f)
 {
     struct table *t = table_new(f->arena);
     size_t n;
@@ -399,7 +399,7 @@ void check_defines(struct front *f)
 {
     struct names s = {.front = f,
                       .variables = table_new(f->arena),
-                      .known = known_names(f),
+                      .known = f->known,
                       .repeated = table_new(f->arena),
                       .mailers = table_new(f->arena)};
     for (const struct m4_record *r = f->m4->records; r; r = r->next) {

@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include "compiler/check.h"
 #include "compiler/target.h"
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
@@ -400,7 +401,8 @@ static void read_rest(void *ctx, struct m4_late *late)
     late->unclosed_known = f->unclosed;
 }
 
-static void find_target(void *ctx)
+/* What m4 has nothing to do with. */
+static void prepare(void *ctx)
 {
     const struct rest *rest = ctx;
     struct front *f = rest->front;
@@ -408,6 +410,7 @@ static void find_target(void *ctx)
     if (!f->target.number)
         target_default(f->arena, &f->target);
     arena_reserve(f->arena, RESERVE);
+    f->known = check_known_names(f);
 }
 
 bool front_read(struct front *f, struct config *c, const char *path, const struct lower_options *o,
@@ -451,7 +454,7 @@ bool front_read(struct front *f, struct config *c, const char *path, const struc
 
     struct rest rest = {f, dirs};
     struct m4_options mo = {.meanwhile = read_rest,
-                            .then = find_target,
+                            .then = prepare,
                             .ctx = &rest,
                             .defines = o->defines,
                             .include_dirs = dirs,

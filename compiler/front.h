@@ -36,6 +36,7 @@ struct front {
     const struct rule_library *library;
     struct release target;     /* what it is written for */
     struct m4_define *site;    /* "feature_foo" -> path: the site's own library */
+    struct table *known;       /* names that the library reads */
     struct table *defines;     /* variable -> struct front_define, its last one */
     struct front_file **files; /* by source id, less 1 */
     size_t nfiles;

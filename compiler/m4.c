@@ -25,6 +25,7 @@
 #define DEFAULT_OUTPUT ((size_t)64 << 20)
 #define TRACE_LIMIT ((size_t)32 << 20)
 #define TRACE_SECONDS 2
+#define PIPE_MOST ((size_t)256 << 10)
 #define ARGS_TOLD 10 /* of a record's arguments */
 #define ARGS_MAX 1000
 #define HASH_SIZE "-H1021" /* m4's own is for sixty times as many macros: 128 pages to clear */
@@ -85,16 +86,33 @@ static const char *find_key(const char *key, const char *p, const char *end)
     return NULL;
 }
 
-/* A memory file with the bytes, and key where VOCABULARY_KEY stands in them; -1 on failure. */
-static int keyed_file(struct arena *a, const char *name, const char *bytes, size_t len,
-                      const char *key)
+/* The bytes with key where VOCABULARY_KEY stands in them. */
+static const char *keyed(struct arena *a, const char *bytes, size_t len, const char *key)
 {
     char *copy = arena_raw(a, len);
     const char *end = bytes + len, *from = bytes;
     memcpy(copy, bytes, len);
     for (; (from = find_key(VOCABULARY_KEY, from, end)) != NULL; from += KEY_LENGTH)
         memcpy(copy + (from - bytes), key, KEY_LENGTH);
-    return memory_file(name, copy, len);
+    return copy;
+}
+
+static int keyed_file(struct arena *a, const char *bytes, size_t len, const char *key)
+{
+    return memory_file("mcf-vocabulary", keyed(a, bytes, len, key), len);
+}
+
+/* A pipe that takes len bytes though nobody reads them; false where the system does not give it. */
+static bool roomy_pipe(int ends[2], size_t len)
+{
+    if (len > PIPE_MOST || pipe(ends) != 0)
+        return false;
+    int room = fcntl(ends[1], F_SETPIPE_SZ, (int)len);
+    if (room >= 0 && (size_t)room >= len && fcntl(ends[1], F_SETFD, FD_CLOEXEC) == 0)
+        return true;
+    close(ends[0]);
+    close(ends[1]);
+    return false;
 }
 
 static int remove_one(const char *path, const struct stat *st, int kind, struct FTW *where)
@@ -106,17 +124,16 @@ static int remove_one(const char *path, const struct stat *st, int kind, struct 
     return 0;
 }
 
-/* Once more with a folder for temporary files, which is removed afterwards: an m4 that is killed
- * leaves them behind. */
-static void run_with_folder(struct cage *c, struct arena *a, const char *const *argv, int confine,
-                            unsigned cpu, size_t output)
+/* A folder for temporary files; NULL if none can be made. */
+static const char *make_folder(struct arena *a)
 {
     const char *base = getenv("TMPDIR");
-    char *tmp = arena_printf(a, "%s/mcf-XXXXXX", base && *base ? base : "/tmp");
-    if (!mkdtemp(tmp))
-        return; /* it stays as it was: m4's message says what is missing */
-    cage_start(c, a, argv, confine, cpu, output, tmp);
-    cage_wait(c);
+    return mkdtemp(arena_printf(a, "%s/mcf-XXXXXX", base && *base ? base : "/tmp"));
+}
+
+/* An m4 that is killed leaves files behind. */
+static void remove_folder(const char *tmp)
+{
     nftw(tmp, remove_one, 8, FTW_DEPTH | FTW_PHYS);
 }
 
@@ -133,20 +150,19 @@ static bool said_everything(const struct cage *c, const char *key)
     return last && end - last >= 2 && last[0] == ' ' && last[1] == '!';
 }
 
-/* Few files have diversions so large that m4 puts them into files; those are run twice. */
-static void wait_for(struct cage *c, struct arena *a, const char *key, const char *const *argv,
-                     int confine, unsigned cpu, size_t output)
+/* Waits for the end, or until nothing can go wrong any more.  False: it has diversions so large
+ * that it puts them into files, and had no folder for them. */
+static bool wait_for(struct cage *c, const char *key)
 {
     static const char no_file[] = "cannot create temporary file for diversion";
     cage_read(c);
     if (c->pid && said_everything(c, key)) {
         c->end = CAGE_EXIT;
-        return;
+        return true;
     }
     cage_wait(c);
-    if (c->end == CAGE_EXIT && c->status != 0 &&
-        memmem(c->err, c->err_len, no_file, sizeof no_file - 1))
-        run_with_folder(c, a, argv, confine, cpu, output);
+    return c->end != CAGE_EXIT || c->status == 0 ||
+           !memmem(c->err, c->err_len, no_file, sizeof no_file - 1);
 }
 
 struct args {
@@ -552,14 +568,23 @@ static void add_value(struct reader *r, struct m4_piece *frame, const char *name
 /* The name in the next line that asks for a value. */
 static const char *next_wanted(const char **p, const char *end, struct arena *a)
 {
-    static const char mark[] = VOCABULARY_KEY "='";
-    const char *name = memmem(*p, (size_t)(end - *p), mark, sizeof mark - 1), *eol;
-    if (!name)
+    const char *name = find_key(VOCABULARY_KEY, *p, end), *eol;
+    if (!name || end - name < (ptrdiff_t)(KEY_LENGTH + 2) || name[KEY_LENGTH] != '=')
         return "";
-    name += sizeof mark - 1;
+    name += KEY_LENGTH + 2; /* "='" */
     eol = memchr(name, '\n', (size_t)(end - name));
     *p = eol ? eol : end;
     return arena_strndup(a, name, (size_t)(*p - name));
+}
+
+/* Where m4 may have noted a place, in the bytes from p to end. */
+static const char *find_sync(const char *p, const char *end)
+{
+    static const char sync[] = "#line ";
+    for (; p < end && (p = memchr(p, sync[0], (size_t)(end - p))) != NULL; p++)
+        if ((size_t)(end - p) >= sizeof sync - 1 && memcmp(p, sync, sizeof sync - 1) == 0)
+            return p;
+    return NULL;
 }
 
 static void read_stdout(struct reader *r, const char *p, size_t len)
@@ -589,7 +614,7 @@ static void read_stdout(struct reader *r, const char *p, size_t len)
         const char *mark = find_key(r->key, p, eol);
         const char *stop = mark ? mark : eol;
         /* m4 may note a place behind text that has not ended its line: the text goes on there. */
-        const char *sync = mark ? NULL : memmem(p, (size_t)(eol - p), "#line ", 6);
+        const char *sync = mark ? NULL : find_sync(p, eol);
         struct origin next = at;
         if (sync && sync > p && sync_line(r, sync, eol, &next)) {
             if (strspn(p, " \t") < (size_t)(sync - p))
@@ -675,7 +700,7 @@ static void find_runaway(struct reader *r, struct args *base, const char *state,
 {
     struct cage again;
     struct origin at = {source_open(r->sources, r->path, NULL)->id, 0, 0, 0};
-    int fd = keyed_file(r->arena, "mcf-vocabulary", state, len, r->key);
+    int fd = keyed_file(r->arena, state, len, r->key);
     char *macro = NULL;
     if (fd >= 0) {
         struct args a = {.arena = r->arena};
@@ -688,9 +713,13 @@ static void find_runaway(struct reader *r, struct args *base, const char *state,
             else
                 arg(&a, base->v[i]);
         arg(&a, NULL);
+        const char *tmp = NULL;
         cage_start(&again, r->arena, a.v, r->confined, TRACE_SECONDS, TRACE_LIMIT, NULL);
-        wait_for(&again, r->arena, r->key, a.v, r->confined, TRACE_SECONDS, TRACE_LIMIT);
+        if (!wait_for(&again, r->key) && (tmp = make_folder(r->arena)) != NULL)
+            cage_start(&again, r->arena, a.v, r->confined, TRACE_SECONDS, TRACE_LIMIT, tmp);
         cage_wait(&again);
+        if (tmp)
+            remove_folder(tmp);
         close(fd);
         const char *end = again.err + again.err_len, *p = again.err;
         while (p < end) {
@@ -767,6 +796,7 @@ static void cannot_confine(struct reader *r, struct origin whole, int err)
 struct inputs {
     int state, gate, prologue, own, epilogue;
     int opener; /* closing it lets m4 go on behind the gate */
+    int feeder; /* of a state that m4 waits for, or -1 */
 };
 
 static bool open_inputs(struct inputs *in, const struct m4_options *o)
@@ -782,6 +812,7 @@ static bool open_inputs(struct inputs *in, const struct m4_options *o)
     *in = (struct inputs){.state = -1,
                           .gate = ends[0],
                           .opener = ends[1],
+                          .feeder = -1,
                           .prologue = memory_file("mcf-prologue", "", 0),
                           .own = o->text ? memory_file("mcf-text", o->text, o->text_len) : -1,
                           .epilogue = memory_file("mcf-epilogue", finish, sizeof finish - 1)};
@@ -795,11 +826,26 @@ static void close_one(int *fd)
     *fd = -1;
 }
 
+/* m4's state: a pipe that is filled while m4 starts, or where it was read before, a file. */
+static void open_state(struct inputs *in, struct arena *a, const char *bytes, size_t len,
+                       const char *key, bool again)
+{
+    int ends[2];
+    close_one(&in->state);
+    if (again || !roomy_pipe(ends, len)) {
+        in->state = keyed_file(a, bytes, len, key);
+        return;
+    }
+    in->state = ends[0];
+    in->feeder = ends[1];
+}
+
 static void close_inputs(struct inputs *in)
 {
     close_one(&in->state);
     close_one(&in->gate);
     close_one(&in->opener);
+    close_one(&in->feeder);
     close_one(&in->prologue);
     close_one(&in->own);
     close_one(&in->epilogue);
@@ -941,17 +987,22 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
     bool opened = open_inputs(&in, o);
     struct cage *c = res->cage = arena_alloc(a, sizeof *c);
     struct args v = {.arena = a};
+    const char *tmp = NULL;
     for (bool again = false, then = false;; again = true) {
         const char *bytes = frozen ? vocabulary_frozen : vocabulary_source;
         size_t len = frozen ? vocabulary_frozen_len : vocabulary_source_len;
-        if (in.state < 0)
-            in.state = keyed_file(a, "mcf-vocabulary", bytes, len, key);
+        open_state(&in, a, bytes, len, key, again);
         bool started = opened && in.state >= 0, good = started;
         int err = errno;
         if (started) {
             arguments(&v, &r, &in, frozen);
-            cage_start(c, a, v.v, r.confined, cpu, output, NULL);
+            cage_start(c, a, v.v, r.confined, cpu, output, tmp);
         }
+        if (in.feeder >= 0 && !write_all(in.feeder, keyed(a, bytes, len, key), len)) {
+            good = false;
+            err = errno;
+        }
+        close_one(&in.feeder);
         if (!again) {
             o->meanwhile(o->ctx, &late);
             r.unclosed_known = late.unclosed_known;
@@ -971,8 +1022,8 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
         if (!then)
             o->then(o->ctx);
         then = true;
-        if (started)
-            wait_for(c, a, key, v.v, r.confined, cpu, output);
+        if (started && !wait_for(c, key) && !tmp && (tmp = make_folder(a)) != NULL)
+            continue;
         if (!good) {
             finding_add(d, FINDING_SYSTEM, whole,
                         arena_printf(a, "no memory file for m4: %s", strerror(err)), NULL);
@@ -981,7 +1032,6 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
         /* An m4 that refuses the frozen state (another release's format) gets the source. */
         if (frozen && c->end == CAGE_EXIT && c->status == 63) {
             frozen = false;
-            close_one(&in.state);
             continue;
         }
         read_stderr(&r, c->err, c->err_len);
@@ -990,6 +1040,10 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
             missing_tools(&r);
         say_end(&r, c, &v, bytes, len, whole);
         break;
+    }
+    if (tmp) {
+        cage_wait(c);
+        remove_folder(tmp);
     }
     close_inputs(&in);
     if (r.confined >= 0)
