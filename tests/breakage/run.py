@@ -12,7 +12,8 @@ are broken is drawn by lot from the seed; the kinds (--list) are those of kinds_
 Fails under 99% noticed or 98% at the line.
 
   --fix        runs "mcf check --fix" on the broken file where there is one right answer:
-               then the file must give the configuration of the good one
+               then the file must give the configuration of the good one, or of the good
+               one after "mcf check --fix": some have faults of their own that it mends
   --reference  measures GNU m4, the reference's library and sendmail -bt instead, and
                tells which breaks change nothing for them
   --keep DIR   keeps each broken file there, with its lines and what was said
@@ -391,7 +392,11 @@ def run_fix(options, shop, sources, kinds, report):
         if key not in outputs:
             path = shop.write(case.src, case.good, "good%d.mc" % case.number)
             cf = path + ".cf"
-            outputs[key] = cf if build(path, cf) else None
+            outputs[key] = [cf] if build(path, cf) else []
+            mended = shop.write(case.src, case.good, "mended%d.mc" % case.number)
+            run([MCF, "check", "--fix", os.path.basename(mended)], os.path.dirname(mended))
+            if outputs[key] and build(mended, mended + ".cf"):
+                outputs[key].append(mended + ".cf")
         if not outputs[key]:
             return "no good .cf", Said(0, "", [])
         path = shop.write(case.src, case.text, "case%d.mc" % case.number)
@@ -403,9 +408,12 @@ def run_fix(options, shop, sources, kinds, report):
         cf = path + ".cf"
         if now == case.text or not build(path, cf):
             return "left", said
-        d = run([MCF, "diff", outputs[key], cf], folder)
-        said.text += d.stdout.decode("utf8", "replace")
-        return ("fixed" if d.returncode == 0 else "otherwise"), said
+        for good in outputs[key]:
+            d = run([MCF, "diff", good, cf], folder)
+            if d.returncode == 0:
+                return "fixed", said
+            said.text += d.stdout.decode("utf8", "replace")
+        return "otherwise", said
     rows = {k: [0, 0, 0, 0] for k in pools if pools[k]}
     for src in sources:
         shop.folder(src)
