@@ -25,16 +25,13 @@ static void check_letters(struct front *f, const struct m4_record *r, size_t arg
     struct origin at = front_place(f, r, arg);
     const struct source *s = source_by_id(f->config->sources, at.file);
     size_t n = strlen(letters);
-    bool exact = s && s->bytes && at.col && at.len == n &&
-                 memcmp(s->bytes + source_offset(s, at.line, at.col), letters, n) == 0;
+    bool exact = s && s->bytes && at.col && at.len == n;
+    size_t from = exact ? source_offset(s, at.line, at.col) : 0;
+    exact = exact && memcmp(s->bytes + from, letters, n) == 0;
     for (size_t i = skip; i < n; i++) {
         if (strchr(" \t\n", letters[i]))
             continue;
-        struct origin letter = at;
-        if (exact) {
-            letter.col += (uint32_t)i;
-            letter.len = 1;
-        }
+        struct origin letter = exact ? source_origin(s, from + i, 1) : at;
         const char text[] = {letters[i], '\0'};
         if (config_mailer_flag(letters[i])) {
             if (!skip || letters[0] == '+')

@@ -62,11 +62,20 @@ static struct origin cause(const struct cf_builder *b, size_t off)
     return b->line_of ? b->line_of[line_index(b, off)].cause : (struct origin){0};
 }
 
+/* The place to name for it: of a line of ours, what caused it. */
+static struct origin blamed(const struct cf_builder *b, struct cf_span span)
+{
+    struct origin at = place(b, span), why = cause(b, span.begin);
+    const struct source *s = source_by_id(b->config->sources, at.file);
+
+    return s && !s->bytes && why.file ? why : at;
+}
+
 static void find(struct cf_builder *b, struct cf_span at, enum finding_id id, const char *what,
                  const char *hint)
 {
     if (b->diag)
-        finding_add(b->diag, id, place(b, at), what ? what : "", hint, NULL);
+        finding_add(b->diag, id, blamed(b, at), what ? what : "", hint, NULL);
 }
 
 /* --- text of spans ------------------------------------------------------------------------ */
@@ -616,7 +625,7 @@ static void rule_without_tab(struct cf_builder *b, struct cf_span line, struct c
     bool plain = cf_missing_tab(b->text, rule, &tab, &second);
 
     if (b->diag) {
-        struct finding *f = finding_add(b->diag, FINDING_RULE_NO_TAB, place(b, tab), NULL);
+        struct finding *f = finding_add(b->diag, FINDING_RULE_NO_TAB, blamed(b, tab), NULL);
 
         if (plain)
             mend_with_tab(b, f, tab);

@@ -139,9 +139,7 @@ static struct origin place_in(const struct check *k, struct origin at, const cha
         struct origin t = source_place_in(s, at, text, len, i, tail.len);
         if (!reads(k, t, tail))
             continue;
-        t.col += (uint32_t)(off - i);
-        t.len = (uint32_t)p.len;
-        return t;
+        return source_origin(s, source_offset(s, t.line, t.col) + (off - i), p.len);
     }
     return o;
 }

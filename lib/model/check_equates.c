@@ -223,11 +223,10 @@ static void check_address(const struct line *l, struct part v)
         if (!f)
             return;
         diag_hint(l->k->diag, f, "add Family=inet6");
-        struct origin end = f->at;
-        end.col += (uint32_t)v.len;
-        if (end.len == v.len) {
-            end.len = 0;
-            diag_edit(l->k->diag, f, end, ", Family=inet6");
+        const struct source *s = source_by_id(l->k->config->sources, f->at.file);
+        if (f->at.len == v.len && f->at.col && s && s->bytes) {
+            size_t end = source_offset(s, f->at.line, f->at.col) + v.len;
+            diag_edit(l->k->diag, f, source_origin(s, end, 0), ", Family=inet6");
         }
     } else if (l->inet6 && is_dotted(v)) {
         struct finding *f = say(l, v, FINDING_ADDRESS_FAMILY);
