@@ -82,22 +82,27 @@ $(BUILD)/vocabulary.o: compiler/vocabulary.S $(BUILD)/vocabulary.m4f $(BUILD)/wa
 		-DWANTED='"$(BUILD)/wanted.m4"' -c -o $@ $<
 
 # --- for the administrator -------------------------------------------------------------------
-MC ?= samples/centos6/sendmail.mc
+MC ?=
 MCFFLAGS ?=
+LAYOUT = $(if $(wildcard /etc/debian_version),submit,$(if $(wildcard /etc/redhat-release),redhat,linux))
+# What is compiled where MC does not say it.
+USUAL_sendmail.cf = samples/centos6/sendmail.mc
+USUAL_submit.cf = samples/submission/$(LAYOUT).mc
 
-# Everything from a bare machine to ./sendmail.cf.
-sendmail.cf: FORCE
+# Everything from a bare machine to ./sendmail.cf or ./submit.cf.
+sendmail.cf submit.cf: SOURCE = $(or $(MC),$(USUAL_$@))
+sendmail.cf submit.cf: FORCE
 	@tools/deps.sh build && mkdir -p $(BUILD)
 	@$(MAKE) --no-print-directory $(BUILD)/mcf >$(BUILD)/make.log 2>&1 || { cat $(BUILD)/make.log; exit 1; }
 	@$(BUILD)/mcf build $(MCFFLAGS) $(if $(wildcard $@),--compare-with $@ --backup .bak) \
-		--map $@.map -o $@ $(MC)
-	@echo "$@ is made from $(MC): $$(grep -c ^R $@) rules in $$(grep -c ^S $@) rulesets."
+		--map $@.map -o $@ $(SOURCE)
+	@echo "$@ is made from $(SOURCE): $$(grep -c ^R $@) rules in $$(grep -c ^S $@) rulesets."
 	@if [ -e $@.bak ]; then echo "The one before it is $@.bak."; fi
 	@echo "Next: try it:       /usr/sbin/sendmail -C $(CURDIR)/$@ -bt"
 	@echo "      where from:   $(BUILD)/mcf where $@:100"
-	@echo "      install it:   sudo install -m 644 $@ /etc/mail/$@  (and build the maps it names:"
-	@awk '/^K[a-zA-Z]+ (hash|btree) /{sub(/\.db$$/,"");printf "%20smakemap %s %s < %s\n","",$$2,$$NF,$$NF}' $@
-	@echo "                    then restart sendmail)"
+	@echo "      install it:   sudo install -m 644 $@ /etc/mail/$@"
+	@awk '/^K[a-zA-Z]+ (hash|btree) /{sub(/\.db$$/,"");printf "      %-13s makemap %s %s < %s\n",n++?"":"its maps:",$$2,$$NF,$$NF}' $@
+	@echo "      start it:     $(if $(filter submit.cf,$@),restart the runner of the client queue (sendmail -Ac -q30m),restart sendmail)"
 
 # The page, with everything that mcf has to say from the table that it is said from.
 $(BUILD)/mcf.1: man/mcf.1 $(BUILD)/mcf

@@ -783,6 +783,20 @@ def make(*arguments):
     return run("make", "-C", "tree", "BUILD=" + BUILD, *arguments)
 
 
+def test_make_submit_cf():
+    """make submit.cf compiles the sample for this system, or the one that MC names, and says what comes next."""
+    copy_of_the_tree()
+    r = make("submit.cf")
+    expect_status(r, 0)
+    expect_match(r"^submit\.cf is made from samples/submission/", r.out, r)
+    expect_match(r"sendmail -Ac", r.out, r)
+    expect("\nO UseMSP=True\n" in read("tree/submit.cf"), "not the submission program's\n%s" % r)
+    r = make("submit.cf", "MC=samples/submission/freebsd.mc")
+    expect_status(r, 0)
+    expect_match(r"freebsd\.mc", r.out, r)
+    expect(os.path.exists("tree/submit.cf.bak"), "the old file was not kept as .bak")
+
+
 def test_make_sendmail_cf():
     """make sendmail.cf compiles the sample, says what comes next, keeps a .bak, shows what changed."""
     copy_of_the_tree()
