@@ -1,5 +1,5 @@
 /* compiler/embed.c: the program's output.  Run from the root of the repository; the program is
- * $MCF_EMBED or build/embed, and its output for rulesets/ is linked in. */
+ * $MCF_EMBED or embed in $BUILD (build), and its output for rulesets/ is linked in. */
 #include <errno.h>
 #include <glob.h>
 #include <sys/stat.h>
@@ -50,8 +50,10 @@ static const char *shell(struct arena *a, const char *command, int *status)
     struct buf out;
     char chunk[4096];
     size_t n;
-    const char *embed = getenv("MCF_EMBED");
-    char *program = realpath(embed ? embed : "build/embed", NULL);
+    const char *embed = getenv("MCF_EMBED"), *build = getenv("BUILD");
+    if (!embed)
+        embed = arena_printf(a, "%s/embed", build ? build : "build");
+    char *program = realpath(embed, NULL);
     assert_non_null(program);
     FILE *f =
         popen(arena_printf(a, "cd %s; embed() { '%s' \"$@\"; }; %s", dir, program, command), "r");
