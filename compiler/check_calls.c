@@ -116,7 +116,8 @@ static void old_feature(struct front *f, const struct m4_record *r)
             continue;
         const char *instead = old_features[i].instead, *text = old_features[i].text;
         struct finding *x =
-            check_found(f, FINDING_DEPRECATED_FEATURE, r, text ? 0 : 1, r->argv[0], instead, NULL);
+            check_found(f, text ? FINDING_REPLACED_FEATURE : FINDING_DEPRECATED_FEATURE, r,
+                        text ? 0 : 1, r->argv[0], instead, NULL);
         if (r->node && x->at.len)
             diag_edit(f->diag, x, x->at, text ? text : "blocklist_recipients");
     }
