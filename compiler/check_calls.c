@@ -82,6 +82,93 @@ static void bad_argument(struct front *f, const struct m4_record *call, const ch
     finding_suggest(f->diag, x, x->at, value, list, n);
 }
 
+/* Arguments that are one of a few words, and are read as nothing if they are not. */
+static const struct {
+    const char *feature;
+    unsigned first, last;
+    const char *words;
+} few_words[] = {
+    {"access_db", 2, 4, "skip lookupdotdomain relaytofulladdress"},
+    {"conncontrol", 1, 1, "nodelay"},
+    {"conncontrol", 2, 2, "terminate"},
+    {"ldap_routing", 3, 3, "passthru bounce sendertoo"},
+    {"ldap_routing", 4, 4, "strip preserve"},
+    {"ldap_routing", 5, 5, "nodomain"},
+    {"ldap_routing", 6, 6, "tempfail queue"},
+    {"ratecontrol", 1, 1, "nodelay"},
+    {"ratecontrol", 2, 2, "terminate"},
+    {"relay_mail_from", 1, 1, "domain"},
+    {"sts", 2, 2, "NO_SAN_TST"},
+};
+
+static bool is_among(const char *words, const char *word)
+{
+    size_t n = strlen(word);
+    for (const char *p = words; (p = strstr(p, word)) != NULL; p += n)
+        if ((p == words || p[-1] == ' ') && strchr(" ", p[n]))
+            return true;
+    return false;
+}
+
+static void ignored_argument(struct front *f, const struct m4_record *r, size_t arg,
+                             const char *words)
+{
+    const char *list[4];
+    size_t n = 0;
+    const char *choice = "";
+    for (const char *p = words; *p && n < COUNT(list); p += strspn(p, " ")) {
+        size_t len = strcspn(p, " ");
+        list[n] = arena_strndup(f->arena, p, len);
+        choice = n ? arena_printf(f->arena, "%s or %s", choice, list[n]) : list[n];
+        n++;
+        p += len;
+    }
+    struct finding *x =
+        check_found(f, FINDING_ARGUMENT_IGNORED, r, arg + 1, r->argv[0], r->argv[arg], choice);
+    finding_suggest(f->diag, x, x->at, r->argv[arg], list, n);
+}
+
+/* How many arguments a directive has; those of features are the library's affair. */
+static const struct {
+    const char *name;
+    size_t arguments;
+} directives[] = {
+    {"CLIENT_OPTIONS", 1},       {"DAEMON_OPTIONS", 1},  {"DOMAIN", 2},
+    {"INPUT_MAIL_FILTER", 2},    {"MAIL_FILTER", 2},     {"MASQUERADE_AS", 1},
+    {"MODIFY_MAILER_FLAGS", 2},  {"OSTYPE", 2},          {"QUEUE_GROUP", 2},
+    {"CANONIFY_DOMAIN", 1},      {"EXPOSED_USER", 1},    {"GENERICS_DOMAIN", 1},
+    {"LDAPROUTE_DOMAIN", 1},     {"LOCAL_DOMAIN", 1},    {"LOCAL_USER", 1},
+    {"LDAPROUTE_EQUIVALENT", 1}, {"RELAY_DOMAIN", 1},    {"MASQUERADE_DOMAIN", 1},
+    {"MASQUERADE_EXCEPTION", 1}, {"TRUST_AUTH_MECH", 1}, {"VIRTUSER_DOMAIN", 1},
+};
+
+/* Is the argument there, and something in it? */
+static bool says_something(struct front *f, const struct m4_record *r, size_t arg)
+{
+    const struct mc_tree *t = front_tree(f, r->at.file);
+    bool expands;
+    const char *text = t ? mc_arg_text(f->arena, t, r->node, arg, &expands) : "";
+    return text && *text;
+}
+
+static void excess_arguments(struct front *f, const struct m4_record *r)
+{
+    if (!r->node)
+        return;
+    for (size_t i = 0; i < COUNT(directives); i++) {
+        size_t most = directives[i].arguments;
+        if (strcmp(directives[i].name, r->kind) != 0 || mc_nargs(r->node) <= most ||
+            !says_something(f, r, most + 1))
+            continue;
+        bool words = most == 1 && strstr(r->kind, "_OPTIONS") == NULL;
+        struct finding *x = check_found(f, FINDING_EXCESS_ARGUMENT, r, most + 1, r->kind,
+                                        most == 1 ? "one" : "two", most == 1 ? "" : "s");
+        diag_hint(f->diag, x, "%s",
+                  words ? "put all of them into one pair of quotes, with blanks between them"
+                        : "put the whole list into one pair of quotes");
+    }
+}
+
 /* A call that needs a feature which was not named before it. */
 struct finding_need {
     struct finding *said;
@@ -233,6 +320,11 @@ static void check_feature(struct calls *c, const struct m4_record *r)
         return;
     old_feature(f, r);
     relaying(f, r);
+    for (size_t i = 0; r->at.file && i < COUNT(few_words); i++)
+        for (size_t arg = few_words[i].first;
+             arg <= few_words[i].last && strcmp(few_words[i].feature, name) == 0; arg++)
+            if (arg < r->argc && *r->argv[arg] && !is_among(few_words[i].words, r->argv[arg]))
+                ignored_argument(f, r, arg, few_words[i].words);
     for (const char *const *n = file->needs; n && *n; n++)
         if (!table_has(c->features, *n))
             need(c, r, *n);
@@ -397,6 +489,12 @@ static void check_record(struct calls *c, const struct m4_record *r)
     const char *kind = r->kind, *arg0 = r->argc > 0 ? r->argv[0] : "",
                *arg1 = r->argc > 1 ? r->argv[1] : "";
     const struct m4_record *call = c->call ? c->call : r;
+    excess_arguments(f, r);
+    if (strcmp(kind, "MASQUERADE_AS") == 0 && *arg0 == '@') {
+        struct finding *x = check_found(f, FINDING_RELAY_FORM, r, 1, kind, "an @", NULL);
+        if (x->at.len == strlen(arg0))
+            diag_edit(f->diag, x, x->at, arg0 + 1);
+    }
     if (strcmp(kind, "OSTYPE") == 0) {
         if (c->ostype && (r->at.file != c->ostype->at.file || r->at.line != c->ostype->at.line))
             check_found(f, FINDING_DUPLICATE_OSTYPE, r, 0, NULL, NULL, NULL);

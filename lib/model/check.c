@@ -333,6 +333,10 @@ void config_check(const struct config *c, const struct check_context *context, s
             check_map(&k, it);
         if (it->kind == ITEM_HEADER)
             check_header(&k, it);
+        if (it->kind == ITEM_CLASS && !check_is_ours(&k, it))
+            check_class_words(&k, it);
+        if (it->kind == ITEM_MACRO)
+            check_macro(&k, it);
         if (it->kind == ITEM_RULE && !check_is_ours(&k, it))
             check_rule(&k, it);
     }

@@ -68,6 +68,20 @@ static void check_members(struct check *k, const struct item *it)
     }
 }
 
+/* The file of a map is the last word that is no option. */
+static void check_file(struct check *k, const struct item *it)
+{
+    struct part rest = check_value(it), word, file = {NULL, 0};
+    while (part_next(&rest, " \t\n", &word))
+        if (word.len > 0 && word.s[0] != '-')
+            file = word;
+    /* What follows a program is its own. */
+    if (strcasecmp(it->aux, "program") == 0)
+        return;
+    if (file.len > 0 && file.s[0] != '/' && !memchr(file.s, '$', file.len))
+        check_say(k, it, file, FINDING_RELATIVE_FILE, check_text(k, file), NULL, NULL);
+}
+
 void check_map(struct check *k, const struct item *it)
 {
     const char *after = strstr(it->text + 1, it->name);
@@ -91,6 +105,8 @@ void check_map(struct check *k, const struct item *it)
     bool type, file = has_file((struct part){it->value, strlen(it->value)}, &type);
     if (map_classes[i].needs == FILE_NAME && !file)
         check_say(k, it, class, FINDING_MAP_LACKS, it->name, "a file after its class", NULL);
+    else if (map_classes[i].needs == FILE_NAME)
+        check_file(k, it);
     else if (map_classes[i].needs == TYPE && !type)
         check_say(k, it, class, FINDING_MAP_LACKS, it->name, "-R and a record type", NULL);
     else if (map_classes[i].needs == MEMBERS)

@@ -79,8 +79,14 @@ static bool is_number(struct part v)
 
 void check_number(struct check *k, const struct item *it, const char *what, struct part v)
 {
-    if (v.len == 0 || is_number(v) || memchr(v.s, '$', v.len))
+    if (v.len == 0 || memchr(v.s, '$', v.len))
         return;
+    if (is_number(v)) {
+        /* -1 is none, or no limit; a factor may be anything. */
+        if (v.s[0] == '-' && !part_is(v, "-1") && !strstr(what, "Factor"))
+            check_say(k, it, v, FINDING_NEGATIVE, what, check_text(k, v), NULL);
+        return;
+    }
     struct finding *f = check_say(k, it, v, FINDING_BAD_NUMBER, what, check_text(k, v), NULL);
     size_t n = digits(v, v.s[0] == '-');
     if (f && n > 0)
@@ -414,6 +420,8 @@ static void check_text_value(struct check *k, const struct item *it, const char 
 {
     struct part rest = v, piece;
     bool times = strcmp(name, "QueueTimeout") == 0;
+    if (strcmp(name, "DefaultUser") == 0 && strpbrk(it->value, ";, \t") && !strchr(it->value, '$'))
+        check_say(k, it, v, FINDING_BAD_USER, name, it->value, NULL);
     if (!times && strcmp(name, "MaxMimeHeaderLength") != 0)
         return;
     while (part_next(&rest, "/", &piece)) {
@@ -421,6 +429,27 @@ static void check_text_value(struct check *k, const struct item *it, const char 
             check_time(k, it, name, piece);
         else
             check_number(k, it, name, piece);
+    }
+}
+
+/* Blanks part them, and what is between two blanks is a mechanism's name. */
+static void check_mechanisms(struct check *k, const struct item *it, const char *name,
+                             struct part v)
+{
+    struct part rest = v, word;
+    while (part_next(&rest, " \t", &word)) {
+        size_t n = 0;
+        while (n < word.len && !strchr(",;", word.s[n]))
+            n++;
+        if (n == word.len || n == 0 || memchr(word.s, '$', word.len))
+            continue;
+        struct finding *f =
+            check_say(k, it, word, FINDING_MECHANISM_SEPARATOR, name, check_text(k, word), NULL);
+        char *parted = arena_strndup(k->arena, word.s, word.len);
+        for (char *p = parted; *p; p++)
+            if (*p == ',' || *p == ';')
+                *p = p[1] ? ' ' : '\0';
+        check_mend(k, f, word, parted);
     }
 }
 
@@ -503,6 +532,8 @@ void check_option(struct check *k, const struct item *it)
     case OPTION_LIST:
         if (strcmp(name, "InputMailFilters") == 0)
             check_filter_list(k, it, v);
+        else if (strcmp(name, "AuthMechanisms") == 0)
+            check_mechanisms(k, it, name, v);
         break;
     case OPTION_PATH:
     case OPTION_WORD:

@@ -73,6 +73,8 @@ void check_option(struct check *k, const struct item *it);
 void check_equates(struct check *k, const struct item *it);
 void check_map(struct check *k, const struct item *it);
 void check_header(struct check *k, const struct item *it);
+void check_class_words(struct check *k, const struct item *it);
+void check_macro(struct check *k, const struct item *it);
 void check_rule(struct check *k, const struct item *it);
 void check_whole(struct check *k);
 /* A list of filters, in InputMailFilters or in a daemon's key. */
