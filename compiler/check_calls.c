@@ -185,6 +185,7 @@ struct calls {
     const struct m4_record *late_ostype;     /* one that stands behind a MAILER */
     struct finding_need *needs;   /* what was missing where it was needed; the last call first */
     const struct m4_record *call; /* the last directive that reads a file */
+    bool told_whole; /* that a feature which is a whole configuration is not the last */
 };
 
 /* Features of old names, and what to write instead. */
@@ -298,6 +299,38 @@ static void move_needed(struct calls *c)
     }
 }
 
+/* The feature that the first MAILER came with, being a whole configuration. */
+static const struct m4_record *whole_feature(const struct calls *c)
+{
+    static const char *const names[] = {"nullclient", "msp"};
+    for (size_t i = 0; i < COUNT(names); i++) {
+        const struct m4_record *r = table_get(c->features, names[i]);
+        if (r && c->mailer && same_line(c->mailer, r))
+            return r;
+    }
+    return NULL;
+}
+
+static void after_mailer(struct calls *c, const struct m4_record *r, const struct rule_file *file)
+{
+    struct front *f = c->front;
+    const struct m4_record *whole = whole_feature(c);
+    if (whole) {
+        if (!c->told_whole)
+            check_found(f, FINDING_FEATURE_NOT_LAST, whole, 0, whole->argv[0], r->argv[0],
+                        check_line(f, r));
+        c->told_whole = true;
+        return;
+    }
+    struct finding *x = check_found(f, FINDING_FEATURE_AFTER_MAILER, r, 0, r->argv[0], NULL, NULL);
+    check_edit_move(f, x, r, c->mailer);
+    for (const char *const *n = file ? file->before : NULL; n && *n; n++)
+        if (table_has(c->mailers, *n)) {
+            diag_hint(f->diag, x, "move it above MAILER(`%s'), which does not see it", *n);
+            break;
+        }
+}
+
 static void check_feature(struct calls *c, const struct m4_record *r)
 {
     struct front *f = c->front;
@@ -307,15 +340,8 @@ static void check_feature(struct calls *c, const struct m4_record *r)
     if (!first)
         table_set(c->features, name, (void *)r);
     /* Those that a late OSTYPE names are its business. */
-    if (c->mailer && r->at.file && !(c->late_ostype && same_line(c->late_ostype, r))) {
-        struct finding *x = check_found(f, FINDING_FEATURE_AFTER_MAILER, r, 0, name, NULL, NULL);
-        check_edit_move(f, x, r, c->mailer);
-        for (const char *const *n = file ? file->before : NULL; n && *n; n++)
-            if (table_has(c->mailers, *n)) {
-                diag_hint(f->diag, x, "move it above MAILER(`%s'), which does not see it", *n);
-                break;
-            }
-    }
+    if (c->mailer && r->at.file && !(c->late_ostype && same_line(c->late_ostype, r)))
+        after_mailer(c, r, file);
     if (!file || check_site_has(f, "feature", name))
         return;
     old_feature(f, r);
