@@ -104,10 +104,14 @@ sendmail.cf submit.cf: FORCE
 	@awk '/^K[a-zA-Z]+ (hash|btree) /{sub(/\.db$$/,"");printf "      %-13s makemap %s %s < %s\n",n++?"":"its maps:",$$2,$$NF,$$NF}' $@
 	@echo "      start it:     $(if $(filter submit.cf,$@),restart the runner of the client queue (sendmail -Ac -q30m),restart sendmail)"
 
-# The page, with everything that mcf has to say from the table that it is said from.
+# The page, with the tables of what mcf has to say and of what an .mc may.
 $(BUILD)/mcf.1: man/mcf.1 $(BUILD)/mcf
-	{ sed '/^@FINDINGS@/,$$d' $< && $(BUILD)/mcf list --roff findings && \
-		sed '1,/^@FINDINGS@/d' $<; } >$@.new && mv $@.new $@
+	while IFS= read -r line; do \
+		case $$line in \
+		@*@) $(BUILD)/mcf list --roff "$$(echo "$$line" | tr -d @ | tr A-Z a-z)" || exit 1;; \
+		*) printf '%s\n' "$$line";; \
+		esac; \
+	done <$< >$@.new && mv $@.new $@
 
 install: $(BUILD)/mcf $(BUILD)/mcf.1
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1

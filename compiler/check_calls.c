@@ -133,13 +133,9 @@ static const struct {
     const char *name;
     size_t arguments;
 } directives[] = {
-    {"CLIENT_OPTIONS", 1},       {"DAEMON_OPTIONS", 1},  {"DOMAIN", 2},
-    {"INPUT_MAIL_FILTER", 2},    {"MAIL_FILTER", 2},     {"MASQUERADE_AS", 1},
-    {"MODIFY_MAILER_FLAGS", 2},  {"OSTYPE", 2},          {"QUEUE_GROUP", 2},
-    {"CANONIFY_DOMAIN", 1},      {"EXPOSED_USER", 1},    {"GENERICS_DOMAIN", 1},
-    {"LDAPROUTE_DOMAIN", 1},     {"LOCAL_DOMAIN", 1},    {"LOCAL_USER", 1},
-    {"LDAPROUTE_EQUIVALENT", 1}, {"RELAY_DOMAIN", 1},    {"MASQUERADE_DOMAIN", 1},
-    {"MASQUERADE_EXCEPTION", 1}, {"TRUST_AUTH_MECH", 1}, {"VIRTUSER_DOMAIN", 1},
+#define DIRECTIVE(name, most, arguments, text, example) {#name, most},
+#include "lib/model/directives.def"
+#undef DIRECTIVE
 };
 
 /* Is the argument there, and something in it? */
@@ -157,7 +153,7 @@ static void excess_arguments(struct front *f, const struct m4_record *r)
         return;
     for (size_t i = 0; i < COUNT(directives); i++) {
         size_t most = directives[i].arguments;
-        if (strcmp(directives[i].name, r->kind) != 0 || mc_nargs(r->node) <= most ||
+        if (strcmp(directives[i].name, r->kind) != 0 || most == 0 || mc_nargs(r->node) <= most ||
             !says_something(f, r, most + 1))
             continue;
         bool words = most == 1 && strstr(r->kind, "_OPTIONS") == NULL;

@@ -446,8 +446,11 @@ static void write_file(struct writer *w, const struct rule_file *f, size_t i)
                kinds[f->kind]);
     const struct {
         const char *field, *text;
-    } strings[] = {
-        {"path", f->path}, {"name", f->name}, {"summary", f->summary}, {"flag", f->flag}};
+    } strings[] = {{"path", f->path},
+                   {"name", f->name},
+                   {"summary", f->summary},
+                   {"example", f->example},
+                   {"flag", f->flag}};
     for (size_t k = 0; k < sizeof strings / sizeof strings[0]; k++) {
         buf_printf(b, "    .%s = ", strings[k].field);
         c_string(b, strings[k].text);

@@ -122,6 +122,7 @@ struct rule_file {
     const char
         *name; /* "access_db"; a base file's name is its path below rulesets/ without .rules */
     const char *summary;           /* NULL in a base file */
+    const char *example;           /* a call, as it stands in an .mc; may be NULL */
     const char *flag;              /* the macro that says that the feature or mailer is on */
     const struct rule_flag *flags; /* nflags of them, as written */
     size_t nflags;

@@ -246,6 +246,13 @@ void rule_header_summary(struct rule_parse *p, const char *text, struct rule_loc
     p->unit->file.summary = text;
 }
 
+void rule_header_example(struct rule_parse *p, const char *text, struct rule_loc loc)
+{
+    if (p->unit->file.example)
+        rule_error(p, loc, "a second %%example");
+    p->unit->file.example = text;
+}
+
 void rule_header_required(struct rule_parse *p, const char *number, struct rule_loc loc)
 {
     if (p->unit->file.required)

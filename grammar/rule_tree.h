@@ -141,6 +141,7 @@ void rule_header_flag(struct rule_parse *p, const char *name, const char *value,
 void rule_header_arg(struct rule_parse *p, const char *number, const char *name, const char *text,
                      struct rule_loc loc);
 void rule_header_summary(struct rule_parse *p, const char *text, struct rule_loc loc);
+void rule_header_example(struct rule_parse *p, const char *text, struct rule_loc loc);
 void rule_header_required(struct rule_parse *p, const char *number, struct rule_loc loc);
 void rule_words_add(struct rule_parse *p, struct rule_words *list, const char *text,
                     struct rule_loc loc);

@@ -515,6 +515,72 @@ def test_list_findings():
         expect_status(mcf("list", *arguments), 2)
 
 
+def listed(table):
+    """{name: its paragraph} of a table."""
+    r = mcf("list", table)
+    expect_status(r, 0)
+    names = [line.split()[0] for line in r.out.splitlines()]
+    expect(names and len(names) == len(set(names)), "names of %s: none, or one twice" % table)
+    found = {}
+    for name in names:
+        one = mcf("list", table, name)
+        expect_status(one, 0)
+        expect_match(r"\A%s: \S" % re.escape(name), one.out, one)
+        found[name] = one.out
+    return found
+
+
+def example(paragraph):
+    m = re.search(r"^  example +(\S.*)$", paragraph, re.M)
+    expect(m, "no example\n" + paragraph)
+    return m.group(1)
+
+
+def test_list_tables():
+    """list prints features, variables, mailers, ostypes, options and macros, and all of each name."""
+    for table in ("features", "variables", "mailers", "ostypes", "options", "macros"):
+        for paragraph in listed(table).values():
+            example(paragraph)
+    one = mcf("list", "features", "access_db").out
+    for word in (" 1 map: ", " 2 how: ", "_ACCESS_TABLE_"):
+        expect(word in one, one)
+    expect_match(r"^  needs +FEATURE\(access_db\)$", mcf("list", "features", "compat_check").out, one)
+    expect_match(r"^  not in .*8\.14", mcf("list", "features", "fips3").out, one)
+    expect_match(r"^  variable +confPRIVACY_FLAGS$", mcf("list", "options", "PrivacyOptions").out, one)
+    expect_match(r"PROCMAIL_MAILER_PATH +/usr/bin/procmail", mcf("list", "ostypes", "linux").out, one)
+    wrong = mcf("list", "features", "acces_db")
+    expect(wrong.status == 2 and "access_db" in wrong.err and not wrong.out, wrong)
+
+
+def test_list_examples():
+    """What list gives as an example compiles."""
+    def builds(name, before, text, after):
+        write("case.mc", "".join(l + "\n" for l in before + [text] + after))
+        r = mcf("build", "case.mc")
+        expect(r.status == 0 and ": error: " not in r.err, "%s\n%s\n%s" % (name, text, r))
+        return r
+    head, tail = ["OSTYPE(`linux')dnl"], ["MAILER(`local')dnl", "MAILER(`smtp')dnl"]
+    access = ["FEATURE(`access_db')dnl"]
+    for name, p in listed("features").items():
+        whole = name in ("msp", "nullclient")
+        builds(name, head + ([] if whole or name == "access_db" else access), example(p), [] if whole else tail)
+    for name, p in listed("variables").items():
+        if not name.startswith("_"):
+            filters = ["MAIL_FILTER(`name', `S=local:/run/name')dnl"] if name == "confINPUT_MAIL_FILTERS" else []
+            r = builds(name, head + filters, example(p), tail)
+            expect("bad-" not in r.err and "unknown-variable" not in r.err, "%s\n%s" % (example(p), r))
+    for name, p in listed("mailers").items():
+        builds(name, head + (tail if name == "uucp" else []), example(p), [] if name in ("local", "uucp") else tail[:1])
+    for name, p in listed("ostypes").items():
+        if name != "unknown":
+            builds(name, [], example(p), tail)
+    for name, p in listed("macros").items():
+        if name not in ("OSTYPE", "MAILER", "SITECONFIG", "MAIL_FILTER"):
+            late = name == "UUCPSMTP" or "(" not in example(p)
+            before = tail + ["LOCAL_RULE_3"] if name == "UUCPSMTP" else tail if late else []
+            builds(name, head + before, example(p), [] if late else tail)
+
+
 # ---- --confine ---------------------------------------------------------------------------
 
 def test_confine():
@@ -841,7 +907,10 @@ def test_make_install():
     for verb in ("build", "check", "list", "diff", "where", "dump"):
         for option in re.findall(r"^  (--?[A-Za-z-]+)", mcf(verb, "--help").out, re.M):
             expect(re.search(r"[ \[]%s\b" % option, page), "not in the manual: " + option)
-    expect("@" not in page, "a mark was left in the manual")
+    expect(not re.search("^@[A-Z]+@$", page, re.M), "a mark was left in the manual")
+    for table in ("features", "macros"):
+        for line in mcf("list", table).out.splitlines():
+            expect("\n.B %s\n" % line.split()[0] in page, "not in the manual: " + line)
     moved = os.path.abspath("root/opt/mcf/bin/mcf")
     r = run(moved, "build", "case.mc")
     expect(r.status == 0 and r.out == mcf("build", "case.mc").out, r)
