@@ -67,8 +67,8 @@ if command -v clang >/dev/null; then
     mkdir -p $fuzz
     dictionary > $fuzz/words
     # Warnings are the other compiler's business.
-    if make -s BUILD=$fuzz CC=clang WARN=-w FUZZER=-fsanitize=fuzzer CFLAGS='-O1 -g
-        -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined' fuzz > "$out" 2>&1; then
+    flags="-O1 -g -fsanitize=fuzzer-no-link,address,undefined -fno-sanitize-recover=undefined"
+    if make -s BUILD=$fuzz CC=clang WARN=-w FUZZER=-fsanitize=fuzzer CFLAGS="$flags" fuzz > "$out" 2>&1; then
         for program in $fuzz/fuzz/*; do
             name=$(basename "$program")
             seconds=120 seeds=("tests/fuzz/corpus/$name")
