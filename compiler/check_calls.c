@@ -149,7 +149,8 @@ static bool says_something(struct front *f, const struct m4_record *r, size_t ar
 
 static void excess_arguments(struct front *f, const struct m4_record *r)
 {
-    if (!r->node)
+    /* Most records are definitions. */
+    if (!r->node || *r->kind < 'A' || *r->kind > 'Z')
         return;
     for (size_t i = 0; i < COUNT(directives); i++) {
         size_t most = directives[i].arguments;
