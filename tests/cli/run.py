@@ -570,7 +570,9 @@ def test_list_examples():
             r = builds(name, head + filters, example(p), tail)
             expect("bad-" not in r.err and "unknown-variable" not in r.err, "%s\n%s" % (example(p), r))
     for name, p in listed("mailers").items():
-        builds(name, head + (tail if name == "uucp" else []), example(p), [] if name in ("local", "uucp") else tail[:1])
+        first = {"uucp": tail, "ssh": ["define(`SSH_MAILER_%s', `%s')dnl" % x
+                                       for x in (("USER", "mail:mail"), ("DIR", "/var/mail"))]}
+        builds(name, head + first.get(name, []), example(p), [] if name in ("local", "uucp") else tail[:1])
     for name, p in listed("ostypes").items():
         if name != "unknown":
             builds(name, [], example(p), tail)
