@@ -209,6 +209,11 @@ R`$'* < @ `$'=w .Berkeley.EDU > `$'*	`$': `$'1 < @ `$'j > `$'3
 R`$'* < @ `$'=w .CS.Berkeley.EDU > `$'*	`$': `$'1 < @ `$'j > `$'3
 divert(-1)')
 
+# A host without a name server: files say which host is where.
+define(`_mcf_hack_nodns', `_mcf_undefine(`confBIND_OPTS')_mcf_define(`confSERVICE_SWITCH_FILE', `/etc/mail/service.switch-nodns')_mcf_define(`confDONT_PROBE_INTERFACES', `True')FEATURE(`nocanonify')')
+# A host of several addresses greets, and signs Received:, by the name of the one that was called.
+define(`_mcf_hack_virthost_by_ip', `_mcf_define(`confSMTP_LOGIN_MSG', ``$?{if_name}${if_name}$|$j$. Sendmail $v/$Z; $b; (No UCE/UBE) $?{client_addr}logging access from: ${client_name}(${client_resolve})-$_$.'')_mcf_define(`_REC_AUTH_', defn(`_REC_FULL_AUTH_'))_mcf_define(`_REC_BY_', ``$.by $?{if_name}${if_name}$|$j$. ($v/$Z)$?r with $r$. id $i$?{tls_version}'')')
+
 # UUCP
 define(`UUCPSMTP', `R DOL(*) < @ $1 .UUCP > DOL(*)	DOL(1) < @ $2 > DOL(2)')
 define(`_mcf_site_line', `ifelse(`$2'_mcf_site_class, SU, `CY$1', `C'_mcf_site_class`$1')')
