@@ -453,6 +453,20 @@ static void check_mechanisms(struct check *k, const struct item *it, const char 
     }
 }
 
+/* Whole paths, of one or more files. */
+static void check_path(struct check *k, const struct item *it, const char *name, struct part v)
+{
+    /* A header may be text, and the status of hosts lies in the queue. */
+    static const char *const relative[] = {"ErrorHeader", "HostStatusDirectory"};
+    for (size_t i = 0; i < COUNT(relative); i++)
+        if (strcmp(relative[i], name) == 0)
+            return;
+    struct part rest = v, path;
+    while (part_next(&rest, ",", &path))
+        if (path.len > 0 && it->value[0] && path.s[0] != '/' && !memchr(v.s, '$', v.len))
+            check_say(k, it, path, FINDING_RELATIVE_FILE, check_text(k, path), NULL, NULL);
+}
+
 static void unknown_option(struct check *k, const struct item *it, enum option_match how)
 {
     struct part name = check_part(it, it->text + 1, it->name);
@@ -534,8 +548,12 @@ void check_option(struct check *k, const struct item *it)
             check_filter_list(k, it, v);
         else if (strcmp(name, "AuthMechanisms") == 0)
             check_mechanisms(k, it, name, v);
+        else if (strcmp(name, "AliasFile") == 0 && !strpbrk(it->value, ": \t"))
+            check_path(k, it, name, v);
         break;
     case OPTION_PATH:
+        check_path(k, it, name, v);
+        break;
     case OPTION_WORD:
     case OPTION_LETTERS:
     case OPTION_EQUATES:
