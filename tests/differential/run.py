@@ -93,6 +93,13 @@ def complaints(lines, path):
     return sorted(out)
 
 
+def asked(cf, commands, mail):
+    """How many answers came, what those to questions say in the end, and what was complained of."""
+    answers, said = reference.ask(cf, commands, mail)
+    ends = [reference.essence(c, a) for c, a in zip(commands, answers) if not probes.is_setting(c)]
+    return len(answers), ends, complaints(said, cf)
+
+
 def etc_mail(case_dir, scratch):
     """/etc/mail for a case: the world's, with the files beside the .mc over it."""
     target = tempfile.mkdtemp(prefix="mail.", dir=scratch)

@@ -151,9 +151,8 @@ class Said:
 def ask(cf, commands, mail):
     with open(cf, encoding="latin-1") as f:
         model = cfmodel.model(f.read())
-    answers, said = reference.ask(cf, commands, mail)
-    ends = [reference.essence(c, a) for c, a in zip(commands, answers) if not probes.is_setting(c)]
-    return Said(model, differential.complaints(said, cf), ends)
+    _, ends, complaints = differential.asked(cf, commands, mail)
+    return Said(model, complaints, ends)
 
 
 def run_variant(test, variant, scratch):
