@@ -14,7 +14,8 @@ its arguments; the reference sendmail is asked the same questions under all of t
     [NAME not OTHER]   one that says something else than the variant OTHER
     [NAME like OTHER]  one that says the same
     [NAME lax]  what the reference prints an error for, and goes on: with mcf's --lax
-    [cf NAME]   lines that are in mcf's .cf: for what the reference has not got
+    [cf NAME]   lines that are in mcf's .cf with that call, and not in that of [without]: for
+                what the reference has not got
 
 Checks, each variant: it compiles; the configuration is the reference's; sendmail reads it with
 the same complaints and answers the same; and it is not what the file says without the call
@@ -74,6 +75,8 @@ class Test:
         self.after = self.parts.pop("after", AFTER)
         self.ask = self.parts.pop("ask", [])
         self.cf = {k[3:]: v for k, v in list(self.parts.items()) if k.startswith("cf ")}
+        for name, lines in self.cf.items():
+            need(lines and name in self.parts, "%s: lines of a variant, in [cf %s]" % (path, name))
         self.variants = {}
         for k, v in self.parts.items():
             if not k.startswith("cf "):
@@ -168,10 +171,15 @@ def run_variant(test, variant, scratch):
     if not built:
         return checks, None
     if variant in test.cf:
-        with open(our_cf, encoding="latin-1") as f:
-            lines = set(f.read().split("\n"))
+        lines = lines_of(our_cf)
         lacks = [l for l in test.cf[variant] if l not in lines]
-        return checks + [("lines", not lacks, "not in the .cf: %s" % lacks)], None
+        without = os.path.join(folder, "without.mc")
+        with open(without, "w", encoding="latin-1") as f:
+            f.write(test.text("without"))
+        differential.ours(without, False, without + ".cf")
+        had = set(lines_of(without + ".cf"))
+        return checks + [("lines", not lacks, "not in the .cf: %s" % lacks),
+                         ("lines", not had & set(test.cf[variant]), "also without the call")], None
     status, text, said = reference.compile_mc(mc)
     if status or reference.refuses(status, said) != lax:
         return checks + [("reference", False, "it says:\n" + said.decode("latin-1"))], None
