@@ -209,13 +209,6 @@ static void read_out(struct cage *c)
     c->out_len = b.len;
 }
 
-static void close_one(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
-}
-
 void cage_read(struct cage *c)
 {
     if (!c->read && c->pid)
@@ -224,9 +217,9 @@ void cage_read(struct cage *c)
         c->err = bytes_of(c->arena, c->err_fd, &c->err_len);
     if (c->pid && c->out_len > c->limit)
         kill(c->pid, SIGKILL);
-    close_one(&c->out_fd);
-    close_one(&c->err_fd);
-    close_one(&c->pid_fd);
+    fs_close(&c->out_fd);
+    fs_close(&c->err_fd);
+    fs_close(&c->pid_fd);
     c->read = true;
 }
 

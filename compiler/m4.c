@@ -819,19 +819,12 @@ static bool open_inputs(struct inputs *in, const struct m4_options *o)
     return in->gate >= 0 && in->prologue >= 0 && in->epilogue >= 0 && (!o->text || in->own >= 0);
 }
 
-static void close_one(int *fd)
-{
-    if (*fd >= 0)
-        close(*fd);
-    *fd = -1;
-}
-
 /* m4's state: a pipe that is filled while m4 starts, or where it was read before, a file. */
 static void open_state(struct inputs *in, struct arena *a, const char *bytes, size_t len,
                        const char *key, bool again)
 {
     int ends[2];
-    close_one(&in->state);
+    fs_close(&in->state);
     if (again || !roomy_pipe(ends, len)) {
         in->state = keyed_file(a, bytes, len, key);
         return;
@@ -842,13 +835,13 @@ static void open_state(struct inputs *in, struct arena *a, const char *bytes, si
 
 static void close_inputs(struct inputs *in)
 {
-    close_one(&in->state);
-    close_one(&in->gate);
-    close_one(&in->opener);
-    close_one(&in->feeder);
-    close_one(&in->prologue);
-    close_one(&in->own);
-    close_one(&in->epilogue);
+    fs_close(&in->state);
+    fs_close(&in->gate);
+    fs_close(&in->opener);
+    fs_close(&in->feeder);
+    fs_close(&in->prologue);
+    fs_close(&in->own);
+    fs_close(&in->epilogue);
 }
 
 static const char *number_of(struct arena *a, int fd)
@@ -985,7 +978,7 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
     bool frozen = !o->allow_commands;
     struct inputs in;
     bool opened = open_inputs(&in, o);
-    struct cage *c = res->cage = arena_alloc(a, sizeof *c);
+    struct cage *c = arena_alloc(a, sizeof *c);
     struct args v = {.arena = a};
     const char *tmp = NULL;
     for (bool again = false, then = false;; again = true) {
@@ -997,12 +990,13 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
         if (started) {
             arguments(&v, &r, &in, frozen);
             cage_start(c, a, v.v, r.confined, cpu, output, tmp);
+            res->cage = c;
         }
         if (in.feeder >= 0 && !write_all(in.feeder, keyed(a, bytes, len, key), len)) {
             good = false;
             err = errno;
         }
-        close_one(&in.feeder);
+        fs_close(&in.feeder);
         if (!again) {
             o->meanwhile(o->ctx, &late);
             r.unclosed_known = late.unclosed_known;
@@ -1010,10 +1004,10 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
                 good = false;
                 err = errno;
             }
-            close_one(&in.opener);
+            fs_close(&in.opener);
             if (good && late.text) { /* few files need mending: m4 has read nothing of this one */
                 cage_stop(c);
-                close_one(&in.own);
+                fs_close(&in.own);
                 in.own = memory_file("mcf-text", late.text, late.text_len);
                 opened = in.own >= 0;
                 continue;

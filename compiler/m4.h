@@ -58,7 +58,7 @@ struct m4_result {
     struct m4_record *records; /* in order of execution */
     struct m4_piece *sections[M4_SECTIONS];
     struct table *values; /* macro name -> its text at the end of the input */
-    struct cage *cage;    /* m4 itself, which has said everything */
+    struct cage *cage;    /* m4 itself, which has said everything; NULL: it was not started */
 };
 
 struct m4_define {

@@ -302,6 +302,13 @@ bool fs_exists(const char *path)
     return stat(path, &st) == 0;
 }
 
+void fs_close(int *fd)
+{
+    if (*fd >= 0)
+        close(*fd);
+    *fd = -1;
+}
+
 char *fs_dirname(struct arena *a, const char *path)
 {
     size_t n = dir_len(path);

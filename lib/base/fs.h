@@ -28,6 +28,8 @@ int fs_write_whole(const char *path, const void *bytes, size_t len, mode_t mode)
 /* 0 or errno: copies path to path+suffix, whole or not at all. */
 int fs_backup(const char *path, const char *suffix);
 bool fs_exists(const char *path);
+/* Closes it, unless it is negative, and makes it -1. */
+void fs_close(int *fd);
 /* Whether path, links resolved, is there and is folder or below it. */
 bool fs_is_below(const char *path, const char *folder);
 /* Directory part ("." where there is none) and last component, in the arena. */

@@ -317,6 +317,15 @@ def test_fips3():
         expect(re.findall(r"^E.*", r.out, re.M) == wanted, r)
 
 
+def test_few_descriptors():
+    """Where no more files can be opened that is said, and nothing is written."""
+    write("case.mc", GOOD)
+    for files in (4, 6, 8, 10):
+        r = run("sh", "-c", "ulimit -n %d; exec \"$@\"" % files, "sh", MCF, "build", "-o", "case.cf", "case.mc")
+        expect(r.status != 0 and not os.path.exists("case.cf"), "%d files\n%s" % (files, r))
+        expect_match(r"^case\.mc: error: .*\[system\]$", r.err, r)
+
+
 def test_include_folders():
     """-I finds includes and a site's own library; what stands beside the .mc goes first."""
     write("case.mc", GOOD.replace("LOCAL_DOMAIN", "include(`more.m4')FEATURE(`own')dnl\nLOCAL_DOMAIN"))
