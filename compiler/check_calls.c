@@ -58,74 +58,64 @@ static void unknown(struct front *f, const struct m4_record *r, const struct m4_
         }
 }
 
-/* An argument that is one of a few words, and is not. */
-static void bad_argument(struct front *f, const struct m4_record *call, const char *feature,
-                         const char *value, const char *words)
-{
+/* What an argument may be. */
+struct choice {
     const char *list[8];
-    size_t n = 0;
-    for (const char *p = words; *p && n < COUNT(list); p += strspn(p, " ")) {
-        size_t len = strcspn(p, " ");
-        list[n++] = arena_strndup(f->arena, p, len);
-        p += len;
-    }
-    if (n == 0)
-        return;
-    if (!*value) {
-        check_found(f, FINDING_NO_ARGUMENT, call, 0, feature, list[0], NULL);
-        return;
-    }
-    const char *choice = list[0];
-    for (size_t i = 1; i < n; i++)
-        choice = arena_printf(f->arena, "%s or %s", choice, list[i]);
-    struct finding *x = check_found(f, FINDING_UNKNOWN_ARGUMENT, call, 2, feature, value, choice);
-    finding_suggest(f->diag, x, x->at, value, list, n);
-}
-
-/* Arguments that are one of a few words, and are read as nothing if they are not. */
-static const struct {
-    const char *feature;
-    unsigned first, last;
-    const char *words;
-} few_words[] = {
-    {"access_db", 2, 4, "skip lookupdotdomain relaytofulladdress"},
-    {"conncontrol", 1, 1, "nodelay"},
-    {"conncontrol", 2, 2, "terminate"},
-    {"ldap_routing", 3, 3, "passthru bounce sendertoo"},
-    {"ldap_routing", 4, 4, "strip preserve"},
-    {"ldap_routing", 5, 5, "nodomain"},
-    {"ldap_routing", 6, 6, "tempfail queue"},
-    {"ratecontrol", 1, 1, "nodelay"},
-    {"ratecontrol", 2, 2, "terminate"},
-    {"relay_mail_from", 1, 1, "domain"},
-    {"sts", 2, 2, "NO_SAN_TST"},
+    size_t n;
+    const char *text; /* "a or b" */
 };
 
-static bool is_among(const char *words, const char *word)
+static struct choice choice_of(struct front *f, const char *words)
 {
-    size_t n = strlen(word);
-    for (const char *p = words; (p = strstr(p, word)) != NULL; p += n)
-        if ((p == words || p[-1] == ' ') && strchr(" ", p[n]))
+    struct choice c = {.text = ""};
+    for (const char *p = words; *p && c.n < COUNT(c.list); p += strspn(p, " ")) {
+        size_t len = strcspn(p, " ");
+        const char *word = c.list[c.n] = arena_strndup(f->arena, p, len);
+        c.text = c.n++ ? arena_printf(f->arena, "%s or %s", c.text, word) : word;
+        p += len;
+    }
+    return c;
+}
+
+static bool is_among(const struct choice *c, const char *word)
+{
+    for (size_t i = 0; i < c->n; i++)
+        if (strcmp(c->list[i], word) == 0)
             return true;
     return false;
 }
 
-static void ignored_argument(struct front *f, const struct m4_record *r, size_t arg,
-                             const char *words)
+/* An argument that is one of a few words, and is not, where the feature's own text says so. */
+static void bad_argument(struct front *f, const struct m4_record *call, const char *feature,
+                         const char *value, const char *words)
 {
-    const char *list[4];
-    size_t n = 0;
-    const char *choice = "";
-    for (const char *p = words; *p && n < COUNT(list); p += strspn(p, " ")) {
-        size_t len = strcspn(p, " ");
-        list[n] = arena_strndup(f->arena, p, len);
-        choice = n ? arena_printf(f->arena, "%s or %s", choice, list[n]) : list[n];
-        n++;
-        p += len;
+    struct choice c = choice_of(f, words);
+    if (c.n == 0)
+        return;
+    if (!*value) {
+        check_found(f, FINDING_NO_ARGUMENT, call, 0, feature, c.list[0], NULL);
+        return;
     }
-    struct finding *x =
-        check_found(f, FINDING_ARGUMENT_IGNORED, r, arg + 1, r->argv[0], r->argv[arg], choice);
-    finding_suggest(f->diag, x, x->at, r->argv[arg], list, n);
+    struct finding *x = check_found(f, FINDING_UNKNOWN_ARGUMENT, call, 2, feature, value, c.text);
+    finding_suggest(f->diag, x, x->at, value, c.list, c.n);
+}
+
+/* One that is read as nothing if it is no word that the library knows. */
+static void ignored_arguments(struct front *f, const struct m4_record *r,
+                              const struct rule_file *file)
+{
+    for (size_t i = 0; r->at.file && i < file->nargs; i++) {
+        const struct rule_arg *arg = &file->args[i];
+        if (!arg->words || arg->number >= r->argc || !*r->argv[arg->number])
+            continue;
+        struct choice c = choice_of(f, arg->words);
+        const char *value = r->argv[arg->number];
+        if (is_among(&c, value))
+            continue;
+        struct finding *x =
+            check_found(f, FINDING_ARGUMENT_IGNORED, r, arg->number + 1, r->argv[0], value, c.text);
+        finding_suggest(f->diag, x, x->at, value, c.list, c.n);
+    }
 }
 
 /* How many arguments a directive has; those of features are the library's affair. */
@@ -343,11 +333,7 @@ static void check_feature(struct calls *c, const struct m4_record *r)
         return;
     old_feature(f, r);
     relaying(f, r);
-    for (size_t i = 0; r->at.file && i < COUNT(few_words); i++)
-        for (size_t arg = few_words[i].first;
-             arg <= few_words[i].last && strcmp(few_words[i].feature, name) == 0; arg++)
-            if (arg < r->argc && *r->argv[arg] && !is_among(few_words[i].words, r->argv[arg]))
-                ignored_argument(f, r, arg, few_words[i].words);
+    ignored_arguments(f, r, file);
     for (const char *const *n = file->needs; n && *n; n++)
         if (!table_has(c->features, *n))
             need(c, r, *n);

@@ -438,6 +438,8 @@ static void write_file(struct writer *w, const struct rule_file *f, size_t i)
             c_string(b, f->args[k].name);
             buf_adds(b, ", ");
             c_string(b, f->args[k].text);
+            buf_adds(b, ", ");
+            c_string(b, f->args[k].words);
             buf_adds(b, "},\n");
         }
         buf_adds(b, "};\n");

@@ -26,15 +26,13 @@ static void row(struct buf *b, const char *what, const char *text)
     buf_addc(b, '\n');
 }
 
-static void words(struct buf *b, const char *what, const char *const *list, const char *form)
+static void names(struct buf *b, const char *what, const char *const *list)
 {
     if (!list || !*list)
         return;
     buf_printf(b, "%-9s", what);
-    for (; *list; list++) {
-        buf_addc(b, ' ');
-        buf_printf(b, form[0] ? "FEATURE(%s)" : "%s", *list);
-    }
+    for (; *list; list++)
+        buf_printf(b, " %s", *list);
     buf_addc(b, '\n');
 }
 
@@ -58,12 +56,13 @@ static void since(struct buf *b, enum release_kind kind, const char *name)
 static void file_rows(struct buf *b, const struct rule_file *f)
 {
     for (size_t i = 0; i < f->nargs; i++)
-        buf_printf(b, "%-9s %u %s: %s\n", i ? "" : "arguments", f->args[i].number, f->args[i].name,
-                   f->args[i].text);
+        buf_printf(b, "%-9s %u %s: %s%s%s\n", i ? "" : "arguments", f->args[i].number,
+                   f->args[i].name, f->args[i].text, f->args[i].words ? "; words: " : "",
+                   f->args[i].words ? f->args[i].words : "");
     if (f->required)
         buf_printf(b, "%-9s %u argument%s\n", "required", f->required, f->required > 1 ? "s" : "");
-    words(b, "needs", f->needs, "F");
-    words(b, "before", f->before, "");
+    names(b, "needs", f->needs);
+    names(b, "before", f->before);
     if (f->repeat)
         row(b, "repeat", "it may be called several times");
 }
@@ -172,7 +171,6 @@ static void ostype_paragraph(struct buf *b, size_t i)
                 {"APPEND", "added"},
                 {"ADD_FLAGS", "flags that are added"},
                 {"REMOVE_FLAGS", "flags that are taken"},
-                {"FEATURE", "the feature"},
                 {"CALL", "a call"}};
     size_t first = ostype_row(i);
     for (size_t k = first; k < COUNT(ostypes) && strcmp(ostypes[k].name, ostypes[first].name) == 0;
@@ -437,17 +435,11 @@ static void macro_paragraph(struct buf *b, size_t i)
  */
 
 const struct list_table list_tables[] = {
-    {"features", "feature", "what FEATURE(...) turns on", feature_count, feature_name, feature_line,
-     feature_paragraph},
-    {"variables", "variable", "what define(...) may set", variable_count, variable_name,
-     variable_line, variable_paragraph},
-    {"mailers", "mailer", "ways to deliver, for MAILER(...)", mailer_count, mailer_name,
-     mailer_line, mailer_paragraph},
-    {"ostypes", "ostype", "systems, for OSTYPE(...)", ostype_count, ostype_name, ostype_line,
-     ostype_paragraph},
-    {"options", "option", "the options of a .cf", option_count, option_name, option_line,
-     option_paragraph},
-    {"macros", "macro", "the directives of an .mc", macro_count, macro_name, macro_line,
-     macro_paragraph},
+    {"features", "feature", feature_count, feature_name, feature_line, feature_paragraph},
+    {"variables", "variable", variable_count, variable_name, variable_line, variable_paragraph},
+    {"mailers", "mailer", mailer_count, mailer_name, mailer_line, mailer_paragraph},
+    {"ostypes", "ostype", ostype_count, ostype_name, ostype_line, ostype_paragraph},
+    {"options", "option", option_count, option_name, option_line, option_paragraph},
+    {"macros", "macro", macro_count, macro_name, macro_line, macro_paragraph},
 };
 const size_t list_tables_count = COUNT(list_tables);

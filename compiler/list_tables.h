@@ -14,7 +14,6 @@ struct buf;
 struct list_table {
     const char *kind; /* "features" */
     const char *what; /* "feature" */
-    const char *about;
     size_t (*count)(void);
     const char *(*name)(size_t i);
     void (*line)(struct buf *b, size_t i);      /* what it is, in a line, without its name */

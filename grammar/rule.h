@@ -112,6 +112,7 @@ struct rule_arg {
     unsigned number; /* 1..9 */
     const char *name;
     const char *text;
+    const char *words; /* what it may be, with blanks between; NULL: anything */
 };
 
 enum rule_file_kind { RULE_FILE_BASE, RULE_FILE_FEATURE, RULE_FILE_MAILER };

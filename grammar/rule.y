@@ -53,7 +53,7 @@ static void rule_yyerror(struct rule_loc *loc, void *scanner, struct rule_parse 
 %token SUBST "%{" CLOSE "}" ELSE_TEXT "|" WHEN_TEXT "?"
 %token IF "%if" ELIF "%elif" ELSE "%else" END "%end" FOR "%for" HOOK "%hook" AT "%at"
 %token CONFIG "%config" M4 "%m4" SECTION "%section" OPTIONS "%options" INCLUDE "%include"
-%token FEATURE "%feature" MAILER "%mailer" SUMMARY "%summary" EXAMPLE "%example" FLAG "%flag" ARG "%arg"
+%token FEATURE "%feature" MAILER "%mailer" SUMMARY "%summary" EXAMPLE "%example" FLAG "%flag" ARG "%arg" WORDS "%words"
 %token NEEDS "%needs" BEFORE "%before" REQUIRED "%required" REPEAT "%repeat" READS "%reads"
 %token NOT "!" AND "&&" OR "||" EQ "==" NE "!="
 
@@ -87,6 +87,7 @@ header: "%feature" NAME EOL     { rule_header_kind(p, true, $2, @2); }
     | "%flag" NAME free EOL     { rule_header_flag(p, $2, $3, @2); }
     | "%arg" NUMBER NAME free EOL
                                 { rule_header_arg(p, $2, $3, $4, @3); }
+    | "%words" NUMBER FREE EOL  { rule_header_words(p, $2, $3, @2); }
     | "%needs" needs EOL
     | "%before" before EOL
     | "%reads" reads EOL
@@ -245,6 +246,7 @@ static int yyreport_syntax_error(const yypcontext_t *ctx, void *scanner,
     case YYSYMBOL_EXAMPLE:
     case YYSYMBOL_FLAG:
     case YYSYMBOL_ARG:
+    case YYSYMBOL_WORDS:
     case YYSYMBOL_NEEDS:
     case YYSYMBOL_BEFORE:
     case YYSYMBOL_REQUIRED:

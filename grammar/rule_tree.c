@@ -239,6 +239,20 @@ void rule_header_arg(struct rule_parse *p, const char *number, const char *name,
     p->unit->args_end = &l->next;
 }
 
+void rule_header_words(struct rule_parse *p, const char *number, const char *words,
+                       struct rule_loc loc)
+{
+    unsigned n = small_number(p, number, loc);
+    for (struct rule_arg_line *l = p->unit->args; l; l = l->next)
+        if (l->arg.number == n) {
+            if (l->arg.words)
+                rule_error(p, loc, "a second %%words for argument %u", n);
+            l->arg.words = words;
+            return;
+        }
+    rule_error(p, loc, "no %%arg above names argument %u", n);
+}
+
 void rule_header_summary(struct rule_parse *p, const char *text, struct rule_loc loc)
 {
     if (p->unit->file.summary)

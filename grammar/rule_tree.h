@@ -140,6 +140,9 @@ void rule_header_flag(struct rule_parse *p, const char *name, const char *value,
                       struct rule_loc loc);
 void rule_header_arg(struct rule_parse *p, const char *number, const char *name, const char *text,
                      struct rule_loc loc);
+/* Of an argument that an %arg above has named. */
+void rule_header_words(struct rule_parse *p, const char *number, const char *words,
+                       struct rule_loc loc);
 void rule_header_summary(struct rule_parse *p, const char *text, struct rule_loc loc);
 void rule_header_example(struct rule_parse *p, const char *text, struct rule_loc loc);
 void rule_header_required(struct rule_parse *p, const char *number, struct rule_loc loc);

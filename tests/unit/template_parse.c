@@ -422,6 +422,15 @@ static void a_header_is_checked(void **state)
                  "  %before smpt\n"
                  "          ^~~~\n"
                  "  hint: did you mean smtp?\n");
+    feature_says(state,
+                 "%feature f\n%summary x\n%words 1 early\n%arg 1 one x\n%words 1 a b\n"
+                 "%words 1 c\n%flag _F_\n",
+                 "feature/f.rules:3:8: error: no %arg above names argument 1 [template]\n"
+                 "  %words 1 early\n"
+                 "         ^\n"
+                 "feature/f.rules:6:8: error: a second %words for argument 1 [template]\n"
+                 "  %words 1 c\n"
+                 "         ^\n");
     main_says(state, "Cx\n%repeat\n",
               "main.rules:2:1: error: header lines are for files in feature/ and mailer/ "
               "[template]\n"
