@@ -22,13 +22,12 @@ static const char *const places[] = {
     "/usr/lib/sendmail",  "/usr/lib/sm.bin/sendmail",
 };
 
-enum { VERSION_MAX = 15, PROGRAM_MAX = 64 << 20 };
+enum { VERSION_MAX = 15, PROGRAM_MAX = 64 << 20, PIECE = 64 << 10 };
 
 /* A program has its version as a string of its own: "8.17.1", between two NUL bytes. */
-static bool find_version(struct arena *a, const char *bytes, size_t len, struct release *r)
+static bool version_in(struct arena *a, const char *p, const char *end, struct release *r)
 {
     static const char before[] = {'\0', '8', '.', '1'};
-    const char *p = bytes, *end = bytes + len;
     while ((p = memmem(p, (size_t)(end - p), before, sizeof before)) != NULL) {
         p++;
         size_t n = 0;
@@ -36,6 +35,19 @@ static bool find_version(struct arena *a, const char *bytes, size_t len, struct 
             n++;
         if (p + n < end && p[n] == '\0' && release_of_program(arena_strndup(a, p, n), r))
             return true;
+    }
+    return false;
+}
+
+/* From the end, where a program has its data: most of its pages are then never read. */
+static bool find_version(struct arena *a, const char *bytes, size_t len, struct release *r)
+{
+    for (size_t to = len; to > 0;) {
+        size_t from = to > PIECE ? to - PIECE : 0;
+        size_t over = len - to < VERSION_MAX + 2 ? len - to : VERSION_MAX + 2;
+        if (version_in(a, bytes + from, bytes + to + over, r))
+            return true;
+        to = from;
     }
     return false;
 }
