@@ -21,7 +21,7 @@ BASE_SRC = $(wildcard lib/base/*.c)
 MODEL_SRC = $(wildcard lib/model/*.c)
 RULE_SRC = $(wildcard grammar/rule*.c)
 GRAMMAR_SRC = $(filter-out $(RULE_SRC),$(wildcard grammar/*.c))
-HOST_SRC = compiler/embed.c compiler/tables.c
+HOST_SRC = compiler/embed.c compiler/tables.c compiler/split.c
 COMPILER_SRC = $(filter-out $(HOST_SRC) compiler/main.c,$(wildcard compiler/*.c))
 RULES = $(sort $(wildcard rulesets/*.rules rulesets/*/*.rules))
 HEADERS = $(wildcard lib/*/*.h lib/*/*.def grammar/*.h compiler/*.h compiler/*.def)
@@ -30,7 +30,7 @@ obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 gen = $(BUILD)/grammar/$(1).tab.o $(BUILD)/grammar/$(1).lex.o
 LIB_OBJ = $(call obj,$(BASE_SRC) $(MODEL_SRC) $(GRAMMAR_SRC)) $(call gen,mc) $(call gen,cf)
 RULE_OBJ = $(call obj,$(RULE_SRC)) $(call gen,rule)
-MCF_OBJ = $(call obj,$(COMPILER_SRC)) $(LIB_OBJ) $(BUILD)/library.o $(BUILD)/vocabulary.o
+MCF_OBJ = $(call obj,$(COMPILER_SRC)) $(LIB_OBJ) $(BUILD)/library.o $(BUILD)/vocabulary.o $(BUILD)/parts.o
 
 all: $(BUILD)/mcf
 
@@ -72,14 +72,22 @@ $(BUILD)/tables.end: $(BUILD)/tables
 	$(BUILD)/tables end > $@.new && mv $@.new $@
 # Every value that is wanted at the end: each once, and the mark behind them.
 $(BUILD)/wanted.m4: $(BUILD)/tables.end $(BUILD)/library.end
-	{ echo "define(\`_mcf_values', \`dnl"; sort -u $^; echo "\`@mcf-k0@ !'')"; } > $@
+	{ echo "define(\`_mcf_values', \`dnl"; sort -u $^; echo "\`@mcf0@ !'')"; } > $@
 $(BUILD)/vocabulary.m4: grammar/vocabulary.m4 $(BUILD)/tables.m4 $(BUILD)/library.m4 $(BUILD)/wanted.m4
 	cat $^ > $@
 $(BUILD)/vocabulary.m4f: $(BUILD)/vocabulary.m4
 	$(M4) -E -F $@ $< >/dev/null
-$(BUILD)/vocabulary.o: compiler/vocabulary.S $(BUILD)/vocabulary.m4f $(BUILD)/wanted.m4 share/Makefile.mail
-	$(CC) -DFROZEN='"$(BUILD)/vocabulary.m4f"' -DSOURCE='"$(BUILD)/vocabulary.m4"' \
-		-DWANTED='"$(BUILD)/wanted.m4"' -c -o $@ $<
+# Its parts, one behind the other.
+$(BUILD)/split: $(BUILD)/compiler/split.o $(BUILD)/compiler/vocabulary.o $(LIB_OBJ)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
+$(BUILD)/parts.c $(BUILD)/parts.m4f: $(BUILD)/parts.stamp ;
+$(BUILD)/parts.stamp: $(BUILD)/split $(BUILD)/vocabulary.m4f $(BUILD)/wanted.m4
+	$(BUILD)/split $(BUILD)/vocabulary.m4f $(BUILD)/wanted.m4 $(BUILD)/parts.m4f $(BUILD)/parts.c
+	@touch $@
+$(BUILD)/parts.o: $(BUILD)/parts.c
+	$(CC) $(CPPFLAGS) $(OURS) $(CFLAGS) -c -o $@ $<
+$(BUILD)/vocabulary.o: compiler/vocabulary.S $(BUILD)/parts.m4f share/Makefile.mail
+	$(CC) -DFROZEN='"$(BUILD)/parts.m4f"' -DSOURCE='"$(BUILD)/vocabulary.m4"' -c -o $@ $<
 
 # --- for the administrator -------------------------------------------------------------------
 MC ?=

@@ -67,35 +67,13 @@ struct walk {
 /* --- what is defined ---------------------------------------------------------------------------
  */
 
-static bool number(const char **p, const char *end, size_t *n)
-{
-    const char *from = *p;
-    for (*n = 0; *p < end && isdigit((unsigned char)**p); ++*p)
-        if (*n < ((size_t)1 << 24))
-            *n = *n * 10 + (size_t)(**p - '0');
-    return *p > from;
-}
-
-/* Does the vocabulary define it?  Entries of a frozen state: "T4,10\nnametextoftext\n". */
 bool check_in_vocabulary(const char *name, size_t len)
 {
     const char *p = vocabulary_frozen, *end = p + vocabulary_frozen_len;
-    while (p < end) {
-        char kind = *p++;
-        size_t n, m;
-        const char *eol = memchr(p, '\n', (size_t)(end - p));
-        if (!eol)
-            return false;
-        if (strchr("TFCQD", kind) && number(&p, eol, &n) && p < eol && *p == ',') {
-            p++;
-            if (!number(&p, eol, &m) || m > (size_t)(end - eol) || n > (size_t)(end - eol) - m)
-                return false;
-            if (strchr("TF", kind) && n == len && memcmp(eol + 1, name, len) == 0)
-                return true;
-            eol += 1 + n + m;
-        }
-        p = eol + (eol < end);
-    }
+    struct vocabulary_entry e;
+    while (vocabulary_next(&p, end, &e))
+        if (strchr("TF", e.kind) && e.name_len == len && memcmp(e.name, name, len) == 0)
+            return true;
     return false;
 }
 

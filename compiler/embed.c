@@ -10,6 +10,7 @@
  * macros); OUT.end asks for the values that are wanted at the end. A file that does not parse or
  * check ends the build: exit 1, findings on standard error.
  */
+#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -506,26 +507,55 @@ static void write_c(struct writer *w)
 
 /* --- m4 --- */
 
-/* Writes what runs at the call.  It is only read with defn and passed on to _mcf_run: calling it
- * would replace each $1 in it, which belongs to the definitions that it makes. */
-static void m4_call(struct buf *b, const char *kind, const struct rule_file *f)
+static bool in_word(char c)
 {
-    buf_printf(b, "define(`_mcf_%s_%s', `", kind, f->name);
+    return isalnum((unsigned char)c) || c == '_';
+}
+
+/* The text of %m4.  Of what it defines only the variables of an .mc are to be traced, which may be
+ * dead for it; the rest is nobody's business. */
+static void m4_text(struct buf *b, const char *text)
+{
+    static const char *const traced[] = {"define(`_", "undefine(`_", "pushdef(`_", "popdef(`_"};
+    for (const char *p = text; *p; p++) {
+        bool first = p == text || !in_word(p[-1]);
+        for (size_t i = 0; first && i < sizeof traced / sizeof *traced; i++)
+            if (strncmp(p, traced[i], strlen(traced[i])) == 0)
+                buf_adds(b, "_mcf_");
+        buf_addc(b, *p);
+    }
+}
+
+/* Writes what runs at the call.  It is only read with defn and passed on to _mcf_run: calling it
+ * would replace each $1 in it, which belongs to the definitions that it makes.  lacks: it does
+ * nothing where a feature is missing that it needs; snap: it gives values behind it. */
+static void m4_call(struct buf *b, const char *kind, const struct rule_file *f, bool lacks,
+                    bool snap)
+{
+    buf_printf(b, "define(`_mcf_%s.%s', `", kind, f->name);
+    if (lacks)
+        buf_printf(b, "ifelse(indir(`_mcf_lacks.%s'), `', `", f->name);
+    if (snap)
+        buf_adds(b, "_mcf_define(`_mcf_call', _mcf_id)");
     if (f->kind == RULE_FILE_FEATURE && !f->nflags)
         buf_printf(b, "_mcf_define(`%s', `1')", f->flag);
     for (size_t i = 0; i < f->nflags; i++)
         buf_printf(b, "_mcf_define(`%s', `%s')", f->flags[i].name, f->flags[i].value);
     for (const struct rule_node *n = f->body; n; n = n->next) {
         if (n->kind == RULE_M4)
-            buf_adds(b, n->name);
+            m4_text(b, n->name);
     }
+    if (snap)
+        buf_printf(b, "_mcf_frame(6, _mcf_call, `indir(`_mcf_snap_config.%s')')", f->name);
+    if (lacks)
+        buf_adds(b, "')");
     buf_adds(b, "')\n");
 }
 
 /* Lines that give the values of the names, and say them: see grammar/vocabulary.m4. */
 static void m4_snap(struct buf *b, const char *kind, const char *name, const struct table *t)
 {
-    buf_printf(b, "define(`_mcf_snap_%s_%s', `", kind, name);
+    buf_printf(b, "define(`_mcf_snap_%s.%s', `", kind, name);
     for (size_t i = 0; i < table_count(t); i++)
         buf_printf(b, "%s`" VOCABULARY_KEY " =%s:'%s", i ? "\n" : "", table_at(t, i)->key,
                    table_at(t, i)->key);
@@ -535,9 +565,7 @@ static void m4_snap(struct buf *b, const char *kind, const char *name, const str
 /* Not empty where a feature is missing that f needs: then f does nothing. */
 static void m4_lacks(struct buf *b, const struct rule_library *lib, const struct rule_file *f)
 {
-    if (!f->needs || !*f->needs)
-        return;
-    buf_printf(b, "define(`_mcf_lacks_%s', `", f->name);
+    buf_printf(b, "define(`_mcf_lacks.%s', `", f->name);
     for (const char *const *need = f->needs; need && *need; need++)
         for (size_t i = 0; i < lib->nfeatures; i++)
             if (strcmp(lib->features[i]->name, *need) == 0)
@@ -560,7 +588,7 @@ static void m4_sections(struct buf *b, const struct rule_file *f)
     for (unsigned n = 0; n < 10; n++)
         if (has_section(f->body, n)) {
             if (!*before)
-                buf_printf(b, "define(`_mcf_sections_%s', `", f->name);
+                buf_printf(b, "define(`_mcf_sections.%s', `", f->name);
             buf_printf(b, "%s%u", before, n);
             before = ", ";
         }
@@ -576,17 +604,20 @@ static void write_m4(struct writer *w, struct buf *b, struct buf *end)
     for (size_t i = 0; i < lib->nfeatures; i++) {
         const struct rule_file *f = lib->features[i];
         struct table *config = table_new(w->arena);
-        m4_call(b, "feature", f);
-        m4_lacks(b, lib, f);
         want_blocks(lib, config, f->body, RULE_CONFIG);
         want_list(config, f->reads);
-        if (table_count(config) > 0 || holds(f->body, RULE_CONFIG))
+        bool lacks = f->needs && *f->needs;
+        bool snap = table_count(config) > 0 || holds(f->body, RULE_CONFIG);
+        m4_call(b, "feature", f, lacks, snap);
+        if (lacks)
+            m4_lacks(b, lib, f);
+        if (snap)
             m4_snap(b, "config", f->name, config);
     }
     for (size_t i = 0; i < lib->nmailers; i++) {
         const struct rule_file *f = lib->mailers[i];
         struct table *body = table_new(w->arena);
-        m4_call(b, "mailer", f);
+        m4_call(b, "mailer", f, false, false);
         want_nodes(lib, body, f->body);
         want_list(body, f->reads);
         m4_snap(b, "mailer", f->name, body);

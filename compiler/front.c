@@ -5,8 +5,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include "compiler/check.h"
+#include "compiler/parts.h"
 #include "compiler/target.h"
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
@@ -371,11 +373,90 @@ struct rest {
     const char *const *dirs;
 };
 
+/* --- what the file can mean --- */
+
+enum { OTHERS = 32, OTHER_MAX = 256 << 10 };
+
+struct texts {
+    struct parts_text v[OTHERS + 1]; /* the file's own first */
+    const char *paths[OTHERS + 1];
+    size_t n;
+};
+
+static void add_text(const struct front *f, struct texts *t, const char *path)
+{
+    const char *confine = f->options->confine;
+    struct stat st;
+    char *bytes;
+    size_t len;
+    for (size_t i = 0; i < t->n; i++)
+        if (strcmp(t->paths[i], path) == 0)
+            return;
+    if (t->n > OTHERS || stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+        return; /* what is no plain file can be read only once */
+    int err = confine ? fs_read_below(f->arena, confine, path, OTHER_MAX, &bytes, &len)
+                      : fs_read(f->arena, path, OTHER_MAX, &bytes, &len);
+    if (err)
+        return;
+    t->paths[t->n] = path;
+    t->v[t->n++] = (struct parts_text){bytes, len};
+}
+
+/* The files that a text seems to include, and the site's own that it seems to name. */
+static void add_others(const struct front *f, struct texts *t, const char *const *dirs,
+                       const struct parts_text *of)
+{
+    static const char include[] = "include(`";
+    const char *p = of->bytes, *end = p + of->len, *quote;
+    for (const struct m4_define *x = f->site; x; x = x->next) {
+        const char *name = strchr(x->name, '_') + 1; /* "feature_foo" */
+        if (memmem(of->bytes, of->len, name, strlen(name)))
+            add_text(f, t, x->value);
+    }
+    while ((p = memmem(p, (size_t)(end - p), include, strlen(include))) != NULL) {
+        p += strlen(include);
+        if ((quote = memchr(p, '\'', (size_t)(end - p))) == NULL)
+            break;
+        const char *path = arena_strndup(f->arena, p, (size_t)(quote - p));
+        if (strcmp(fs_basename(path), "cf.m4") == 0)
+            continue;
+        size_t before = t->n;
+        add_text(f, t, path);
+        for (const char *const *dir = dirs; *path != '/' && t->n == before && *dir; dir++)
+            add_text(f, t, fs_join(f->arena, *dir, path));
+    }
+}
+
+static void find_site_files(struct front *f, const char *const *dirs)
+{
+    const char *confine = f->options->confine;
+    for (const char *const *dir = dirs; *dir; dir++) {
+        if (dir > dirs && confine && !fs_is_below(*dir, confine))
+            finding_add(f->diag, FINDING_CONFINED, (struct origin){0, 0, 0, 0}, *dir, confine,
+                        NULL);
+        site_files(f, *dir, false, &f->site);
+    }
+}
+
+static struct m4_texts find_texts(void *ctx)
+{
+    const struct rest *rest = ctx;
+    struct front *f = rest->front;
+    struct texts *t = arena_alloc(f->arena, sizeof *t);
+    t->paths[0] = f->path;
+    t->v[t->n++] = f->mended ? (struct parts_text){f->mended->text, f->mended->len}
+                             : (struct parts_text){f->source->bytes, f->source->len};
+    if (!f->mended)
+        find_site_files(f, rest->dirs);
+    for (size_t i = 0; i < t->n; i++)
+        add_others(f, t, rest->dirs, &t->v[i]);
+    return (struct m4_texts){t->v, t->n};
+}
+
 static void read_rest(void *ctx, struct m4_late *late)
 {
     const struct rest *rest = ctx;
     struct front *f = rest->front;
-    const char *confine = f->options->confine;
     const struct source *text = mend(f);
     struct front_file *file = file_of(f, f->source->id);
     struct diag *of_text = f->mended ? diag_new(f->arena, f->config->sources) : f->diag;
@@ -383,12 +464,6 @@ static void read_rest(void *ctx, struct m4_late *late)
     if (f->mended)
         carry_back(f, file, of_text);
     f->unclosed = f->unclosed || f->tree->unclosed > 0;
-    for (const char *const *dir = rest->dirs; *dir; dir++) {
-        if (dir > rest->dirs && confine && !fs_is_below(*dir, confine))
-            finding_add(f->diag, FINDING_CONFINED, (struct origin){0, 0, 0, 0}, *dir, confine,
-                        NULL);
-        site_files(f, *dir, false, &f->site);
-    }
     const struct mc_include_cf *library = mc_find_include_cf(f->arena, f->tree);
     if (library)
         site_files(f, fs_join(f->arena, rest->dirs[0], library->root), true, &f->site);
@@ -453,7 +528,8 @@ bool front_read(struct front *f, struct config *c, const char *path, const struc
         dirs[i + 1] = o->include_dirs[i];
 
     struct rest rest = {f, dirs};
-    struct m4_options mo = {.meanwhile = read_rest,
+    struct m4_options mo = {.texts = find_texts,
+                            .meanwhile = read_rest,
                             .then = prepare,
                             .ctx = &rest,
                             .defines = o->defines,

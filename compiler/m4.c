@@ -14,6 +14,7 @@
 
 #include "compiler/cage.h"
 #include "compiler/confine.h"
+#include "compiler/parts.h"
 #include "compiler/vocabulary.h"
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
@@ -84,22 +85,6 @@ static const char *find_key(const char *key, const char *p, const char *end)
         if ((size_t)(end - p) >= KEY_LENGTH && memcmp(p, key, KEY_LENGTH) == 0)
             return p;
     return NULL;
-}
-
-/* The bytes with key where VOCABULARY_KEY stands in them. */
-static const char *keyed(struct arena *a, const char *bytes, size_t len, const char *key)
-{
-    char *copy = arena_raw(a, len);
-    const char *end = bytes + len, *from = bytes;
-    memcpy(copy, bytes, len);
-    for (; (from = find_key(VOCABULARY_KEY, from, end)) != NULL; from += KEY_LENGTH)
-        memcpy(copy + (from - bytes), key, KEY_LENGTH);
-    return copy;
-}
-
-static int keyed_file(struct arena *a, const char *bytes, size_t len, const char *key)
-{
-    return memory_file("mcf-vocabulary", keyed(a, bytes, len, key), len);
 }
 
 /* A pipe that takes len bytes though nobody reads them; false where the system does not give it. */
@@ -193,7 +178,9 @@ struct reader {
     bool names_itself;               /* some macro's text has its own name in it */
     bool undefines;                  /* something was undefined or popped */
     const struct m4_options *options;
-    int confined; /* the rules that m4 runs under, or -1 */
+    int confined;              /* the rules that m4 runs under, or -1 */
+    const struct parts *parts; /* of the library: what m4 was given */
+    struct parts_text state;   /* what it starts from: frozen, or the vocabulary's source */
     bool unclosed_known;
     bool reported;         /* a finding says why the run failed */
     const char *exhausted; /* m4's word for what a call without end used up */
@@ -565,18 +552,6 @@ static void add_value(struct reader *r, struct m4_piece *frame, const char *name
     table_set(t, name, arena_strndup(r->arena, text->data, text->len));
 }
 
-/* The name in the next line that asks for a value. */
-static const char *next_wanted(const char **p, const char *end, struct arena *a)
-{
-    const char *name = find_key(VOCABULARY_KEY, *p, end), *eol;
-    if (!name || end - name < (ptrdiff_t)(KEY_LENGTH + 2) || name[KEY_LENGTH] != '=')
-        return "";
-    name += KEY_LENGTH + 2; /* "='" */
-    eol = memchr(name, '\n', (size_t)(end - name));
-    *p = eol ? eol : end;
-    return arena_strndup(a, name, (size_t)(*p - name));
-}
-
 /* Where m4 may have noted a place, in the bytes from p to end. */
 static const char *find_sync(const char *p, const char *end)
 {
@@ -597,7 +572,7 @@ static void read_stdout(struct reader *r, const char *p, size_t len)
     struct m4_piece *text = NULL, *frame = NULL;
     struct origin at = {0, 0, 0, 0};
     const char *value = NULL; /* name whose value is being read */
-    const char *wanted = vocabulary_wanted, *wanted_end = wanted + vocabulary_wanted_len;
+    const char *const *asked = r->parts->asked;
     struct buf v, carried;
     buf_init(&v, r->arena);
     buf_init(&carried, r->arena);
@@ -654,7 +629,7 @@ static void read_stdout(struct reader *r, const char *p, size_t len)
                 add_value(r, frame, value, &v);
             value = NULL;
             if (eol > m && *m == '=') {
-                value = next_wanted(&wanted, wanted_end, r->arena);
+                value = *asked ? *asked++ : "";
                 buf_truncate(&v, 0);
                 p = m + 1;
                 continue;
@@ -691,16 +666,26 @@ static void read_stdout(struct reader *r, const char *p, size_t len)
     }
 }
 
+/* The state with the key of this run where VOCABULARY_KEY stands in it. */
+static const char *keyed_state(const struct reader *r)
+{
+    char *copy = arena_raw(r->arena, r->state.len);
+    const char *end = r->state.bytes + r->state.len, *from = r->state.bytes;
+    memcpy(copy, r->state.bytes, r->state.len);
+    for (; (from = find_key(VOCABULARY_KEY, from, end)) != NULL; from += KEY_LENGTH)
+        memcpy(copy + (from - r->state.bytes), r->key, KEY_LENGTH);
+    return copy;
+}
+
 /* --- the whole ----------------------------------------------------------------------------------
  */
 
 /* Where was it when it was stopped?  A second run traces every call; its last line tells. */
-static void find_runaway(struct reader *r, struct args *base, const char *state, size_t len,
-                         const char *what)
+static void find_runaway(struct reader *r, struct args *base, const char *what)
 {
     struct cage again;
     struct origin at = {source_open(r->sources, r->path, NULL)->id, 0, 0, 0};
-    int fd = keyed_file(r->arena, state, len, r->key);
+    int fd = memory_file("mcf-vocabulary", keyed_state(r), r->state.len);
     char *macro = NULL;
     if (fd >= 0) {
         struct args a = {.arena = r->arena};
@@ -819,18 +804,14 @@ static bool open_inputs(struct inputs *in, const struct m4_options *o)
     return in->gate >= 0 && in->prologue >= 0 && in->epilogue >= 0 && (!o->text || in->own >= 0);
 }
 
-/* m4's state: a pipe that is filled while m4 starts, or where it was read before, a file. */
-static void open_state(struct inputs *in, struct arena *a, const char *bytes, size_t len,
-                       const char *key, bool again)
+/* m4's state, which is chosen while m4 starts: a pipe with room for all of it. */
+static void open_state(struct inputs *in)
 {
     int ends[2];
-    fs_close(&in->state);
-    if (again || !roomy_pipe(ends, len)) {
-        in->state = keyed_file(a, bytes, len, key);
-        return;
+    if (roomy_pipe(ends, vocabulary_source_len + vocabulary_frozen_len)) {
+        in->state = ends[0];
+        in->feeder = ends[1];
     }
-    in->state = ends[0];
-    in->feeder = ends[1];
 }
 
 static void close_inputs(struct inputs *in)
@@ -888,6 +869,63 @@ static void arguments(struct args *v, struct reader *r, const struct inputs *in,
     arg(v, NULL);
 }
 
+/* m4 starts from the whole library. */
+static void set_whole(struct reader *r, bool frozen)
+{
+    r->parts = parts_whole(r->arena);
+    r->state =
+        frozen ? r->parts->state : (struct parts_text){vocabulary_source, vocabulary_source_len};
+}
+
+/* m4 starts from what the file can mean of it. */
+static void set_named(struct reader *r, struct m4_texts texts)
+{
+    size_t n = texts.n;
+    for (const struct m4_define *x = r->defines; x; x = x->next)
+        n += 2;
+    struct parts_text *all = arena_calloc(r->arena, n, sizeof *all);
+    memcpy(all, texts.v, texts.n * sizeof *all);
+    n = texts.n;
+    for (const struct m4_define *x = r->defines; x; x = x->next) {
+        all[n++] = (struct parts_text){x->name, strlen(x->name)};
+        if (x->value)
+            all[n++] = (struct parts_text){x->value, strlen(x->value)};
+    }
+    r->parts = parts_of(r->arena, all, n);
+    r->state = r->parts->state;
+}
+
+/* Whether m4 came across something that it was not given, or that it was not asked for. */
+static bool lacked(struct reader *r, const char *p, size_t len)
+{
+    static const char unknown[] = "unknown", argument[] = "(`";
+    const char *end = p + len;
+    for (const char *eol; r->parts->given && p < end; p = eol + 1) {
+        const char *name = NULL, *skipped;
+        eol = memchr(p, '\n', (size_t)(end - p));
+        if (!eol)
+            break;
+        if (find_key(r->key, p, eol) == p &&
+            memmem(p, (size_t)(eol - p), unknown, strlen(unknown))) {
+            /* "KEY R id unknown line n KEY file KEY kind KEY name KEY" */
+            const char *q = p + KEY_LENGTH;
+            bool whole = true;
+            for (int i = 0; whole && i < 4; i++)
+                whole = part(r, &q, eol, &skipped);
+            if (whole)
+                name = skipped;
+        } else if (memcmp(p, "m4trace:", (size_t)(eol - p) < 8 ? (size_t)(eol - p) : 8) == 0) {
+            const char *q = memmem(p, (size_t)(eol - p), argument, strlen(argument));
+            q = q ? q + strlen(argument) : eol;
+            const char *quote = memchr(q, '\'', (size_t)(eol - q));
+            name = quote ? arena_strndup(r->arena, q, (size_t)(quote - q)) : NULL;
+        }
+        if (name && parts_lack(r->parts, name))
+            return true;
+    }
+    return false;
+}
+
 /* Names of the site's files may hold quotes: these are longer than any of them. */
 static bool write_prologue(struct reader *r, const struct inputs *in, const struct m4_late *late)
 {
@@ -906,20 +944,19 @@ static bool write_prologue(struct reader *r, const struct inputs *in, const stru
 }
 
 /* What is to be said about how m4 ended. */
-static void say_end(struct reader *r, const struct cage *c, struct args *v, const char *state,
-                    size_t len, struct origin whole)
+static void say_end(struct reader *r, const struct cage *c, struct args *v, struct origin whole)
 {
     struct arena *a = r->arena;
     switch (c->end) {
     case CAGE_TIME:
-        find_runaway(r, v, state, len, "the file does not come to an end: m4 was stopped");
+        find_runaway(r, v, "the file does not come to an end: m4 was stopped");
         break;
     case CAGE_OUTPUT:
-        find_runaway(r, v, state, len, "the file grows without end: m4 was stopped");
+        find_runaway(r, v, "the file grows without end: m4 was stopped");
         break;
     case CAGE_SIGNAL:
         find_runaway(
-            r, v, state, len,
+            r, v,
             arena_printf(a, "m4 was ended by signal %d (%s)", c->status, strsignal(c->status)));
         break;
     case CAGE_START:
@@ -933,7 +970,7 @@ static void say_end(struct reader *r, const struct cage *c, struct args *v, cons
             r->result->complete = false; /* that nothing closes is said already */
         } else if (r->exhausted) {
             find_runaway(
-                r, v, state, len,
+                r, v,
                 arena_printf(a, "a macro calls itself without end: m4 stopped (%s)", r->exhausted));
         } else if (!r->result->complete && !r->reported) {
             ended_early(r, whole, c->status);
@@ -981,10 +1018,14 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
     struct cage *c = arena_alloc(a, sizeof *c);
     struct args v = {.arena = a};
     const char *tmp = NULL;
+    open_state(&in);
+    if (in.feeder < 0 || !frozen)
+        set_whole(&r, frozen);
     for (bool again = false, then = false;; again = true) {
-        const char *bytes = frozen ? vocabulary_frozen : vocabulary_source;
-        size_t len = frozen ? vocabulary_frozen_len : vocabulary_source_len;
-        open_state(&in, a, bytes, len, key, again);
+        if (again || in.feeder < 0) {
+            fs_close(&in.state);
+            in.state = memory_file("mcf-vocabulary", keyed_state(&r), r.state.len);
+        }
         bool started = opened && in.state >= 0, good = started;
         int err = errno;
         if (started) {
@@ -992,12 +1033,15 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
             cage_start(c, a, v.v, r.confined, cpu, output, tmp);
             res->cage = c;
         }
-        if (in.feeder >= 0 && !write_all(in.feeder, keyed(a, bytes, len, key), len)) {
-            good = false;
-            err = errno;
-        }
-        fs_close(&in.feeder);
         if (!again) {
+            struct m4_texts texts = o->texts(o->ctx);
+            if (!r.parts)
+                set_named(&r, texts);
+            if (in.feeder >= 0 && !write_all(in.feeder, keyed_state(&r), r.state.len)) {
+                good = false;
+                err = errno;
+            }
+            fs_close(&in.feeder);
             o->meanwhile(o->ctx, &late);
             r.unclosed_known = late.unclosed_known;
             if (good && !write_prologue(&r, &in, &late)) {
@@ -1009,6 +1053,8 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
                 cage_stop(c);
                 fs_close(&in.own);
                 in.own = memory_file("mcf-text", late.text, late.text_len);
+                if (r.parts->given)
+                    set_named(&r, o->texts(o->ctx));
                 opened = in.own >= 0;
                 continue;
             }
@@ -1026,13 +1072,19 @@ struct m4_result *m4_run(struct arena *a, struct source_set *sources, struct dia
         /* An m4 that refuses the frozen state (another release's format) gets the source. */
         if (frozen && c->end == CAGE_EXIT && c->status == 63) {
             frozen = false;
+            set_whole(&r, frozen);
+            continue;
+        }
+        if (lacked(&r, c->err, c->err_len)) {
+            cage_stop(c);
+            set_whole(&r, frozen);
             continue;
         }
         read_stderr(&r, c->err, c->err_len);
         read_stdout(&r, c->out, c->out_len);
         if (r.undefines)
             missing_tools(&r);
-        say_end(&r, c, &v, bytes, len, whole);
+        say_end(&r, c, &v, whole);
         break;
     }
     if (tmp) {

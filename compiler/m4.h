@@ -23,6 +23,7 @@
 struct arena;
 struct cage;
 struct mc_node;
+struct parts_text;
 
 /* What a directive, or a traced definition or include, said. */
 struct m4_record {
@@ -75,8 +76,16 @@ struct m4_late {
     size_t text_len;
 };
 
+/* The text of the file, and those of files that it seems to read. */
+struct m4_texts {
+    const struct parts_text *v;
+    size_t n;
+};
+
 struct m4_options {
-    /* Is called once, while m4 starts: fills in the rest. */
+    /* Is called first, while m4 starts and waits for its state. */
+    struct m4_texts (*texts)(void *ctx);
+    /* Is called once, while m4 reads its state: fills in the rest. */
     void (*meanwhile)(void *ctx, struct m4_late *late);
     /* Is called once, while m4 reads the file: for what has nothing to do with it. */
     void (*then)(void *ctx);

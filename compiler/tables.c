@@ -94,7 +94,7 @@ static void set(const char *kind, const struct setting *s, size_t n)
         {"SET", "_mcf_define"}, {"DEFAULT", "_mcf_default"}, {"APPEND", "_mcf_append_now"}};
     for (size_t i = 0; i < n; i++) {
         if (i == 0 || strcmp(s[i].owner, s[i - 1].owner) != 0)
-            printf("%sdefine(`_mcf_%s_%s', `", i ? "')\n" : "", kind, s[i].owner);
+            printf("%sdefine(`_mcf_%s.%s', `", i ? "')\n" : "", kind, s[i].owner);
         const char *v = s[i].variable, *how = s[i].how;
         for (size_t k = 0; k < COUNT(calls); k++)
             if (strcmp(how, calls[k].how) == 0) {

@@ -2,8 +2,6 @@
     .section .rodata
     .global vocabulary_frozen
     .global vocabulary_frozen_len
-    .global vocabulary_wanted
-    .global vocabulary_wanted_len
     .global vocabulary_source
     .global vocabulary_source_len
     .global mail_makefile
@@ -11,9 +9,6 @@
 vocabulary_frozen:
     .incbin FROZEN
 frozen_end:
-vocabulary_wanted:
-    .incbin WANTED
-wanted_end:
 vocabulary_source:
     .incbin SOURCE
 source_end:
@@ -23,8 +18,6 @@ makefile_end:
     .balign 8
 vocabulary_frozen_len:
     .quad frozen_end - vocabulary_frozen
-vocabulary_wanted_len:
-    .quad wanted_end - vocabulary_wanted
 vocabulary_source_len:
     .quad source_end - vocabulary_source
 mail_makefile_len:

@@ -138,8 +138,8 @@ enum mc_word mc_word_of(const char *name, size_t len)
     }
     if (capitals > 1 && others == 0)
         return MC_WORD_BARE; /* so the vocabulary of .mc files is written */
-    for (size_t i = 0; i < sizeof builtins / sizeof *builtins; i++) {
-        if (text_is(t, builtins[i].name))
+    for (size_t i = 0; len > 0 && i < sizeof builtins / sizeof *builtins; i++) {
+        if (*builtins[i].name == *name && text_is(t, builtins[i].name))
             return builtins[i].word;
     }
     return MC_WORD_PLAIN;

@@ -85,8 +85,9 @@ static const struct {
 
 enum mc_word_kind mc_watch_word(const char *name, size_t len)
 {
-    for (size_t i = 0; i < sizeof words / sizeof *words; i++)
-        if (strlen(words[i].name) == len && memcmp(words[i].name, name, len) == 0)
+    for (size_t i = 0; len > 0 && i < sizeof words / sizeof *words; i++)
+        if (*words[i].name == *name && strlen(words[i].name) == len &&
+            memcmp(words[i].name, name, len) == 0)
             return words[i].kind;
     return MC_WORD_NONE;
 }

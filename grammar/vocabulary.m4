@@ -49,13 +49,13 @@ define(`_mcf_sinclude', defn(`sinclude'))
 # --- records -------------------------------------------------------------------------------------
 define(`_mcf_id', 0)
 # _mcf_rec(kind, args...): writes a record; its id is _mcf_id afterwards.
-define(`_mcf_rec', `_mcf_define(`_mcf_id', incr(_mcf_id))_mcf_errprint(`@mcf-k0@ R '_mcf_id` $1 '__line__` $#@mcf-k0@'__file__`@mcf-k0@$2@mcf-k0@$3@mcf-k0@$4@mcf-k0@$5@mcf-k0@$6@mcf-k0@$7@mcf-k0@$8@mcf-k0@$9@mcf-k0@$10@mcf-k0@$11@mcf-k0@
+define(`_mcf_rec', `_mcf_define(`_mcf_id', incr(_mcf_id))_mcf_errprint(`@mcf0@ R '_mcf_id` $1 '__line__` $#@mcf0@'__file__`@mcf0@$2@mcf0@$3@mcf0@$4@mcf0@$5@mcf0@$6@mcf0@$7@mcf0@$8@mcf0@$9@mcf0@$10@mcf0@$11@mcf0@
 ')')
 # _mcf_frame(diversion, id, text): places the frame of record id, and goes back to diversion -1; text is
 # expanded there.
-define(`_mcf_frame', `divert($1)`@mcf-k0@ @ $2'
+define(`_mcf_frame', `divert($1)`@mcf0@ @ $2'
 $3
-`@mcf-k0@ .'
+`@mcf0@ .'
 divert(-1)')
 
 define(`errprint', `ifelse(`$#', 0, ``errprint'', `_mcf_rec(`errprint', `$*')')')
@@ -78,8 +78,9 @@ undefine(`format') undefine(`hpux') undefine(`__gnu__') undefine(`__unix__') und
 
 # include: a path that ends in m4/cf.m4 (or is cf.m4) means this vocabulary, and what m4 itself has
 # open (this text, with its key, and its own output) is no file.  As in m4 the bare words are text.
-define(`include', `ifelse(`$#', 0, ``include'', _mcf_is_cf(`$1'), 1, `_mcf_cf(`$1')', _mcf_is_open(`$1'), 1, `_mcf_rec(`open', `$1')', `_mcf_include(`$1')')')
-define(`sinclude', `ifelse(`$#', 0, ``sinclude'', _mcf_is_cf(`$1'), 1, `_mcf_cf(`$1')', _mcf_is_open(`$1'), 1, `_mcf_rec(`open', `$1')', `_mcf_sinclude(`$1')')')
+define(`include', `ifelse(`$#', 0, ``include'', _mcf_is_cf(`$1'), 1, `_mcf_cf(`$1')', `_mcf_other(`_mcf_include', `$1')')')
+define(`sinclude', `ifelse(`$#', 0, ``sinclude'', _mcf_is_cf(`$1'), 1, `_mcf_cf(`$1')', `_mcf_other(`_mcf_sinclude', `$1')')')
+define(`_mcf_other', `ifelse(_mcf_is_open(`$2'), 1, `_mcf_rec(`open', `$2')', `$1(`$2')')')
 define(`_mcf_is_open', `eval(regexp(`$1', `\(^\|/\)\(proc/.*fd/\|dev/\(fd/\|std\)\)') >= 0)')
 define(`_mcf_is_cf', `ifelse(`$1', `cf.m4', 1, substr(`$1', eval(len(`$1') - 6)), `/cf.m4', 1, 0)')
 define(`_mcf_cf', `changecom`'_mcf_rec(`cf', `$1')_mcf_define(`_CF_DIR_', _mcf_folder(`$1', eval(len(`$1') - 5), eval(len(`$1') - 8)))ifdef(`_mcf_loaded', `', `_mcf_define(`_mcf_loaded')ifdef(`_mcf_given', `_mcf_define(`_mcf_preset', defn(`_mcf_preset_unless_given'))')_mcf_presets`'')')
@@ -105,36 +106,36 @@ define(`_mcf_text', `ifdef(`$1', `indir(`$1')')')
 
 # --- directives ----------------------------------------------------------------------------------
 # The text of these is not passed on as an argument: it may hold a lone quote.
-define(`_mcf_open', ``@mcf-k0@ @ '_mcf_id
+define(`_mcf_open', ``@mcf0@ @ '_mcf_id
 ')
 define(`_mcf_close', `
-`@mcf-k0@ .'
+`@mcf0@ .'
 ')
 define(`VERSIONID', `_mcf_rec(`VERSIONID')_mcf_open`'$1`'_mcf_close()')
 
-# A call of one argument after one of one argument finds the others empty.
-define(`_mcf_set_args', `_mcf_define(`_ARG_', `$1')_mcf_define(`_ARGS_', `$@')_mcf_define(`_ARG1_', `$1')ifelse(`$#'_mcf_had_more, `1', `', `_mcf_set_more($@)')')
-define(`_mcf_set_more', `_mcf_define(`_ARG2_', `$2')_mcf_define(`_ARG3_', `$3')_mcf_define(`_ARG4_', `$4')_mcf_define(`_ARG5_', `$5')_mcf_define(`_ARG6_', `$6')_mcf_define(`_ARG7_', `$7')_mcf_define(`_ARG8_', `$8')_mcf_define(`_ARG9_', `$9')_mcf_define(`_mcf_had_more', ifelse(`$#', `1', `', `x'))')
-define(`_mcf_had_more', ifelse(`$#', `1', `', `x'))')')
-define(`_mcf_had_more', `x')
+# _mcf_had tells what _ARG_ and the others hold: nothing, one argument (a), or more (x).  Most calls have
+# none, and find them so.
+define(`_mcf_set_args', `_mcf_define(`_ARG_', `$1')_mcf_define(`_ARGS_', `$@')_mcf_define(`_ARG1_', `$1')ifelse(`$#'_mcf_had, `1a', `', `$#'_mcf_had, `1', `_mcf_define(`_mcf_had', `a')', `_mcf_set_more($@)')')
+define(`_mcf_set_more', `_mcf_define(`_ARG2_', `$2')_mcf_define(`_ARG3_', `$3')_mcf_define(`_ARG4_', `$4')_mcf_define(`_ARG5_', `$5')_mcf_define(`_ARG6_', `$6')_mcf_define(`_ARG7_', `$7')_mcf_define(`_ARG8_', `$8')_mcf_define(`_ARG9_', `$9')_mcf_define(`_mcf_had', ifelse(`$#', `1', `a', `x'))')
+define(`_mcf_set_none', `ifelse(_mcf_had, `a', `_mcf_define(`_ARG_')_mcf_define(`_ARGS_')_mcf_define(`_ARG1_')', `_mcf_set_args()')_mcf_define(`_mcf_had')')
+define(`_mcf_had', `x')_mcf_set_none
 define(`_mcf_site', `_mcf_rec(`site', `$1', `$2', indir(`_mcf_site_$1_$2'))_mcf_include(indir(`_mcf_site_$1_$2'))')
 # The library's folder was named by the file and is not there, or a name is unknown: the compiler says so.
 define(`_mcf_unknown', `_mcf_rec(`unknown', `$1', `$2')')
 
-define(`OSTYPE', `_mcf_rec(`OSTYPE', $@)_mcf_define(`__OSTYPE__', `$1')PUSHDIVERT(-1)_mcf_define(`_ARG_', `$2')ifdef(`_mcf_site_ostype_$1', `_mcf_site(`ostype', `$1')', `ifdef(`_mcf_ostype_$1', `indir(`_mcf_ostype_$1')', `_mcf_unknown(`ostype', `$1')')')POPDIVERT()')
-define(`DOMAIN', `_mcf_rec(`DOMAIN', $@)PUSHDIVERT(-1)_mcf_define(`_ARG_', `$2')ifdef(`_mcf_site_domain_$1', `_mcf_site(`domain', `$1')', `ifdef(`_mcf_domain_$1', `indir(`_mcf_domain_$1')', `_mcf_unknown(`domain', `$1')')')POPDIVERT()')
-define(`HACK', `_mcf_rec(`HACK', $@)PUSHDIVERT(-1)_mcf_set_args(shift($@))ifdef(`_mcf_site_hack_$1', `_mcf_site(`hack', `$1')', `ifdef(`_mcf_hack_$1', `indir(`_mcf_hack_$1')', `_mcf_unknown(`hack', `$1')')')POPDIVERT()')
-define(`FEATURE', `_mcf_rec(`FEATURE', $@)_mcf_set_args(shift($@))_mcf_feature(divnum, `$1', _mcf_id)')
+define(`OSTYPE', `_mcf_rec(`OSTYPE', $@)_mcf_define(`__OSTYPE__', `$1')PUSHDIVERT(-1)_mcf_define(`_mcf_had', `x')_mcf_define(`_ARG_', `$2')ifdef(`_mcf_site_ostype_$1', `_mcf_site(`ostype', `$1')', `ifdef(`_mcf_ostype.$1', `indir(`_mcf_ostype.$1')', `_mcf_unknown(`ostype', `$1')')')POPDIVERT()')
+define(`DOMAIN', `_mcf_rec(`DOMAIN', $@)PUSHDIVERT(-1)_mcf_define(`_mcf_had', `x')_mcf_define(`_ARG_', `$2')ifdef(`_mcf_site_domain_$1', `_mcf_site(`domain', `$1')', `ifdef(`_mcf_domain.$1', `indir(`_mcf_domain.$1')', `_mcf_unknown(`domain', `$1')')')POPDIVERT()')
+define(`HACK', `_mcf_rec(`HACK', $@)PUSHDIVERT(-1)_mcf_set_args(shift($@))ifdef(`_mcf_site_hack_$1', `_mcf_site(`hack', `$1')', `ifdef(`_mcf_hack.$1', `indir(`_mcf_hack.$1')', `_mcf_unknown(`hack', `$1')')')POPDIVERT()')
+define(`FEATURE', `_mcf_rec(`FEATURE', $@)ifelse(`$#'_mcf_had, `1', `', `$#', `1', `_mcf_set_none`'', `_mcf_set_args(shift($@))')_mcf_feature(divnum, `$1', _mcf_id)')
 # _mcf_feature(diversion, name, id): diversion is where it is called.  Here and below it is decided which
 # macro takes the arguments that follow: text that is not wanted would be read all the same.
-define(`_mcf_feature', `divert(-1)ifdef(`_mcf_site_feature_$2', `_mcf_site', `ifdef(`_mcf_feature_$2', `_mcf_feature_ours', `_mcf_unknown')')(`feature', `$2', `$3')divert($1)')
-define(`_mcf_feature_ours', `ifelse(ifdef(`_mcf_lacks_$2', `indir(`_mcf_lacks_$2')'), `', `_mcf_feature_on', `_mcf_nothing')(`$2', `$3')')
-define(`_mcf_feature_on', `_mcf_run(defn(`_mcf_feature_$1'))ifdef(`_mcf_snap_config_$1', `_mcf_frame', `_mcf_nothing')(6, `$2', `indir(`_mcf_snap_config_$1')')')
+define(`_mcf_feature', `divert(-1)ifdef(`_mcf_site_feature_$2', `_mcf_site', `ifdef(`_mcf_feature.$2', `_mcf_ours', `_mcf_unknown')')(`feature', `$2', `$3')divert($1)')
+define(`_mcf_ours', `_mcf_run(defn(`_mcf_feature.$2'))')
 define(`MAILER', `_mcf_rec(`MAILER', $@)_mcf_define(`_MAILER_DEFINED_', 1)_mcf_mailer(`$1', ifelse(`$2', , ``$1'', ``$2''), _mcf_id, shift($@))')
 define(`_mcf_mailer', `ifdef(`_MAILER_$2_', `_mcf_rec(`again', `mailer', `$2')', `_mcf_define(`_MAILER_$2_')_mcf_set_args(shift(shift(shift($@))))_mcf_mailer_on(divnum, `$1', `$3')')')
-define(`_mcf_mailer_on', `ifdef(`_mcf_site_mailer_$2', `divert(7)_mcf_site(`mailer', `$2')', `ifdef(`_mcf_mailer_$2', `divert(-1)_mcf_run(defn(`_mcf_mailer_$2'))_mcf_frames(`$2', `$3', 7ifdef(`_mcf_sections_$2', `, indir(`_mcf_sections_$2')'))', `_mcf_unknown(`mailer', `$2')')')divert($1)')
+define(`_mcf_mailer_on', `ifdef(`_mcf_site_mailer_$2', `divert(7)_mcf_site(`mailer', `$2')', `ifdef(`_mcf_mailer.$2', `divert(-1)_mcf_run(defn(`_mcf_mailer.$2'))_mcf_frames(`$2', `$3', 7ifdef(`_mcf_sections.$2', `, indir(`_mcf_sections.$2')'))', `_mcf_unknown(`mailer', `$2')')')divert($1)')
 # _mcf_frames(mailer, id, section...)
-define(`_mcf_frames', `ifelse(`$3', `', `', `_mcf_frame(`$3', `$2', `indir(`_mcf_snap_mailer_$1')')_mcf_frames(`$1', `$2', shift(shift(shift($@))))')')
+define(`_mcf_frames', `ifelse(`$3', `', `', `_mcf_frame(`$3', `$2', `indir(`_mcf_snap_mailer.$1')')_mcf_frames(`$1', `$2', shift(shift(shift($@))))')')
 define(`MAILER_DEFINITIONS', `divert(7)')
 
 define(`LOCAL_CONFIG', `divert(6)')
@@ -186,9 +187,9 @@ define(`MASQUERADE_AS', `_mcf_rec(`MASQUERADE_AS', $@)_mcf_define(`MASQUERADE_NA
 
 # Lists that are expanded when the options are written, so that a later define still counts.
 define(`_mcf_append', `_mcf_define(`$1', ifdef(`$1', `defn(`$1')')`$2')')
-define(`_mcf_entry', ``@mcf-k0@ @ $1'
+define(`_mcf_entry', ``@mcf0@ @ $1'
 $2
-`@mcf-k0@ .'
+`@mcf0@ .'
 ')
 define(`DAEMON_OPTIONS', `_mcf_rec(`DAEMON_OPTIONS', $@)_mcf_append(`_DPO_', `_mcf_entry('_mcf_id`, `$1')')')
 define(`CLIENT_OPTIONS', `_mcf_rec(`CLIENT_OPTIONS', $@)_mcf_append(`_CPO_', `_mcf_entry('_mcf_id`, `$1')')')
@@ -204,15 +205,15 @@ define(`_mcf_modify', `_mcf_define(`_mcf_modified_$1')ifelse(`$3', `+', `_mcf_de
 
 # A hack is called as a macro, without arguments: a $ of its rules is quoted.
 # Hosts of a department's domain that are ours are called by our name.
-define(`_mcf_hack_cssubdomain', `divert(2)
+define(`_mcf_hack.cssubdomain', `divert(2)
 R`$'* < @ `$'=w .Berkeley.EDU > `$'*	`$': `$'1 < @ `$'j > `$'3
 R`$'* < @ `$'=w .CS.Berkeley.EDU > `$'*	`$': `$'1 < @ `$'j > `$'3
 divert(-1)')
 
 # A host without a name server: files say which host is where.
-define(`_mcf_hack_nodns', `_mcf_undefine(`confBIND_OPTS')_mcf_define(`confSERVICE_SWITCH_FILE', `/etc/mail/service.switch-nodns')_mcf_define(`confDONT_PROBE_INTERFACES', `True')FEATURE(`nocanonify')')
+define(`_mcf_hack.nodns', `_mcf_undefine(`confBIND_OPTS')_mcf_define(`confSERVICE_SWITCH_FILE', `/etc/mail/service.switch-nodns')_mcf_define(`confDONT_PROBE_INTERFACES', `True')FEATURE(`nocanonify')')
 # A host of several addresses greets, and signs Received:, by the name of the one that was called.
-define(`_mcf_hack_virthost_by_ip', `_mcf_define(`confSMTP_LOGIN_MSG', ``$?{if_name}${if_name}$|$j$. Sendmail $v/$Z; $b; (No UCE/UBE) $?{client_addr}logging access from: ${client_name}(${client_resolve})-$_$.'')_mcf_define(`_REC_AUTH_', defn(`_REC_FULL_AUTH_'))_mcf_define(`_REC_BY_', ``$.by $?{if_name}${if_name}$|$j$. ($v/$Z)$?r with $r$. id $i$?{tls_version}'')')
+define(`_mcf_hack.virthost_by_ip', `_mcf_define(`confSMTP_LOGIN_MSG', ``$?{if_name}${if_name}$|$j$. Sendmail $v/$Z; $b; (No UCE/UBE) $?{client_addr}logging access from: ${client_name}(${client_resolve})-$_$.'')_mcf_define(`_REC_AUTH_', defn(`_REC_FULL_AUTH_'))_mcf_define(`_REC_BY_', ``$.by $?{if_name}${if_name}$|$j$. ($v/$Z)$?r with $r$. id $i$?{tls_version}'')')
 
 # UUCP
 define(`UUCPSMTP', `R DOL(*) < @ $1 .UUCP > DOL(*)	DOL(1) < @ $2 > DOL(2)')
@@ -238,11 +239,11 @@ define(`_mcf_timeout', `ifelse(`$1', -1, `_mcf_define(`confTO_QUEUERETURN', conf
 
 # What the epilogue calls.
 define(`_mcf_finish', `changequote`'changecom`'divert(0)ifdef(`_MAILER_local_', `', `MAILER(`local')')_mcf_old_names`'_mcf_late_presets`'divert(0)_mcf_sections`'_mcf_list(10, `_DPO_')_mcf_list(11, `_CPO_')_mcf_list(12, `_QUEUE_GROUP_')_mcf_list(13, `_MAIL_FILTERS_')_mcf_values')
-define(`_mcf_list', ``@mcf-k0@ # $1'
+define(`_mcf_list', ``@mcf0@ # $1'
 indir(`$2')
 ')
 define(`_mcf_sections', `_mcf_section(0)_mcf_section(1)_mcf_section(2)_mcf_section(3)_mcf_section(4)_mcf_section(5)_mcf_section(6)_mcf_section(7)_mcf_section(8)_mcf_section(9)')
-define(`_mcf_section', ``@mcf-k0@ # $1'
+define(`_mcf_section', ``@mcf0@ # $1'
 undivert($1)
 ')
 

@@ -83,7 +83,7 @@ static const char *m4(struct arena *a, const char *main_text, const char *featur
                             "embed o.c o.m4 o.end . ./*.rules ./*/*.rules 2>&1 &&"
                             " { cat pre.m4; echo 'divert(-1)'; cat o.m4; echo 'divert`'\"'dnl\";"
                             " cat in.m4; } | { m4 -E -E 2>&1 && cat o.end; } |"
-                            " sed 's/^@mcf-k0@ =\\([^:]*\\):\\1$/<\\1>/; s/^`@.*=./end: /'",
+                            " sed 's/^@mcf0@ =\\([^:]*\\):\\1$/<\\1>/; s/^`@.*=./end: /'",
                             &status);
     if (status != 0)
         fail_msg("%s", out);
@@ -96,9 +96,9 @@ static void a_call_defines_flags_and_runs_its_m4(void **state)
                          "%feature f\n%summary x\n%flag _F_\n%flag _G_ a b\n%m4\n"
                          "%# no\ndefine(`V', _ARG_)dnl\n  %end\n%m4\nx\n%end\n",
                          "%mailer m\n%summary x\n%m4\ndefine(`W', 2)dnl\n%end\n",
-                         "define(`_ARG_', 1)_mcf_run(defn(`_mcf_feature_f'))`'"
-                         "_mcf_run(defn(`_mcf_mailer_m'))`'_F_ _G_ V W "
-                         "ifdef(`_mcf_feature_m', y, n)`'ifdef(`_mcf_mailer_f', y, n)");
+                         "define(`_ARG_', 1)_mcf_run(defn(`_mcf_feature.f'))`'"
+                         "_mcf_run(defn(`_mcf_mailer.m'))`'_F_ _G_ V W "
+                         "ifdef(`_mcf_feature.m', y, n)`'ifdef(`_mcf_mailer.f', y, n)");
     assert_string_equal(out, "x\n1 a b 1 2 nn");
 }
 
@@ -106,10 +106,11 @@ static void a_feature_says_what_it_lacks(void **state)
 {
     const char *out =
         m4(*state, "", "%feature f\n%summary x\n%flag _F_\n%needs f\n", "%mailer m\n%summary x\n",
-           "[_mcf_lacks_f]_mcf_run(defn(`_mcf_feature_f'))[_mcf_lacks_f]");
-    assert_string_equal(out, "[f][]");
+           "[indir(`_mcf_lacks.f')]_mcf_run(defn(`_mcf_feature.f'))_F_ "
+           "define(`_F_', 2)[indir(`_mcf_lacks.f')]_mcf_run(defn(`_mcf_feature.f'))_F_");
+    assert_string_equal(out, "[f]_F_ []1");
     out = m4(*state, "", "%feature f\n%summary x\n", "%mailer m\n%summary x\n",
-             "ifdef(`_mcf_lacks_f', y, n)");
+             "ifdef(`_mcf_lacks.f', y, n)");
     assert_string_equal(out, "n");
 }
 
@@ -119,7 +120,7 @@ static void parameters_belong_to_the_m4_text(void **state)
                          "%feature f\n%summary x\n%m4\n"
                          "define(`A', `a$1,$2,`$1',$#,`$*' ifelse(`$1', `x', ``$1'')')\n"
                          "$1 $ `$2' ``$3'' $# $@\n%end\n",
-                         "%mailer m\n%summary x\n", "_mcf_run(defn(`_mcf_feature_f'))A(`x', `y')");
+                         "%mailer m\n%summary x\n", "_mcf_run(defn(`_mcf_feature.f'))A(`x', `y')");
     assert_string_equal(out, "\n$1 $ $2 `$3' $# $@\nax,y,x,2,x,y x");
 }
 
@@ -127,7 +128,7 @@ static void a_feature_without_flags_gets_one(void **state)
 {
     const char *out =
         m4(*state, "%if f\n%end\n", "%feature f\n%summary x\n", "%mailer m\n%summary x\n",
-           "_mcf_run(defn(`_mcf_feature_f'))`'_mcf_on_f\n");
+           "_mcf_run(defn(`_mcf_feature.f'))`'_mcf_on_f\n");
     assert_string_equal(out, "1\nend: _mcf_on_f\n");
 }
 
@@ -139,7 +140,7 @@ static void names_are_wanted_when_they_are_used(void **state)
         "G1\n%config\nC%{K}%{one}\n"
         "%if L\n%end\n%end\n%elif G2\n%end\n%at h\nC%{H}%{R}\n%end\n%if Z\n%at h\n%end\n%end\n",
         "%mailer m\n%summary x\n%reads T\nC%{U}%{f?x}\n",
-        "_mcf_snap_config_f\n_mcf_snap_mailer_m\n");
+        "indir(`_mcf_snap_config.f')\nindir(`_mcf_snap_mailer.m')\n");
     assert_string_equal(out, "<G1>\n<K>\n<L>\n<G2>\n<R>\n<S>\n<U>\n<_F_>\n<T>\n"
                              "end: H\nend: R\nend: Z\nend: _F_\nend: A\nend: B\nend: C\n"
                              "end: D\nend: E\nend: __OSTYPE__\nend: _MAILER_m_\n");
