@@ -6,6 +6,7 @@
 
 #include "compiler/check.h"
 #include "lib/base/arena.h"
+#include "lib/base/fs.h"
 #include "lib/model/variables.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -33,6 +34,23 @@ static const char *without_blank(struct front *f, const char *name, const char *
     return NULL;
 }
 
+/* Where systems keep the reference's library, which has hacks and domains of theirs. */
+static const char *const libraries[] = {"/usr/share/sendmail/cf", "/usr/share/sendmail-cf",
+                                        "/usr/lib/sendmail-cf", "/usr/lib/mail/cf"};
+
+static bool suggest_library(struct front *f, struct finding *x, const char *kind, const char *name)
+{
+    for (size_t i = 0; !f->options->confine && !strchr(name, '/') && i < COUNT(libraries); i++) {
+        const char *file = arena_printf(f->arena, "%s/%s.m4", kind, name);
+        if (!fs_exists(fs_join(f->arena, libraries[i], file)))
+            continue;
+        diag_hint(f->diag, x, "there is a %s/%s: build with -I %s", libraries[i], file,
+                  libraries[i]);
+        return true;
+    }
+    return false;
+}
+
 static void unknown(struct front *f, const struct m4_record *r, const struct m4_record *call)
 {
     const char *kind = r->argc > 0 ? r->argv[0] : "", *name = r->argc > 1 ? r->argv[1] : "";
@@ -52,7 +70,8 @@ static void unknown(struct front *f, const struct m4_record *r, const struct m4_
                             shorter ? shorter : name, NULL, NULL);
             if (shorter && x->at.len == strlen(name))
                 diag_edit(f->diag, x, x->at, shorter);
-            else if (!shorter && !finding_suggest(f->diag, x, x->at, name, names, n) &&
+            else if (!shorter && !suggest_library(f, x, kind, name) &&
+                     !finding_suggest(f->diag, x, x->at, name, names, n) &&
                      strcmp(name, "rbl") == 0)
                 diag_hint(f->diag, x, "write FEATURE(`dnsbl', `ZONE')");
         }

@@ -343,6 +343,21 @@ def test_include_folders():
     expect("\nDYfrom here\n" in r.out, r)
 
 
+def test_hacks_of_the_reference():
+    """A hack that only the reference's library has is said to be there, and can be used."""
+    write("case.mc", GOOD.replace("LOCAL_DOMAIN", "HACK(`xconnect')dnl\nLOCAL_DOMAIN"))
+    r = mcf("build", "case.mc")
+    expect_status(r, 65)
+    expect_match(r"hint: there is a (/usr/\S+)/hack/xconnect\.m4: build with -I \1$", r.err, r)
+    library = re.search(r"build with -I (\S+)$", r.err, re.M).group(1)
+    r = mcf("build", "-I", library, "case.mc")
+    expect_status(r, 0)
+    expect("\nSx_connect" in r.out, r)
+    expect_status(mcf("build", "--confine", ".", "case.mc"), 65)
+    write("case.mc", GOOD.replace("LOCAL_DOMAIN", "HACK(`../hack/xconnect')dnl\nLOCAL_DOMAIN"))
+    expect("build with" not in mcf("build", "case.mc").err, "a path is no name")
+
+
 def test_library_where_the_file_says():
     """include(/path/m4/cf.m4): own files under that path are found; the rest is built in."""
     os.makedirs("site/m4")
