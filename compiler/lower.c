@@ -215,6 +215,33 @@ static void section(void *ctx, unsigned n)
     }
 }
 
+/* Whether the .cf reader would find nothing in the value but the value. */
+static bool is_plain(const char *value)
+{
+    const char *p = value;
+    for (; (unsigned char)*p >= ' ' && *p != '#' && *p != '\\' && *p != 0x7f; p++)
+        continue;
+    return p > value && *p == '\0' && *value != ' ' && p[-1] != ' ';
+}
+
+/* An option's line, or the remark that shows it, as the reader makes it; NULL: let it read it. None
+ * of these options is a list of equates. */
+static const struct item *option_item(struct lower *l, const struct buf *line,
+                                      const struct option_variable *v, const char *value)
+{
+    if (value && !is_plain(value))
+        return NULL;
+    struct item *it = arena_alloc(l->arena, sizeof *it);
+    it->kind = value ? ITEM_OPTION : ITEM_COMMENT;
+    it->text = arena_strndup(l->arena, line->data, line->len);
+    if (value) {
+        it->name = v->option;
+        it->value = value;
+        it->aux = "=";
+    }
+    return it;
+}
+
 static void options(void *ctx)
 {
     struct lower *l = ctx;
@@ -234,13 +261,12 @@ static void options(void *ctx)
             buf_addc(&line, '=');
             buf_adds(&line, shown);
         }
-        struct item *comment = NULL;
-        if (!value) {
-            comment = arena_alloc(l->arena, sizeof *comment);
-            *comment = (struct item){.kind = ITEM_COMMENT,
-                                     .text = arena_strndup(l->arena, line.data, line.len)};
-        }
-        put(l, line.data, line.len, place, place, comment);
+        const struct item *item = option_item(l, &line, v, value);
+        struct origin at = place;
+        if (value && item)
+            at = source_place_in(source_by_id(l->front.config->sources, place.file), place,
+                                 line.data, line.len, 0, line.len);
+        put(l, line.data, line.len, at, place, item);
     }
 }
 

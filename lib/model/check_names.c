@@ -233,6 +233,8 @@ static void check_filters_used(struct check *k)
     struct table *used = table_new(k->arena);
     bool any_list = false;
     for (const struct item *it = k->config->first; it; it = it->next) {
+        if (it->kind != ITEM_OPTION)
+            continue;
         const char *list = is_option(it, "InputMailFilters") ? it->value
                            : is_daemon(it)                   ? key_value(it, 'I')
                                                              : NULL;
@@ -321,11 +323,13 @@ static void check_listeners(struct check *k)
 {
     size_t n = 0, all = 0;
     for (const struct item *it = k->config->first; it; it = it->next)
-        all += is_daemon(it);
+        all += it->kind == ITEM_OPTION && is_daemon(it);
     struct listener *l = arena_calloc(k->arena, all + 1, sizeof *l);
     bool submits = false; /* it hands mail to the daemon of the other configuration */
     for (const struct item *it = k->config->first; it && all <= 200; it = it->next)
-        if (is_option(it, "UseMSP"))
+        if (it->kind != ITEM_OPTION)
+            continue;
+        else if (is_option(it, "UseMSP"))
             submits = !it->value[0] || strchr("tTyY", it->value[0]);
         else if (is_daemon(it) && !strchr(it->value, '$'))
             l[n++] = listener_of(it);

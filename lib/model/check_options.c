@@ -44,10 +44,12 @@ static const struct {
 
 static bool is_word_of(struct part p, const char *words)
 {
-    struct part rest = {words, strlen(words)}, word;
-    while (part_next(&rest, " ", &word))
-        if (word.len == p.len && strncasecmp(word.s, p.s, p.len) == 0)
+    for (const char *w = words, *end; *w; w = end + (*end != '\0')) {
+        for (end = w; *end && *end != ' ';)
+            end++;
+        if ((size_t)(end - w) == p.len && strncasecmp(w, p.s, p.len) == 0)
             return true;
+    }
     return false;
 }
 

@@ -49,12 +49,21 @@ static const char *whole_name(struct writer *w, const char *name, bool letter,
     return dot ? arena_printf(w->check.arena, "%s%s", (*info)->name, dot) : (*info)->name;
 }
 
+/* Whether the release lacks any word of the option. */
+static bool any_row(const struct writer *w, enum release_kind kind, const char *option)
+{
+    size_t n = strlen(option);
+    const struct release_item *row;
+    for (size_t i = 0; (row = release_lacking(w->release, kind, i)) != NULL; i++)
+        if (strncasecmp(row->name, option, n) == 0 && row->name[n] == '=')
+            return true;
+    return false;
+}
+
 /* The row of a word of the option that the release lacks. */
 static const struct release_item *word_row(struct writer *w, enum release_kind kind,
                                            const char *option, struct part word)
 {
-    if (!release_lacking(w->release, kind, 0))
-        return NULL;
     const char *s = arena_printf(w->check.arena, "%s=%.*s", option, (int)word.len, word.s);
     return release_lacks(w->release, kind, s, strlen(s));
 }
@@ -70,6 +79,8 @@ static void say_word(struct writer *w, const struct item *it, struct part word,
 static const char *list_without(struct writer *w, const struct item *it, const char *option,
                                 struct part value)
 {
+    if (!any_row(w, RELEASE_WORD, option))
+        return NULL;
     struct buf b;
     buf_init(&b, w->check.arena);
     struct part rest = value, word;
@@ -98,6 +109,8 @@ static const char *list_without(struct writer *w, const struct item *it, const c
 static const char *letters_without(struct writer *w, const struct item *it, const char *option,
                                    struct part value)
 {
+    if (!any_row(w, RELEASE_LETTER, option))
+        return NULL;
     struct buf b;
     buf_init(&b, w->check.arena);
     bool less = false;

@@ -108,6 +108,21 @@ static void no_name_and_no_letter_is_there_twice(void **state)
         }
 }
 
+/* The compiler makes their lines without the reader, which would take equates apart. */
+static void no_variable_is_of_an_option_of_equates(void **state)
+{
+    static const char *const options[] = {
+#define OPTION_VARIABLE(variable, option, preset, shown) option,
+#include "lib/model/variables.def"
+#undef OPTION_VARIABLE
+    };
+    (void)state;
+    for (size_t i = 0; i < sizeof options / sizeof *options; i++) {
+        const struct option_info *x = find(options[i], NULL);
+        assert_true(!x || x->type != OPTION_EQUATES);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -120,6 +135,7 @@ int main(void)
         UNIT(other_builds_options_are_marked),
         UNIT(a_misspelt_name_has_a_nearest),
         UNIT(no_name_and_no_letter_is_there_twice),
+        UNIT(no_variable_is_of_an_option_of_equates),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
