@@ -100,7 +100,9 @@ define(`_TAG_DELIM_', `:')
 define(`_mcf_with', `ifelse(`$2', , `$1', `_mcf_with(ifelse(eval(index(`$1', substr(`$2', 0, 1)) < 0), 1, ``$1'substr(`$2', 0, 1)', ``$1''), substr(`$2', 1))')')
 define(`_mcf_without', `ifelse(`$2', , `$1', `_mcf_without(_mcf_cut(`$1', index(`$1', substr(`$2', 0, 1))), substr(`$2', 1))')')
 define(`_mcf_cut', `ifelse(`$2', -1, ``$1'', `substr(`$1', 0, `$2')`'substr(`$1', incr(`$2'))')')
-define(`_MODMF_', `ifdef(`_mcf_modified_$2', `_mcf_modified($@)', `$1')')
+# MODIFY_MAILER_FLAGS puts _mcf_flags in its place: few files call it.
+define(`_MODMF_', `$1')
+define(`_mcf_flags', `ifdef(`_mcf_modified_$2', `_mcf_modified($@)', `$1')')
 define(`_mcf_modified', `ifdef(`_mcf_all_flags_$2', `indir(`_mcf_all_flags_$2')', `_mcf_with(_mcf_without($1, _mcf_text(`_mcf_less_flags_$2')), _mcf_text(`_mcf_more_flags_$2'))')')
 define(`_mcf_text', `ifdef(`$1', `indir(`$1')')')
 
@@ -132,7 +134,7 @@ define(`FEATURE', `_mcf_rec(`FEATURE', $@)ifelse(`$#'_mcf_had, `1', `', `$#', `1
 define(`_mcf_feature', `divert(-1)ifdef(`_mcf_site_feature_$2', `_mcf_site', `ifdef(`_mcf_feature.$2', `_mcf_ours', `_mcf_unknown')')(`feature', `$2', `$3')divert($1)')
 define(`_mcf_ours', `_mcf_run(defn(`_mcf_feature.$2'))')
 define(`MAILER', `_mcf_rec(`MAILER', $@)_mcf_define(`_MAILER_DEFINED_', 1)_mcf_mailer(`$1', ifelse(`$2', , ``$1'', ``$2''), _mcf_id, shift($@))')
-define(`_mcf_mailer', `ifdef(`_MAILER_$2_', `_mcf_rec(`again', `mailer', `$2')', `_mcf_define(`_MAILER_$2_')_mcf_set_args(shift(shift(shift($@))))_mcf_mailer_on(divnum, `$1', `$3')')')
+define(`_mcf_mailer', `ifdef(`_MAILER_$2_', `_mcf_rec(`again', `mailer', `$2')', `_mcf_define(`_MAILER_$2_')ifelse(`$#'_mcf_had, `4', `', `$#', `4', `_mcf_set_none`'', `_mcf_set_args(shift(shift(shift($@))))')_mcf_mailer_on(divnum, `$1', `$3')')')
 define(`_mcf_mailer_on', `ifdef(`_mcf_site_mailer_$2', `divert(7)_mcf_site(`mailer', `$2')', `ifdef(`_mcf_mailer.$2', `divert(-1)_mcf_run(defn(`_mcf_mailer.$2'))_mcf_frames(`$2', `$3', 7ifdef(`_mcf_sections.$2', `, indir(`_mcf_sections.$2')'))', `_mcf_unknown(`mailer', `$2')')')divert($1)')
 # _mcf_frames(mailer, id, section...)
 define(`_mcf_frames', `ifelse(`$3', `', `', `_mcf_frame(`$3', `$2', `indir(`_mcf_snap_mailer.$1')')_mcf_frames(`$1', `$2', shift(shift(shift($@))))')')
@@ -201,7 +203,7 @@ define(`_DPO_', `') define(`_CPO_', `') define(`_QUEUE_GROUP_', `') define(`_MAI
 define(`_MAIL_FILTERS_DEF', `')
 
 define(`MODIFY_MAILER_FLAGS', `_mcf_rec(`MODIFY_MAILER_FLAGS', $@)_mcf_modify(`$1', `$2', substr(`$2', 0, 1), substr(`$2', 1))')
-define(`_mcf_modify', `_mcf_define(`_mcf_modified_$1')ifelse(`$3', `+', `_mcf_define(`_mcf_more_flags_$1', _mcf_text(`_mcf_more_flags_$1')`$4')', `$3', `-', `_mcf_define(`_mcf_less_flags_$1', _mcf_text(`_mcf_less_flags_$1')`$4')', `_mcf_define(`_mcf_all_flags_$1', `$2')_mcf_undefine(`_mcf_more_flags_$1', `_mcf_less_flags_$1')')')
+define(`_mcf_modify', `_mcf_define(`_MODMF_', defn(`_mcf_flags'))_mcf_define(`_mcf_modified_$1')ifelse(`$3', `+', `_mcf_define(`_mcf_more_flags_$1', _mcf_text(`_mcf_more_flags_$1')`$4')', `$3', `-', `_mcf_define(`_mcf_less_flags_$1', _mcf_text(`_mcf_less_flags_$1')`$4')', `_mcf_define(`_mcf_all_flags_$1', `$2')_mcf_undefine(`_mcf_more_flags_$1', `_mcf_less_flags_$1')')')
 
 # A hack is called as a macro, without arguments: a $ of its rules is quoted.
 # Hosts of a department's domain that are ours are called by our name.
