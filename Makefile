@@ -6,6 +6,7 @@ M4 ?= m4
 BUILD ?= build
 PREFIX ?= /usr/local
 DESTDIR ?=
+MAPLIBS = -ldb -lcdb
 CFLAGS ?= -O2 -g
 WARN = -Wall -Wextra -Wshadow -Wconversion -Werror
 CPPFLAGS += -I. -I$(BUILD) -D_GNU_SOURCE
@@ -19,6 +20,7 @@ THEIRS = -std=c11 -w
 
 BASE_SRC = $(wildcard lib/base/*.c)
 MODEL_SRC = $(wildcard lib/model/*.c)
+MAPS_SRC = $(wildcard lib/maps/*.c)
 RULE_SRC = $(wildcard grammar/rule*.c)
 GRAMMAR_SRC = $(filter-out $(RULE_SRC),$(wildcard grammar/*.c))
 HOST_SRC = compiler/embed.c compiler/tables.c compiler/split.c
@@ -30,12 +32,12 @@ obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 gen = $(BUILD)/grammar/$(1).tab.o $(BUILD)/grammar/$(1).lex.o
 LIB_OBJ = $(call obj,$(BASE_SRC) $(MODEL_SRC) $(GRAMMAR_SRC)) $(call gen,mc) $(call gen,cf)
 RULE_OBJ = $(call obj,$(RULE_SRC)) $(call gen,rule)
-MCF_OBJ = $(call obj,$(COMPILER_SRC)) $(LIB_OBJ) $(BUILD)/library.o $(BUILD)/vocabulary.o $(BUILD)/parts.o
+MCF_OBJ = $(call obj,$(COMPILER_SRC) $(MAPS_SRC)) $(LIB_OBJ) $(BUILD)/library.o $(BUILD)/vocabulary.o $(BUILD)/parts.o
 
 all: $(BUILD)/mcf
 
 $(BUILD)/mcf: $(BUILD)/compiler/main.o $(MCF_OBJ)
-	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@.linked $^ $(LDLIBS)
+	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@.linked $^ $(MAPLIBS) $(LDLIBS)
 	@# What was written in one go is cached in larger pieces, and starts sooner.
 	@cp $@.linked $@.new && mv $@.new $@ && rm $@.linked
 
@@ -109,7 +111,7 @@ sendmail.cf submit.cf: FORCE
 	@echo "Next: try it:       /usr/sbin/sendmail -C $(CURDIR)/$@ -bt"
 	@echo "      where from:   $(BUILD)/mcf where $@:100"
 	@echo "      install it:   sudo install -m 644 $@ /etc/mail/$@"
-	@awk '/^K[a-zA-Z]+ (hash|btree) /{sub(/\.db$$/,"");printf "      %-13s makemap %s %s < %s\n",n++?"":"its maps:",$$2,$$NF,$$NF}' $@
+	@awk '/^K[a-zA-Z]+ (hash|btree) /{sub(/\.db$$/,"");printf "      %-13s $(BUILD)/mcf map build -t %s %s\n",n++?"":"its maps:",$$2,$$NF}' $@
 	@echo "      start it:     $(if $(filter submit.cf,$@),restart the runner of the client queue (sendmail -Ac -q30m),restart sendmail)"
 
 # The page, with the tables of what mcf has to say and of what an .mc may.
@@ -125,6 +127,7 @@ install: $(BUILD)/mcf $(BUILD)/mcf.1
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
 	install -m 755 $(BUILD)/mcf $(DESTDIR)$(PREFIX)/bin/mcf
 	install -m 644 $(BUILD)/mcf.1 $(DESTDIR)$(PREFIX)/share/man/man1/mcf.1
+	install -m 644 man/mcf-map.1 $(DESTDIR)$(PREFIX)/share/man/man1/mcf-map.1
 
 # --- for the developer -----------------------------------------------------------------------
 UNIT = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
@@ -132,7 +135,7 @@ FUZZ = $(patsubst tests/fuzz/%_fuzz.c,$(BUILD)/fuzz/%,$(wildcard tests/fuzz/*_fu
 
 $(BUILD)/tests/%: $(BUILD)/tests/unit/%.o $(MCF_OBJ) $(RULE_OBJ)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(LDLIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ -lcmocka $(MAPLIBS) $(LDLIBS)
 $(BUILD)/tests/unit/%.o: tests/unit/%.c $(wildcard tests/unit/*.h) $(HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(OURS) $(CFLAGS) -c -o $@ $<
@@ -143,7 +146,7 @@ unit: $(UNIT)
 FUZZER ?= $(BUILD)/tests/fuzz/replay.o
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%_fuzz.o $(filter %.o,$(FUZZER)) $(MCF_OBJ)
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(filter-out %.o,$(FUZZER)) $(LDLIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(filter-out %.o,$(FUZZER)) $(MAPLIBS) $(LDLIBS)
 $(BUILD)/tests/fuzz/%.o: tests/fuzz/%.c $(HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(OURS) $(CFLAGS) -c -o $@ $<

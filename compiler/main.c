@@ -6,8 +6,10 @@
 #include <string.h>
 
 #include "compiler/m4.h"
+#include "compiler/makemap.h"
 #include "compiler/verbs.h"
 #include "compiler/version.h"
+#include "lib/base/fs.h"
 
 static const struct {
     const char *name;
@@ -30,6 +32,8 @@ static void usage(FILE *out)
 
 int main(int argc, char **argv)
 {
+    if (argc > 0 && strcmp(fs_basename(argv[0]), "makemap") == 0)
+        return makemap_main(argc, argv);
     if (argc >= 2) {
         if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
             usage(stdout);

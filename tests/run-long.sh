@@ -39,12 +39,13 @@ san=build/sanitized
 if make -s BUILD=$san CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined' \
     $san/mcf unit fuzz > "$out" 2>&1; then
     export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
-    count "sanitized" env BUILD=$san tests/run.sh unit golden formats fuzz cage story features differential
+    count "sanitized" env BUILD=$san tests/run.sh unit golden formats maps fuzz cage story features differential
 else
     cat "$out"
     echo "FAILED  sanitized: it does not build"
     failed=$((failed + 1))
 fi
+count "maps" env MAPS_KILLS=100 tests/maps/run.py
 # Other breaks than in make test, and what --fix makes of them.
 count "breakage $seed" tests/breakage/run.py --seed "$seed" --cases 10000
 count "breakage --fix $seed" tests/breakage/run.py --seed "$seed" --cases 5000 --fix

@@ -17,6 +17,8 @@ make             make                        builds
 m4               m4                          expands .mc files, when building and when running
 flex             flex                        makes the lexers
 bison            bison                       makes the parsers
+libdb5.3-dev     /usr/include/db.h           hash and btree maps
+libcdb-dev       /usr/include/cdb.h          cdb maps
 '
 TEST='
 sendmail-bin     /usr/libexec/sendmail/sendmail   the reference: runs and tests what we make

@@ -1,0 +1,126 @@
+#include "lib/maps/map.h"
+
+#include <errno.h>
+#include <string.h>
+
+#include "lib/base/arena.h"
+#include "lib/maps/map_class.h"
+
+static const struct {
+    const char *name, *suffix, *text;
+} types[] = {
+#define MAP_TYPE(name, suffix, text) {#name, suffix, text},
+#include "lib/maps/types.def"
+#undef MAP_TYPE
+};
+
+struct map {
+    const struct map_class *class;
+    void *state;
+    struct arena *arena;
+    enum { NUL_UNKNOWN, NUL_NONE, NUL_BEHIND } nul; /* what the keys of the file have */
+};
+
+const char *map_type_name(enum map_type type)
+{
+    return types[type].name;
+}
+
+const char *map_type_suffix(enum map_type type)
+{
+    return types[type].suffix;
+}
+
+const char *map_type_text(enum map_type type)
+{
+    return types[type].text;
+}
+
+bool map_type_find(const char *name, enum map_type *type)
+{
+    for (size_t i = 0; i < MAP_TYPES; i++)
+        if (strcmp(types[i].name, name) == 0) {
+            *type = (enum map_type)i;
+            return true;
+        }
+    return false;
+}
+
+static struct map *new_map(struct arena *a, enum map_type type)
+{
+    struct map *m = arena_alloc(a, sizeof *m);
+    m->arena = a;
+    m->class = type == MAP_cdb ? &map_class_cdb : &map_class_db;
+    return m;
+}
+
+int map_open(struct arena *a, enum map_type type, const char *path, struct map **m)
+{
+    *m = new_map(a, type);
+    return (*m)->class->open(a, type, path, &(*m)->state);
+}
+
+int map_create(struct arena *a, enum map_type type, const char *path, const struct map_plan *plan,
+               mode_t mode, struct map **m)
+{
+    *m = new_map(a, type);
+    return (*m)->class->create(a, type, path, plan, mode, &(*m)->state);
+}
+
+int map_extend(struct arena *a, enum map_type type, const char *path, struct map **m)
+{
+    *m = new_map(a, type);
+    return (*m)->class->extend ? (*m)->class->extend(a, type, path, &(*m)->state) : ENOTSUP;
+}
+
+static void without_nul(struct map_bytes *b)
+{
+    if (b->len > 0 && b->p[b->len - 1] == '\0')
+        b->len--;
+}
+
+enum map_verdict map_get(struct map *m, struct map_bytes key, struct map_bytes *value)
+{
+    enum map_verdict v = MAP_NOT_FOUND;
+    if (m->nul != NUL_BEHIND)
+        v = m->class->get(m->state, key, value);
+    if (v == MAP_FOUND) {
+        m->nul = NUL_NONE;
+    } else if (v == MAP_NOT_FOUND && m->nul != NUL_NONE) {
+        char small[256], *copy = key.len < sizeof small ? small : arena_raw(m->arena, key.len + 1);
+        memcpy(copy, key.p, key.len);
+        copy[key.len] = '\0';
+        v = m->class->get(m->state, (struct map_bytes){copy, key.len + 1}, value);
+        if (v == MAP_FOUND)
+            m->nul = NUL_BEHIND;
+    }
+    if (v == MAP_FOUND && m->nul == NUL_BEHIND)
+        without_nul(value);
+    return v;
+}
+
+enum map_verdict map_next(struct map *m, struct map_bytes *key, struct map_bytes *value)
+{
+    enum map_verdict v = m->class->next(m->state, key, value);
+    if (v == MAP_FOUND) {
+        without_nul(key);
+        without_nul(value);
+    }
+    return v;
+}
+
+int map_put(struct map *m, struct map_bytes key, struct map_bytes value, bool replace)
+{
+    return m->class->put(m->state, key, value, replace);
+}
+
+int map_finish(struct map *m)
+{
+    return m->class->finish(m->state);
+}
+
+void map_close(struct map *m)
+{
+    if (m)
+        m->class->close(m->state);
+}

@@ -1,0 +1,479 @@
+#include "lib/maps/map_build.h"
+
+#include <errno.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/fs.h"
+
+enum {
+    RUNS = 1024,          /* parts of the file, at most */
+    READ_AHEAD = 1 << 20, /* bytes of each run */
+    TELL = 1 << 16,       /* entries between two calls of progress */
+};
+
+/* An entry in memory: this, the key, the value, up to a multiple of 8 bytes. */
+struct record {
+    uint32_t line, key_len, value_len;
+};
+
+/* What is sorted: records by what comes first in the database, then as they came. */
+struct place {
+    uint64_t order; /* hash: its bits turned round; btree: the first bytes of the key */
+    uint64_t at;    /* in the buffer */
+};
+
+struct run {
+    off_t next, end; /* what of it is not read yet */
+    char *buffer;    /* and what is read */
+    size_t used, filled, room;
+};
+
+struct map_build {
+    struct arena *arena;
+    struct map_build_options o;
+    const char *folder;
+    char *data; /* room bytes, mapped */
+    size_t room, used;
+    struct place *places, *other; /* most of them; other is for sorting */
+    size_t count, most;
+    struct run runs[RUNS];
+    size_t nruns;
+    int file;
+    off_t file_end;
+    uint64_t entries, bytes;
+};
+
+/* --- order ------------------------------------------------------------------------------------ */
+
+/* The hash that a Berkeley DB file uses, by its value's definition: FNV-1, from 0.  Entries of one
+ * bucket share its low bits, however many buckets there are. */
+static uint32_t hash_of(struct map_bytes key)
+{
+    uint32_t h = 0;
+    for (size_t i = 0; i < key.len; i++)
+        h = h * 16777619u ^ (unsigned char)key.p[i];
+    return h;
+}
+
+static uint32_t turned(uint32_t x)
+{
+    x = (x >> 1 & 0x55555555u) | (x & 0x55555555u) << 1;
+    x = (x >> 2 & 0x33333333u) | (x & 0x33333333u) << 2;
+    x = (x >> 4 & 0x0f0f0f0fu) | (x & 0x0f0f0f0fu) << 4;
+    return __builtin_bswap32(x);
+}
+
+static uint64_t first_bytes(struct map_bytes key)
+{
+    uint64_t x = 0;
+    for (size_t i = 0; i < 8; i++)
+        x = x << 8 | (i < key.len ? (unsigned char)key.p[i] : 0);
+    return x;
+}
+
+static uint64_t order_of(const struct map_build *b, struct map_bytes key)
+{
+    return b->o.type == MAP_btree ? first_bytes(key) : turned(hash_of(key));
+}
+
+static int compare_keys(struct map_bytes x, struct map_bytes y)
+{
+    int d = memcmp(x.p, y.p, x.len < y.len ? x.len : y.len);
+    return d ? d : x.len < y.len ? -1 : x.len > y.len;
+}
+
+static struct record header(const char *p)
+{
+    struct record r;
+    memcpy(&r, p, sizeof r);
+    return r;
+}
+
+static struct map_bytes key_at(const char *p)
+{
+    return (struct map_bytes){p + sizeof(struct record), header(p).key_len};
+}
+
+static int compare_records(uint64_t order_x, const char *x, uint64_t order_y, const char *y)
+{
+    if (order_x != order_y)
+        return order_x < order_y ? -1 : 1;
+    int d = compare_keys(key_at(x), key_at(y));
+    if (d)
+        return d;
+    return header(x).line < header(y).line ? -1 : header(x).line > header(y).line;
+}
+
+static int by_record(const void *x, const void *y, void *data)
+{
+    const struct place *p = x, *q = y;
+    const char *bytes = data;
+    return compare_records(p->order, bytes + p->at, q->order, bytes + q->at);
+}
+
+/* Orders of hashes have 32 bits: three rounds, and the few that are alike are sorted one by one. */
+static void sort_hashes(struct map_build *b)
+{
+    enum { BITS = 11, BINS = 1 << BITS };
+    for (int shift = 0; shift < 32; shift += BITS) {
+        size_t bins[BINS + 1] = {0};
+        for (size_t i = 0; i < b->count; i++)
+            bins[(b->places[i].order >> shift & (BINS - 1)) + 1]++;
+        for (size_t i = 1; i < BINS; i++)
+            bins[i] += bins[i - 1];
+        for (size_t i = 0; i < b->count; i++)
+            b->other[bins[b->places[i].order >> shift & (BINS - 1)]++] = b->places[i];
+        struct place *sorted = b->other;
+        b->other = b->places;
+        b->places = sorted;
+    }
+    for (size_t i = 0, j; i < b->count; i = j) {
+        for (j = i + 1; j < b->count && b->places[j].order == b->places[i].order; j++)
+            continue;
+        if (j > i + 1)
+            qsort_r(b->places + i, j - i, sizeof *b->places, by_record, b->data);
+    }
+}
+
+static void sort(struct map_build *b)
+{
+    if (b->o.type == MAP_btree)
+        qsort_r(b->places, b->count, sizeof *b->places, by_record, b->data);
+    else
+        sort_hashes(b);
+}
+
+/* --- what does not fit ------------------------------------------------------------------------ */
+
+static size_t size_of(struct record r)
+{
+    return (sizeof r + r.key_len + (size_t)r.value_len + 7) & ~(size_t)7;
+}
+
+static int no_name(const char *folder)
+{
+    int fd = open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600);
+    if (fd < 0 && (errno == EOPNOTSUPP || errno == EISDIR || errno == ENOENT)) {
+        char path[4096];
+        if ((size_t)snprintf(path, sizeof path, "%s/.mcf-sort-XXXXXX", folder) < sizeof path &&
+            (fd = mkostemp(path, O_CLOEXEC)) >= 0)
+            unlink(path);
+    }
+    return fd;
+}
+
+static int write_all(int fd, const char *p, size_t n, off_t *at)
+{
+    while (n > 0) {
+        ssize_t w = pwrite(fd, p, n, *at);
+        if (w < 0 && errno != EINTR)
+            return errno;
+        if (w > 0) {
+            p += w;
+            n -= (size_t)w;
+            *at += w;
+        }
+    }
+    return 0;
+}
+
+/* The records in memory become a sorted run in the file. */
+static int spill(struct map_build *b)
+{
+    if (b->nruns == RUNS)
+        return EFBIG;
+    if (b->file < 0 && (b->file = no_name(b->folder)) < 0)
+        return errno;
+    sort(b);
+    struct run *r = &b->runs[b->nruns++];
+    r->next = b->file_end;
+    char *out = (char *)b->other; /* free now, and large */
+    size_t n = 0, room = b->most * sizeof *b->other;
+    int rc = 0;
+    for (size_t i = 0; i < b->count && rc == 0; i++) {
+        const char *p = b->data + b->places[i].at;
+        size_t size = size_of(header(p));
+        if (n + size > room && n > 0) {
+            rc = write_all(b->file, out, n, &b->file_end);
+            n = 0;
+        }
+        if (size > room) {
+            rc = rc ? rc : write_all(b->file, p, size, &b->file_end);
+        } else {
+            memcpy(out + n, p, size);
+            n += size;
+        }
+    }
+    if (rc == 0)
+        rc = write_all(b->file, out, n, &b->file_end);
+    r->end = b->file_end;
+    b->count = 0;
+    b->used = 0;
+    return rc;
+}
+
+/* The record that stands first in the rest of the run, all of it; NULL at the end, or *rc. */
+static const char *first_of(struct map_build *b, struct run *r, int *rc)
+{
+    for (;;) {
+        size_t have = r->filled - r->used;
+        if (have >= sizeof(struct record) && have >= size_of(header(r->buffer + r->used)))
+            return r->buffer + r->used;
+        if (r->next == r->end)
+            return NULL;
+        size_t want = have >= sizeof(struct record) ? size_of(header(r->buffer + r->used)) : 0;
+        if (want > r->room || !r->buffer) {
+            r->room = want > READ_AHEAD ? want : READ_AHEAD;
+            char *larger = malloc(r->room);
+            if (!larger) {
+                *rc = ENOMEM;
+                return NULL;
+            }
+            if (have)
+                memcpy(larger, r->buffer + r->used, have);
+            free(r->buffer);
+            r->buffer = larger;
+        } else {
+            memmove(r->buffer, r->buffer + r->used, have);
+        }
+        r->used = 0;
+        r->filled = have;
+        size_t n = r->room - have;
+        if ((off_t)n > r->end - r->next)
+            n = (size_t)(r->end - r->next);
+        ssize_t got = pread(b->file, r->buffer + have, n, r->next);
+        if (got == 0 || (got < 0 && errno != EINTR)) {
+            *rc = got < 0 ? errno : EIO;
+            return NULL;
+        }
+        if (got > 0) {
+            r->filled += (size_t)got;
+            r->next += got;
+        }
+    }
+}
+
+/* --- taking ----------------------------------------------------------------------------------- */
+
+static void *mapped(size_t size)
+{
+    void *p = mmap(NULL, size, PROT_READ | PROT_WRITE, MAP_PRIVATE | MAP_ANONYMOUS | MAP_NORESERVE,
+                   -1, 0);
+    if (p == MAP_FAILED)
+        return NULL;
+    madvise(p, size, MADV_HUGEPAGE); /* most of it is used, or none */
+    return p;
+}
+
+struct map_build *map_build_new(struct arena *a, const struct map_build_options *o,
+                                const char *folder)
+{
+    struct map_build *b = arena_alloc(a, sizeof *b);
+    size_t memory = o->memory ? o->memory : MAP_BUILD_MEMORY;
+    b->arena = a;
+    b->o = *o;
+    b->folder = folder;
+    b->file = -1;
+    /* A line has some 40 bytes: two places of 16, and 64 with what stands around it. */
+    b->most = memory / 96;
+    b->room = memory - b->most * 2 * sizeof *b->places;
+    b->data = mapped(b->room);
+    b->places = mapped(b->most * sizeof *b->places);
+    b->other = mapped(b->most * sizeof *b->other);
+    return b;
+}
+
+uint64_t map_build_count(const struct map_build *b)
+{
+    return b->entries;
+}
+
+int map_build_add(struct map_build *b, struct map_bytes key, struct map_bytes value, uint32_t line)
+{
+    size_t nul = b->o.nul;
+    if (!b->data || !b->places || !b->other)
+        return ENOMEM;
+    if (key.len > INT32_MAX - 1 || value.len > INT32_MAX - 1)
+        return EFBIG;
+    struct record r = {line, (uint32_t)(key.len + nul), (uint32_t)(value.len + nul)};
+    size_t size = size_of(r);
+    if (size > b->room)
+        return EFBIG;
+    if (size > b->room - b->used || b->count == b->most) {
+        int rc = spill(b);
+        if (rc != 0)
+            return rc;
+    }
+    char *p = b->data + b->used;
+    memcpy(p, &r, sizeof r);
+    memcpy(p + sizeof r, key.p, key.len);
+    memcpy(p + sizeof r + r.key_len, value.p, value.len);
+    if (nul)
+        p[sizeof r + key.len] = p[sizeof r + r.key_len + value.len] = '\0';
+    b->places[b->count++] =
+        (struct place){order_of(b, (struct map_bytes){p + sizeof r, r.key_len}), b->used};
+    b->used += size;
+    b->entries++;
+    b->bytes += r.key_len + (uint64_t)r.value_len;
+    return 0;
+}
+
+/* --- writing ---------------------------------------------------------------------------------- */
+
+struct writing {
+    struct map_build *b;
+    struct map *m;
+    char *last; /* a copy of the key before, and its record: who is the same comes next */
+    size_t last_room, last_len;
+    uint32_t last_line;
+    bool any;
+    char *kept; /* -r: the entry that is written when another key comes */
+    size_t kept_room;
+    uint64_t done, all;
+};
+
+static int put_record(struct writing *w, const char *p)
+{
+    struct record r = header(p);
+    struct map_bytes key = {p + sizeof r, r.key_len},
+                     value = {p + sizeof r + r.key_len, r.value_len};
+    int rc = map_put(w->m, key, value, w->b->o.replace);
+    if (rc == EEXIST) {
+        w->b->o.again(w->b->o.ctx, key, 0, r.line);
+        return 0;
+    }
+    return rc;
+}
+
+static int grow(char **p, size_t *room, size_t need)
+{
+    if (need <= *room)
+        return 0;
+    size_t n = need < 4096 ? 4096 : need * 2;
+    char *q = realloc(*p, n);
+    if (!q)
+        return ENOMEM;
+    *p = q;
+    *room = n;
+    return 0;
+}
+
+static int flush_kept(struct writing *w)
+{
+    return w->any && w->b->o.replace && !w->b->o.duplicates ? put_record(w, w->kept) : 0;
+}
+
+/* Records come in order: those of one key one behind the other, by line. */
+static int take(struct writing *w, const char *p)
+{
+    struct map_build *b = w->b;
+    struct record r = header(p);
+    struct map_bytes key = key_at(p);
+    bool same = w->any && key.len == w->last_len && memcmp(key.p, w->last, key.len) == 0;
+    int rc = 0;
+    if (++w->done % TELL == 0 && b->o.progress)
+        b->o.progress(b->o.ctx, w->done, w->all);
+    if (same && !b->o.duplicates && !b->o.replace) {
+        b->o.again(b->o.ctx, key, w->last_line, r.line);
+        return 0;
+    }
+    if (!same) {
+        rc = flush_kept(w);
+        if (rc == 0)
+            rc = grow(&w->last, &w->last_room, key.len);
+        if (rc != 0)
+            return rc;
+        memcpy(w->last, key.p, key.len);
+        w->last_len = key.len;
+        w->last_line = r.line;
+        w->any = true;
+    }
+    if (!b->o.replace || b->o.duplicates)
+        return put_record(w, p);
+    rc = grow(&w->kept, &w->kept_room, size_of(r));
+    if (rc == 0)
+        memcpy(w->kept, p, size_of(r));
+    return rc;
+}
+
+static int write_memory(struct writing *w)
+{
+    struct map_build *b = w->b;
+    int rc = 0;
+    sort(b);
+    for (size_t i = 0; i < b->count && rc == 0; i++) {
+        /* What lies where is as good as random: the next ones are asked for ahead. */
+        if (i + 8 < b->count)
+            __builtin_prefetch(b->data + b->places[i + 8].at);
+        rc = take(w, b->data + b->places[i].at);
+    }
+    return rc;
+}
+
+/* A merge of so few runs looks at all of them for each record. */
+static int write_runs(struct writing *w)
+{
+    struct map_build *b = w->b;
+    int rc = b->count > 0 ? spill(b) : 0;
+    const char *first[RUNS];
+    uint64_t order[RUNS];
+    for (size_t i = 0; i < b->nruns && rc == 0; i++)
+        if ((first[i] = first_of(b, &b->runs[i], &rc)) != NULL)
+            order[i] = order_of(b, key_at(first[i]));
+    while (rc == 0) {
+        size_t least = b->nruns;
+        for (size_t i = 0; i < b->nruns; i++)
+            if (first[i] && (least == b->nruns ||
+                             compare_records(order[i], first[i], order[least], first[least]) < 0))
+                least = i;
+        if (least == b->nruns)
+            break;
+        struct run *r = &b->runs[least];
+        rc = take(w, first[least]);
+        r->used += size_of(header(first[least]));
+        if (rc == 0 && (first[least] = first_of(b, r, &rc)) != NULL)
+            order[least] = order_of(b, key_at(first[least]));
+    }
+    return rc;
+}
+
+int map_build_write(struct map_build *b, const char *path, bool extend, mode_t mode)
+{
+    struct map_plan plan = {b->entries, b->bytes, b->o.duplicates, b->o.cache};
+    struct writing w = {.b = b, .all = b->entries};
+    int rc = extend ? map_extend(b->arena, b->o.type, path, &w.m)
+                    : map_create(b->arena, b->o.type, path, &plan, mode, &w.m);
+    if (rc != 0)
+        return rc;
+    rc = b->nruns > 0 ? write_runs(&w) : write_memory(&w);
+    if (rc == 0)
+        rc = flush_kept(&w);
+    if (rc == 0)
+        rc = map_finish(w.m);
+    else
+        map_close(w.m);
+    free(w.last);
+    free(w.kept);
+    return rc;
+}
+
+void map_build_free(struct map_build *b)
+{
+    if (!b)
+        return;
+    if (b->data)
+        munmap(b->data, b->room);
+    if (b->places)
+        munmap(b->places, b->most * sizeof *b->places);
+    if (b->other)
+        munmap(b->other, b->most * sizeof *b->other);
+    for (size_t i = 0; i < b->nruns; i++)
+        free(b->runs[i].buffer);
+    fs_close(&b->file);
+}

@@ -1,0 +1,24 @@
+/*
+ * map_class: what a type of database must be able to do.  The functions are those of map.h; an
+ * entry that is NULL is ENOTSUP.
+ */
+#ifndef MCF_MAPS_MAP_CLASS_H
+#define MCF_MAPS_MAP_CLASS_H
+
+#include "lib/maps/map.h"
+
+struct map_class {
+    int (*open)(struct arena *a, enum map_type type, const char *path, void **state);
+    int (*create)(struct arena *a, enum map_type type, const char *path,
+                  const struct map_plan *plan, mode_t mode, void **state);
+    int (*extend)(struct arena *a, enum map_type type, const char *path, void **state);
+    enum map_verdict (*get)(void *state, struct map_bytes key, struct map_bytes *value);
+    enum map_verdict (*next)(void *state, struct map_bytes *key, struct map_bytes *value);
+    int (*put)(void *state, struct map_bytes key, struct map_bytes value, bool replace);
+    int (*finish)(void *state);
+    void (*close)(void *state);
+};
+
+extern const struct map_class map_class_db, map_class_cdb;
+
+#endif

@@ -1,0 +1,379 @@
+#!/usr/bin/env python3
+"""run.py [-v] [CASE]...
+
+Databases of maps, made and read by mcf and by the reference's makemap: each case is a function
+test_NAME below, which runs in an empty folder of its own. What the programs say differs; what they
+make, and how they end, does not.
+"""
+import os
+import random
+import re
+import shutil
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+from report import MCF, need_programs, need_root, run_functions
+
+REFERENCE = shutil.which("makemap", path="/usr/sbin:/usr/bin:/sbin")
+KILLS = int(os.environ.get("MAPS_KILLS", "20"))
+KEYS = 100000
+
+
+class Failed(Exception):
+    pass
+
+
+def expect(condition, why):
+    if not condition:
+        raise Failed(str(why))
+
+
+def write(name, data):
+    with open(name, "wb") as f:
+        f.write(data)
+
+
+def run(program, *arguments, given=b""):
+    return subprocess.run([program, *arguments], input=given, capture_output=True, timeout=120)
+
+
+def ours():
+    """mcf, called as makemap."""
+    if not os.path.islink("makemap"):
+        os.symlink(MCF, "makemap")
+    return os.path.abspath("makemap")
+
+
+def entries(program, kind, name, *options):
+    p = run(program, *options, "-u", kind, name)
+    expect(p.returncode == 0, "%s -u %s: %s" % (program, name, p))
+    return sorted(p.stdout.split(b"\n"))
+
+
+def forget():
+    for name in os.listdir("."):
+        if name.startswith("m.") or name == "m":
+            os.remove(name)
+
+
+# Degenerate first: options, type, what is there before, input.
+CASES = [
+    ([], "hash", None, b""),
+    ([], "hash", None, b"\n"),
+    ([], "hash", None, b"a"),
+    ([], "hash", None, b"a b"),
+    ([], "hash", None, b"a b\n"),
+    ([], "btree", None, b"a b\n"),
+    ([], "implicit", None, b"a b\n"),
+    ([], "hash", None, b" a b\nc d\n"),
+    ([], "hash", None, b"\ta b\nc d\n"),
+    ([], "hash", None, b"\n   \n\t\nb c\n"),
+    ([], "hash", None, b"a\tb c  d \n"),
+    ([], "hash", None, b"a b   \n"),
+    ([], "hash", None, b"a  \nb c\n"),
+    ([], "hash", None, b"ABC Def\n\xc4\xd6 \xdc\n"),
+    (["-f"], "hash", None, b"ABC Def\nabc x\n"),
+    ([], "hash", None, b"\"a b\" \"c d\"\n\"x y z\nq\"r \"s\"t\n"),
+    ([], "hash", None, b"a b\r\nc\r\n"),
+    ([], "hash", None, b"a\x0bb c\na2\x0cb c\n"),
+    ([], "hash", None, b"#x y\n #x y\nb c #d\n"),
+    (["-D", "%"], "hash", None, b"%x y\n#x y\nb c\n"),
+    (["-D", "%%"], "hash", None, b"%x y\n#x y\n"),
+    (["-e"], "hash", None, b"a\nb  \nc d\n"),
+    ([], "hash", None, b"a b\na c\nA d\na b\n"),
+    (["-r"], "hash", None, b"a b\na c\nx y\na d\n"),
+    (["-d"], "hash", None, b"a b\na c\na b\n"),
+    (["-d"], "btree", None, b"a b\na c\na b\n"),
+    ([], "btree", None, b"b b\na b\na c\n"),
+    (["-N"], "hash", None, b"a b\nc d\n"),
+    (["-N", "-e"], "btree", None, b"a\nb c\n"),
+    (["-t", ":"], "hash", None, b"a b:c:d\n:x\ne\nf:\ng::h\n"),
+    (["-t", "\t"], "hash", None, b"a b\tc\td\nx y\n"),
+    (["-t", ":", "-e"], "hash", None, b"a b\n c:d\n"),
+    (["-v"], "hash", None, b"a b\nC d\n"),
+    ([], "hash", None, b"k " + b"v" * 1020 + b"\nx y\n"),
+    ([], "hash", None, b"k " + b"v" * 1021 + b"\nx y\n"),
+    ([], "hash", None, b"k " + b"v" * 5000 + b"\nx y\n"),
+    ([], "hash", None, b"a\0b c\nd e\n"),
+    ([], "hash", None, b"a b\0c\nd e\n"),
+    ([], "hash", None, b"a %1 %% %\n"),
+    ([], "hash", None, b"a b\\\nc d\n"),
+    ([], "hash", None, b"a\nb\nc d\n e f\n"),
+    ([], "hash", b"q x\ny z\n", b"a b\n"),
+    (["-o"], "hash", None, b"a b\n"),
+    (["-o"], "hash", b"a x\ny z\n", b"a b\nc d\n"),
+    (["-o", "-r"], "hash", b"a x\ny z\n", b"a b\nc d\n"),
+    (["-o"], "btree", b"a x\ny z\n", b"a b\nc d\n"),
+    (["-c", "1000000"], "hash", None, b"a b\n"),
+    (["-c", "x"], "hash", None, b"a b\n"),
+    (["-s"], "hash", None, b"a b\n"),
+    (["-i", "hash"], "hash", None, b"a b\n"),
+    (["-C", "/nonexistent"], "hash", None, b"a b\n"),
+    ([], "nosuch", None, b"a b\n"),
+    (["-o"], "nosuch", None, b"a b\n"),
+]
+
+
+def made(program, options, kind, before, given):
+    forget()
+    if before is not None:
+        run(REFERENCE, kind, "m", given=before)
+    p = run(program, *options, kind, "m", given=given)
+    there = os.path.exists("m.db")
+    real = kind if kind != "implicit" else "hash"
+    both = [entries(x, real, "m") for x in (REFERENCE, ours())] if there else None
+    return p, there, both
+
+
+def test_makemap_cases():
+    """Exit codes and entries, over a table."""
+    for options, kind, before, given in CASES:
+        what = "%s %s %r" % (" ".join(options), kind, given[:60])
+        r, r_there, r_both = made(REFERENCE, options, kind, before, given)
+        o, o_there, o_both = made(ours(), options, kind, before, given)
+        expect(o.returncode == r.returncode, "%s\nreference: %s\nours: %s" % (what, r, o))
+        expect(o.stdout == r.stdout, "%s\nreference: %s\nours: %s" % (what, r, o))
+        expect(bool(o.stderr) == bool(r.stderr), "%s\nreference: %s\nours: %s" % (what, r, o))
+        expect(o_there == r_there, "%s: is a map there?" % what)
+        if r_there:
+            expect(r_both[0] == r_both[1], "%s: the reference's, read by both: %s" % (what, r_both))
+            expect(o_both[0] == o_both[1], "%s: ours, read by both: %s" % (what, o_both))
+            expect(o_both[0] == r_both[0], "%s\nreference: %s\nours: %s" % (what, r_both[0], o_both[0]))
+    left = [f for f in os.listdir(".") if f not in ("makemap", "m.db")]
+    expect(not left, "left behind: %s" % left)
+
+
+def test_makemap_lines_are_named():
+    """Each bad line is named, in order, with what is wrong."""
+    p = run(ours(), "hash", "m", given=b"b x\na\n c d\nb y\n" + b"k " + b"v" * 2000 + b"\ne\0 f\n")
+    expect(p.returncode == 65, p)
+    want = ["line 2: no value (right-hand side) for a", "line 3: syntax error: the line begins with a blank",
+            "line 4: key b: duplicate key (line 1 has it)", "line 5: line too long (1022 bytes max)",
+            "line 6: syntax error: the line has a NUL byte"]
+    expect(p.stderr.decode() == "".join("makemap: m: %s\n" % w for w in want), p.stderr.decode())
+
+
+def test_makemap_usage():
+    """What is no use ends with 64, and -l lists more than the reference has."""
+    for arguments in ([], ["hash"], ["hash", "m", "x"], ["-z", "hash", "m"], ["-u"], ["-D"]):
+        r, o = run(REFERENCE, *arguments), run(ours(), *arguments)
+        expect(r.returncode == o.returncode == 64, "%s: %s %s" % (arguments, r, o))
+        expect(b"usage: makemap" in o.stderr, o)
+    r, o = run(REFERENCE, "-l").stdout.split(), run(ours(), "-l").stdout.split()
+    expect(set(r) <= set(o) and b"cdb" in o, "%s %s" % (r, o))
+    for arguments in (["hash", "nosuch"], ["btree", "m"], ["hash", "garbage"]):
+        run(REFERENCE, "hash", "m", given=b"a b\n")
+        write("garbage.db", b"garbage" * 2000)
+        r, o = run(REFERENCE, "-u", *arguments), run(ours(), "-u", *arguments)
+        expect(r.returncode == o.returncode == 73, "%s: %s %s" % (arguments, r, o))
+
+
+def test_makemap_links():
+    """A link is not replaced, unless -s says so; nor is a folder."""
+    write("target", b"precious")
+    for make in (lambda: os.symlink("target", "m.db"), lambda: os.link("target", "m.db"),
+                 lambda: os.mkdir("m.db")):
+        make()
+        r, o = run(REFERENCE, "hash", "m", given=b"a b\n"), run(ours(), "hash", "m", given=b"a b\n")
+        expect(r.returncode == o.returncode == 73, "%s %s" % (r, o))
+        o = run(MCF, "map", "build", "-o", "m.db", "target")
+        expect(o.returncode == 73 and b"is not replaced" in o.stderr, o)
+        os.rmdir("m.db") if os.path.isdir("m.db") and not os.path.islink("m.db") else os.remove("m.db")
+    with open("target", "rb") as f:
+        expect(f.read() == b"precious", "the target was written to")
+
+
+def test_makemap_owner():
+    """TrustedUser owns what root makes; the mode of a file that is there stays."""
+    write("t.cf", b"V10\nO TrustedUser=daemon\n")
+    for program in (REFERENCE, ours()):
+        forget()
+        expect(run(program, "-C", "t.cf", "hash", "m", given=b"a b\n").returncode == 0, program)
+        expect(os.stat("m.db").st_uid == 1 and os.stat("m.db").st_mode & 0o777 == 0o640, os.stat("m.db"))
+        os.chmod("m.db", 0o604)
+        expect(run(program, "-C", "t.cf", "hash", "m", given=b"c d\n").returncode == 0, program)
+        expect(os.stat("m.db").st_uid == 1 and os.stat("m.db").st_mode & 0o777 == 0o604, os.stat("m.db"))
+
+
+def random_lines(seed, n):
+    r = random.Random(seed)
+    letters = bytes(c for c in range(1, 256) if c not in b"\n#" and not chr(c).isspace() and c not in
+                    (0x1c, 0x1d, 0x1e, 0x1f, 0x85, 0xa0))
+    values = bytes(c for c in range(1, 256) if c != 10)
+    lines = []
+    for i in range(n):
+        length = r.choice((1, 2, 8, 20, 20, 40, 200))
+        key = bytes(r.choice(letters) for _ in range(length)) if i % 3 else b"user%d@example.com" % i
+        value = bytes(r.choice(values) for _ in range(r.choice((0, 1, 5, 30, 300))))
+        lines.append(key + r.choice((b" ", b"\t", b" \t ")) + value + b"\n")
+    return b"".join(lines)
+
+
+def test_random_keys():
+    """Keys and values of any bytes, quotes, tabs, empty values, long keys: the same map."""
+    given = random_lines(1, KEYS)
+    for kind, options in (("hash", ["-e", "-f"]), ("btree", ["-e"]), ("hash", ["-e", "-N"])):
+        r = run(REFERENCE, *options, kind, "theirs", given=given)
+        o = run(ours(), *options, kind, "own", given=given)
+        expect(r.returncode == o.returncode, "%s %s" % (r.returncode, o.returncode))
+        theirs = entries(REFERENCE, kind, "theirs")
+        expect(len(theirs) > KEYS / 2, "only %d entries" % len(theirs))
+        expect(entries(ours(), kind, "theirs") == theirs, "theirs, read by us")
+        expect(entries(REFERENCE, kind, "own") == theirs, "ours, read by them")
+        expect(entries(ours(), kind, "own") == theirs, "ours")
+
+
+def test_cdb_has_the_same():
+    """A cdb holds what a hash holds."""
+    given = random_lines(2, 5000)
+    run(ours(), "-e", "hash", "m", given=given)
+    run(ours(), "-e", "cdb", "m", given=given)
+    expect(os.path.exists("m.cdb"), os.listdir("."))
+    expect(entries(ours(), "cdb", "m") == entries(ours(), "hash", "m"), "they differ")
+
+
+def test_build_is_whole_or_not_at_all():
+    """A bad line leaves the old database, and is named with its place."""
+    write("access", b"a OK\nb RELAY\n")
+    expect(run(MCF, "map", "build", "access").returncode == 0, "a good one")
+    before = os.stat("access.db")
+    write("access", b"a OK\n b X\nc\na RELAY\nd\0 e\n   \n")
+    p = run(MCF, "map", "build", "access")
+    expect(p.returncode == 65, p)
+    for want in ("access:2:1: error: the line begins with a blank [map-blank-first]",
+                 "access:3:1: error: c has no value [map-no-value]",
+                 "access:5:1: error: the line has a NUL byte [map-nul-byte]",
+                 "access:6:1: error: the line has nothing but blanks [map-blank-first]"):
+        expect(want in p.stderr.decode().split("\n"), "%s\n%s" % (want, p.stderr.decode()))
+    write("access", b"a OK\nb RELAY\nA REJECT\n")
+    p = run(MCF, "map", "build", "access")
+    expect(p.returncode == 65 and p.stderr.decode().startswith(
+        "access:3:1: error: a is there already, in line 1 [map-duplicate-key]\n  A REJECT\n  ^\n"), p)
+    after = os.stat("access.db")
+    expect((before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns), "it was touched")
+    expect(sorted(os.listdir(".")) == ["access", "access.db"], os.listdir("."))
+    p = run(MCF, "map", "build", "-r", "access")
+    expect(p.returncode == 0, p)
+    expect(run(MCF, "map", "query", "access", "A", "b").stdout == b"a\tREJECT\nb\tRELAY\n", "-r")
+    expect(run(MCF, "map", "build", "nosuch").returncode == 66, "no source")
+
+
+def test_reading():
+    """query, dump and diff, of every type, with and without the suffix."""
+    write("old", b"a OK\nb RELAY\n")
+    write("new", b"b REJECT\nc OK\n")
+    for kind, suffix in (("hash", ".db"), ("btree", ".db"), ("cdb", ".cdb")):
+        for name in ("old", "new"):
+            expect(run(MCF, "map", "build", "-t", kind, name).returncode == 0, kind)
+        for name in ("old", "old" + suffix):
+            p = run(MCF, "map", "query", name, "a", "nosuch", "B")
+            expect(p.returncode == 1 and p.stdout == b"a\tOK\nnosuch\t(not found)\nb\tRELAY\n", p)
+            p = run(MCF, "map", "dump", name)
+            expect(p.returncode == 0 and sorted(p.stdout.split(b"\n")) == [b"", b"a\tOK", b"b\tRELAY"], p)
+        p = run(MCF, "map", "query", "old", "-", given=b"B\n\nnosuch\na")
+        expect(p.returncode == 1 and p.stdout == b"b\tRELAY\na\tOK\n", p)
+        p = run(MCF, "map", "diff", "old", "new")
+        expect(p.returncode == 1 and p.stdout == b"-a\tOK\n-b\tRELAY\n+b\tREJECT\n+c\tOK\n", p)
+        expect(run(MCF, "map", "diff", "old", "old").returncode == 0, "the same")
+        for name in ("old", "new"):
+            os.remove(name + suffix)
+    for arguments in (["dump", "nosuch"], ["dump", "old"], ["query", "nosuch", "a"], ["diff", "old", "x"]):
+        p = run(MCF, "map", *arguments)
+        expect(p.returncode == 66 and b"cannot read" in p.stderr, p)
+    for arguments in ([], ["nosuch"], ["dump"], ["build"], ["build", "-t", "x", "a"], ["query", "a"]):
+        p = run(MCF, "map", *arguments)
+        expect(p.returncode == 2 and b"usage: mcf map" in p.stderr, p)
+
+
+class Asked:
+    """The reference, with a map open."""
+
+    def __init__(self, cf):
+        self.p = subprocess.Popen(["/usr/sbin/sendmail", "-C", cf, "-bt"], stdin=subprocess.PIPE,
+                                  stdout=subprocess.PIPE, stderr=subprocess.STDOUT)
+        self.until_prompt()
+
+    def until_prompt(self):
+        said = b""
+        while not said.endswith(b"\n> "):
+            c = os.read(self.p.stdout.fileno(), 1)
+            expect(c, "sendmail ended: %r" % said)
+            said += c
+        return said
+
+    def ask(self, key):
+        self.p.stdin.write(b"/map t %s\n" % key)
+        self.p.stdin.flush()
+        said = self.until_prompt()
+        m = re.search(rb"\) returns (.*) \(0\)", said)
+        return m.group(1) if m else b"no match" if b"no match" in said else said
+
+    def end(self):
+        self.p.kill()
+        self.p.wait()
+
+
+def test_a_reader_sees_the_new_one():
+    """sendmail, which has the map open, sees the new one at its next lookup, twice in a second."""
+    home = os.getcwd()
+    program = ours()
+    # sendmail reads no map below a folder that others can write to.
+    safe = tempfile.mkdtemp(prefix="mcf-maps-", dir=os.path.expanduser("~root"))
+    os.chmod(safe, 0o755)
+    try:
+        os.chdir(safe)
+        write("t.cf", b"V10\nCwlocalhost\nDwlocalhost\nDjlocalhost.localdomain\nKt hash %s/m\nStest\n" % safe.encode())
+        run(program, "hash", "m", given=b"a first\n")
+        asked = Asked("t.cf")
+        try:
+            said = asked.ask(b"a")
+            expect(said == b"first", "the first one: %r" % said)
+            for i in range(3):
+                text = b"round%d" % i
+                expect(run(program, "hash", "m", given=b"a " + text + b"\nb x\n").returncode == 0, "makemap")
+                said = asked.ask(b"a")
+                expect(said == text, "round %d: %r" % (i, said))
+        finally:
+            asked.end()
+    finally:
+        os.chdir(home)
+        shutil.rmtree(safe, ignore_errors=True)
+
+
+def test_killed():
+    """Killed at any moment, makemap leaves the old database, or the new one; and no litter."""
+    r = random.Random(7)
+    big = b"".join(b"key%d value%d\n" % (i, i) for i in range(60000)) + b"old no\n"
+    run(ours(), "hash", "m", given=b"old yes\n")
+    write("big", big)
+    start = time.monotonic()
+    run(ours(), "hash", "other", given=big)
+    whole = time.monotonic() - start
+    seen = set()
+    for i in range(KILLS):
+        with open("big", "rb") as f:
+            p = subprocess.Popen([ours(), "hash", "m"], stdin=f)
+        time.sleep(r.random() * whole * 1.2)
+        p.send_signal(signal.SIGKILL)
+        p.wait()
+        said = run(MCF, "map", "query", "m", "old").stdout
+        expect(said in (b"old\tyes\n", b"old\tno\n"), said)
+        expect(entries(REFERENCE, "hash", "m"), "the reference")
+        seen.add(said)
+        if said == b"old\tno\n":
+            run(ours(), "hash", "m", given=b"old yes\n")
+    expect(b"old\tyes\n" in seen, "it was never killed before the end")
+    run(ours(), "hash", "m", given=b"old yes\n")
+    left = [f for f in os.listdir(".") if f.startswith(".m.db")]
+    expect(not left, "left behind: %s" % left)
+
+
+if __name__ == "__main__":
+    need_programs("makemap")
+    need_root()
+    run_functions("maps", __doc__, globals())
