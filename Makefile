@@ -30,7 +30,7 @@ HEADERS = $(wildcard lib/*/*.h lib/*/*.def grammar/*.h compiler/*.h compiler/*.d
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 gen = $(BUILD)/grammar/$(1).tab.o $(BUILD)/grammar/$(1).lex.o
-LIB_OBJ = $(call obj,$(BASE_SRC) $(MODEL_SRC) $(GRAMMAR_SRC)) $(call gen,mc) $(call gen,cf)
+LIB_OBJ = $(call obj,$(BASE_SRC) $(MODEL_SRC) $(GRAMMAR_SRC)) $(call gen,mc) $(call gen,cf) $(call gen,map)
 RULE_OBJ = $(call obj,$(RULE_SRC)) $(call gen,rule)
 MCF_OBJ = $(call obj,$(COMPILER_SRC) $(MAPS_SRC)) $(LIB_OBJ) $(BUILD)/library.o $(BUILD)/vocabulary.o $(BUILD)/parts.o
 
@@ -52,7 +52,7 @@ $(BUILD)/grammar/%.lex.c: grammar/%.l $(BUILD)/grammar/%.tab.c
 $(BUILD)/grammar/%.o: $(BUILD)/grammar/%.c $(HEADERS)
 	$(CC) $(CPPFLAGS) -Igrammar $(THEIRS) $(CFLAGS) -c -o $@ $<
 # Our code uses what Bison and Flex declare.
-$(call obj,$(GRAMMAR_SRC)): $(patsubst %,$(BUILD)/grammar/%.lex.c,mc cf)
+$(call obj,$(GRAMMAR_SRC)): $(patsubst %,$(BUILD)/grammar/%.lex.c,mc cf map)
 $(call obj,$(RULE_SRC)): $(BUILD)/grammar/rule.lex.c
 .SECONDARY:
 

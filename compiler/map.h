@@ -8,6 +8,8 @@
 #define MAP_VERBS                                                                                  \
     MAP_VERB(build, "[-t TYPE] [-o MAP] [-N] [-r] SOURCE...",                                      \
              "makes a database of each SOURCE, or leaves the old one as it is")                    \
+    MAP_VERB(check, "[-k access|plain] [--fix] SOURCE...",                                         \
+             "says what is wrong with a map's source, and mends what has one right answer")        \
     MAP_VERB(query, "[-t TYPE] MAP KEY...|-", "says what a database has for each KEY")             \
     MAP_VERB(dump, "[-t TYPE] MAP", "prints a database, an entry a line")                          \
     MAP_VERB(diff, "[-t TYPE] OLD NEW", "says what differs between two databases")

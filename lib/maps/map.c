@@ -9,9 +9,9 @@
 static const struct {
     const char *name, *suffix, *text;
 } types[] = {
-#define MAP_TYPE(name, suffix, text) {#name, suffix, text},
+#define MAP_FILE_TYPE(name, suffix, text) {#name, suffix, text},
 #include "lib/maps/types.def"
-#undef MAP_TYPE
+#undef MAP_FILE_TYPE
 };
 
 struct map {

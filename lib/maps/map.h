@@ -20,9 +20,9 @@ struct arena;
 struct map;
 
 enum map_type {
-#define MAP_TYPE(name, suffix, text) MAP_##name,
+#define MAP_FILE_TYPE(name, suffix, text) MAP_##name,
 #include "lib/maps/types.def"
-#undef MAP_TYPE
+#undef MAP_FILE_TYPE
     MAP_TYPES
 };
 

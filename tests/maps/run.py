@@ -263,6 +263,68 @@ def test_build_is_whole_or_not_at_all():
     expect(run(MCF, "map", "build", "nosuch").returncode == 66, "no source")
 
 
+BAD_ACCESS = b"""# remark
+Connect:192.168\tRELAY
+Conect:10\tRELAY
+example.com\tREJCT
+*.example.org\tREJECT
+To:*.example.net\tOK
+Connect:10.0.0.300\tREJECT
+Connect:172.16.0.0/14\tRELAY
+Connect:10.0.0.0/8\tREJECT
+ClientRate:10\tten
+From:x@y.z\tERROR:5.7.1:550 no
+Spam:a@b\tFREIND
+ bad line
+nothing
+EXAMPLE.com\tOK
+"""
+
+CHECKED = """access:3:1: warning: no lookup has the tag Conect [map-unknown-tag]
+access:4:13: warning: REJCT is no verdict [map-unknown-verdict]
+access:5:1: warning: * stands for itself in a map: *.example.org is never looked up [map-star]
+access:6:1: warning: * stands for itself in a map: To:*.example.net is never looked up [map-star]
+access:7:9: warning: 10.0.0.300 is no address: a byte is not 300 [map-bad-address]
+access:8:1: warning: a map has no networks with a length: 172.16.0.0/14 is never looked up [map-cidr]
+access:9:1: warning: a map has no networks with a length: 10.0.0.0/8 is never looked up [map-cidr]
+access:10:15: warning: ten is no number [map-bad-number]
+access:12:10: warning: FREIND is no verdict [map-unknown-verdict]
+access:13:1: error: the line begins with a blank [map-blank-first]
+access:14:1: error: nothing has no value [map-no-value]
+access:15:1: error: example.com is there already, in line 4 [map-duplicate-key]
+"""
+
+MENDED = BAD_ACCESS.replace(b"Conect", b"Connect").replace(b"REJCT", b"REJECT").replace(b"*.", b"").replace(
+    b"Connect:172.16.0.0/14\tRELAY", b"\n".join(b"Connect:172.%d\tRELAY" % i for i in range(16, 20))).replace(
+    b"10.0.0.0/8", b"10").replace(b"FREIND", b"FRIEND")
+
+
+def test_check():
+    """Each fault is said at its place, once; --fix mends those with one right answer, and nothing else."""
+    write("access", BAD_ACCESS)
+    p = run(MCF, "map", "check", "access")
+    said = [line for line in p.stdout.decode().splitlines(True) if line.startswith("access:")]
+    expect(p.returncode == 1 and "".join(said) == CHECKED, "".join(said))
+    # As a plain map only what is wrong in any map.
+    p = run(MCF, "map", "check", "-k", "plain", "access")
+    expect(re.findall(rb"^access:(\d+)", p.stdout, re.M) == [b"5", b"13", b"14", b"15"], p)
+    p = run(MCF, "map", "check", "--fix", "access")
+    with open("access", "rb") as f:
+        after = f.read()
+    expect(after == MENDED, after)
+    write("access", b"Connect:10 RELAY\nTo:a@b 550 no\nx@ SKIP\nIPv6:2001:db8 ok\nGreetPause:a 5000 \nSpam: HATER\n"
+                    b"To:c ERROR:\nTo:d QUARANTINE:x\nTry_TLS:x NO\nd.e 4.4.4.4\nf\tgo away\n1.2.3.4.5 OK\n")
+    p = run(MCF, "map", "check", "access")
+    expect(p.returncode == 0 and p.stdout == b"", p)
+    write("mailertable", b"*.example.com smtp:x\n")
+    expect(run(MCF, "map", "check", "--fix", "mailertable").returncode == 0, "mailertable")
+    with open("mailertable", "rb") as f:
+        expect(f.read() == b".example.com smtp:x\n", "the dot")
+    expect(run(MCF, "map", "check", "nosuch").returncode == 66, "no source")
+    for arguments in (["check"], ["check", "-x"], ["check", "-k"]):
+        expect(run(MCF, "map", *arguments).returncode == 2, arguments)
+
+
 def test_reading():
     """query, dump and diff, of every type, with and without the suffix."""
     write("old", b"a OK\nb RELAY\n")
