@@ -43,13 +43,13 @@ static const struct {
 };
 
 static const struct {
-    enum value_kind kind;
     const char *word;
+    enum value_kind kind;
     bool start; /* of the value; else the whole */
 } words[] = {
 #define ACCESS_TAG(tag, kind)
-#define ACCESS_WORD(kind, word) {kind, word, false},
-#define ACCESS_START(kind, word) {kind, word, true},
+#define ACCESS_WORD(kind, word) {word, kind, false},
+#define ACCESS_START(kind, word) {word, kind, true},
 #include "lib/model/access.def"
 #undef ACCESS_TAG
 #undef ACCESS_WORD
@@ -100,13 +100,13 @@ static void check_fault(const struct checking *c, const struct map_entry *e)
         diag_edit(c->diag, f, at(c, e->line), "");
 }
 
-static void check_again(const struct checking *c, const struct map_entry *e)
+static void check_again(const struct checking *c, struct map_entry *e)
 {
     char *key = text(c, e->key);
     lower(key);
     const struct map_entry *first = table_get(c->keys, key);
     if (!first) {
-        table_set(c->keys, key, (void *)(uintptr_t)e);
+        table_set(c->keys, key, e);
         return;
     }
     finding_add(c->diag, FINDING_MAP_AGAIN, at(c, e->key), key,
@@ -261,7 +261,7 @@ static void check_source(struct arena *a, const struct source *s, bool access, s
                          .keys = table_new(a),
                          .access = access};
     for (size_t i = 0; i < c.map->n; i++) {
-        const struct map_entry *e = &c.map->v[i];
+        struct map_entry *e = &c.map->v[i];
         struct map_span host = e->key;
         if (e->fault != MAP_ENTRY_GOOD) {
             check_fault(&c, e);

@@ -56,7 +56,7 @@ static void clean(struct arena *a, const char *folder, const char *name)
 
 static int copy_file(const char *from, const char *to)
 {
-    struct stat st;
+    struct stat st = {.st_size = 0};
     int in = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), rc = 0;
     if (in < 0)
         return errno;

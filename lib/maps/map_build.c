@@ -235,7 +235,7 @@ static const char *first_of(struct map_build *b, struct run *r, int *rc)
                 *rc = ENOMEM;
                 return NULL;
             }
-            if (have)
+            if (r->buffer)
                 memcpy(larger, r->buffer + r->used, have);
             free(r->buffer);
             r->buffer = larger;

@@ -136,7 +136,7 @@ static DBT to_dbt(struct map_bytes b)
 {
     DBT t;
     memset(&t, 0, sizeof t);
-    t.data = (void *)(uintptr_t)b.p; /* which the library does not write to */
+    memcpy(&t.data, &b.p, sizeof t.data); /* which the library does not write to */
     t.size = (u_int32_t)b.len;
     return t;
 }
