@@ -10,7 +10,6 @@
  * macros); OUT.end asks for the values that are wanted at the end. A file that does not parse or
  * check ends the build: exit 1, findings on standard error.
  */
-#include <ctype.h>
 #include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -507,18 +506,13 @@ static void write_c(struct writer *w)
 
 /* --- m4 --- */
 
-static bool in_word(char c)
-{
-    return isalnum((unsigned char)c) || c == '_';
-}
-
 /* The text of %m4.  Of what it defines only the variables of an .mc are to be traced, which may be
  * dead for it; the rest is nobody's business. */
 static void m4_text(struct buf *b, const char *text)
 {
     static const char *const traced[] = {"define(`_", "undefine(`_", "pushdef(`_", "popdef(`_"};
     for (const char *p = text; *p; p++) {
-        bool first = p == text || !in_word(p[-1]);
+        bool first = p == text || !source_in_word(p[-1]);
         for (size_t i = 0; first && i < sizeof traced / sizeof *traced; i++)
             if (strncmp(p, traced[i], strlen(traced[i])) == 0)
                 buf_adds(b, "_mcf_");

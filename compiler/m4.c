@@ -895,31 +895,36 @@ static void set_named(struct reader *r, struct m4_texts texts)
     r->state = r->parts->state;
 }
 
+/* The name that a line of m4's says it does not know, or is given a text; or NULL. */
+static const char *named_in(struct reader *r, const char *p, const char *eol)
+{
+    static const char traced[] = "m4trace:", argument[] = "(`";
+    size_t len = (size_t)(eol - p);
+    const char *quote, *name = NULL;
+    if (len > KEY_LENGTH && memcmp(p, r->key, KEY_LENGTH) == 0) {
+        /* "KEY R id unknown line n KEY file KEY kind KEY name KEY" */
+        for (int i = 0; p && i < 5; i++) {
+            if (i == 2 && !strstr(name, " unknown "))
+                return NULL;
+            if (!part(r, &p, eol, &name))
+                return NULL;
+        }
+        return name;
+    }
+    if (len < strlen(traced) || memcmp(p, traced, strlen(traced)) != 0 ||
+        (p = memmem(p, len, argument, strlen(argument))) == NULL)
+        return NULL;
+    p += strlen(argument);
+    quote = memchr(p, '\'', (size_t)(eol - p));
+    return quote ? arena_strndup(r->arena, p, (size_t)(quote - p)) : NULL;
+}
+
 /* Whether m4 came across something that it was not given, or that it was not asked for. */
 static bool lacked(struct reader *r, const char *p, size_t len)
 {
-    static const char unknown[] = "unknown", argument[] = "(`";
-    const char *end = p + len;
-    for (const char *eol; r->parts->given && p < end; p = eol + 1) {
-        const char *name = NULL, *skipped;
-        eol = memchr(p, '\n', (size_t)(end - p));
-        if (!eol)
-            break;
-        if (find_key(r->key, p, eol) == p &&
-            memmem(p, (size_t)(eol - p), unknown, strlen(unknown))) {
-            /* "KEY R id unknown line n KEY file KEY kind KEY name KEY" */
-            const char *q = p + KEY_LENGTH;
-            bool whole = true;
-            for (int i = 0; whole && i < 4; i++)
-                whole = part(r, &q, eol, &skipped);
-            if (whole)
-                name = skipped;
-        } else if (memcmp(p, "m4trace:", (size_t)(eol - p) < 8 ? (size_t)(eol - p) : 8) == 0) {
-            const char *q = memmem(p, (size_t)(eol - p), argument, strlen(argument));
-            q = q ? q + strlen(argument) : eol;
-            const char *quote = memchr(q, '\'', (size_t)(eol - q));
-            name = quote ? arena_strndup(r->arena, q, (size_t)(quote - q)) : NULL;
-        }
+    const char *end = p + len, *eol;
+    for (; r->parts->given && (eol = memchr(p, '\n', (size_t)(end - p))) != NULL; p = eol + 1) {
+        const char *name = named_in(r, p, eol);
         if (name && parts_lack(r->parts, name))
             return true;
     }

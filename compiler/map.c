@@ -214,17 +214,23 @@ static int build_one(const struct options *o, const char *source)
         rc = EXIT_CANNOT_WRITE;
     } else {
         struct map_build *to = map_build_new(a, &mo, fs_dirname(a, path));
+        const char *failed = source;
         err = read_source(&b, to, fd);
-        if (err == 0 && b.n == 0)
+        if (err == 0 && b.n == 0) {
+            failed = path;
             err = map_file_write(a, to, path, false, &(struct map_file_terms){(uid_t)-1, &b.n});
+        }
         map_build_free(to);
         if (b.shown)
             fputs("\r\033[K", stderr);
         say(&b, source);
-        if (err != 0 && b.n == 0)
-            fprintf(stderr, "mcf map build: cannot write %s: %s; it is as it was\n", path,
-                    strerror(err));
-        rc = b.n ? EXIT_BAD_INPUT : err ? EXIT_CANNOT_WRITE : 0;
+        if (err != 0)
+            fprintf(stderr, "mcf map build: cannot %s %s: %s; %s is as it was\n",
+                    failed == path ? "write" : "read", failed, strerror(err), path);
+        rc = b.n              ? EXIT_BAD_INPUT
+             : err == 0       ? 0
+             : failed == path ? EXIT_CANNOT_WRITE
+                              : EXIT_NO_INPUT;
     }
     fs_close(&fd);
     arena_free(a);
@@ -306,9 +312,7 @@ int map_dump(int argc, char **argv)
 /* MAP_FOUND: its line is printed. */
 static enum map_verdict query(struct map *m, char *key, size_t len, struct map_bytes *value)
 {
-    for (size_t i = 0; i < len; i++)
-        if (key[i] >= 'A' && key[i] <= 'Z')
-            key[i] = (char)(key[i] - 'A' + 'a');
+    map_fold(key, len);
     enum map_verdict v = map_get(m, (struct map_bytes){key, len}, value);
     if (v == MAP_FOUND) {
         print((struct map_bytes){key, len});

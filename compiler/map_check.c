@@ -21,6 +21,7 @@
 #include "lib/base/diag.h"
 #include "lib/base/fs.h"
 #include "lib/base/table.h"
+#include "lib/maps/map_lines.h"
 #include "lib/model/findings.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -75,13 +76,6 @@ static char *text(const struct checking *c, struct map_span s)
     return arena_strndup(c->arena, c->map->text + s.begin, s.end - s.begin);
 }
 
-static void lower(char *s)
-{
-    for (; *s; s++)
-        if (*s >= 'A' && *s <= 'Z')
-            *s = (char)(*s - 'A' + 'a');
-}
-
 /* --- every map -------------------------------------------------------------------------------- */
 
 static void check_fault(const struct checking *c, const struct map_entry *e)
@@ -103,7 +97,7 @@ static void check_fault(const struct checking *c, const struct map_entry *e)
 static void check_again(const struct checking *c, struct map_entry *e)
 {
     char *key = text(c, e->key);
-    lower(key);
+    map_fold(key, strlen(key));
     const struct map_entry *first = table_get(c->keys, key);
     if (!first) {
         table_set(c->keys, key, e);
@@ -144,8 +138,8 @@ static int dotted(const char *s, unsigned byte[4], const char **end)
 }
 
 /* The prefixes of whole bytes that make up the network; false: there are too many. */
-static bool prefixes(const struct checking *c, const char *before, const unsigned byte[4],
-                     unsigned bits, const char *behind, struct buf *b)
+static bool prefixes(const char *before, const unsigned byte[4], unsigned bits, const char *behind,
+                     struct buf *b)
 {
     unsigned whole = (bits + 7) / 8, rest = whole * 8 - bits;
     unsigned first = byte[whole ? whole - 1 : 0] & ~((1u << rest) - 1);
@@ -158,7 +152,6 @@ static bool prefixes(const struct checking *c, const char *before, const unsigne
         for (unsigned k = 0; k < whole; k++)
             buf_printf(b, "%s%u", k ? "." : "", k == whole - 1 ? first + i : byte[k]);
     }
-    (void)c;
     return true;
 }
 
@@ -183,7 +176,7 @@ static void check_address(const struct checking *c, const struct map_entry *e, s
     struct buf b;
     buf_init(&b, c->arena);
     struct finding *f = finding_add(c->diag, FINDING_MAP_CIDR, at(c, e->key), s, NULL);
-    if (bits <= 32 && prefixes(c, text(c, before), byte, bits, text(c, rest), &b))
+    if (bits <= 32 && prefixes(text(c, before), byte, bits, text(c, rest), &b))
         diag_edit(c->diag, f, at(c, e->key), b.data);
 }
 

@@ -2,11 +2,9 @@
 
 #include <dirent.h>
 #include <errno.h>
-#include <fcntl.h>
 #include <signal.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/sendfile.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -54,30 +52,6 @@ static void clean(struct arena *a, const char *folder, const char *name)
         closedir(d);
 }
 
-static int copy_file(const char *from, const char *to)
-{
-    struct stat st = {.st_size = 0};
-    int in = open(from, O_RDONLY | O_CLOEXEC | O_NOFOLLOW), rc = 0;
-    if (in < 0)
-        return errno;
-    int out = open(to, O_WRONLY | O_CREAT | O_EXCL | O_CLOEXEC, MODE);
-    if (out < 0 || fstat(in, &st) != 0)
-        rc = errno;
-    for (off_t left = rc ? 0 : st.st_size; left > 0 && rc == 0;) {
-        ssize_t n = sendfile(out, in, NULL, (size_t)left);
-        if (n < 0 && errno != EINTR)
-            rc = errno;
-        else if (n == 0)
-            rc = EIO;
-        else if (n > 0)
-            left -= n;
-    }
-    fs_close(&in);
-    if (out >= 0 && close(out) != 0 && rc == 0)
-        rc = errno;
-    return rc;
-}
-
 int map_file_write(struct arena *a, struct map_build *b, const char *path, bool extend,
                    const struct map_file_terms *terms)
 {
@@ -85,7 +59,7 @@ int map_file_write(struct arena *a, struct map_build *b, const char *path, bool 
     const char *next = fs_join(a, folder, arena_printf(a, ".%s" MARK "%ld", name, (long)getpid()));
     clean(a, folder, name);
     unlink(next);
-    int rc = extend ? copy_file(path, next) : 0;
+    int rc = extend ? fs_copy(path, next) : 0;
     if (rc == 0)
         rc = map_build_write(b, next, extend, MODE);
     bool wanted = !terms->faults || *terms->faults == 0;

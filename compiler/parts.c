@@ -6,6 +6,7 @@
 #include "compiler/vocabulary.h"
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
+#include "lib/base/source.h"
 
 /* --- names ----------------------------------------------------------------------------------- */
 
@@ -81,14 +82,9 @@ static void give_part(bool *given, const struct part *p)
     }
 }
 
-static bool in_word(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
 static bool in_system(char c) /* such as bsd4.4 or a-ux */
 {
-    return in_word(c) || c == '.' || c == '-';
+    return source_in_word(c) || c == '.' || c == '-';
 }
 
 static void find_words(const struct parts_index *x, const struct parts_text *t, bool *given,
@@ -97,7 +93,7 @@ static void find_words(const struct parts_index *x, const struct parts_text *t, 
     const char *p = t->bytes, *end = p + t->len;
     while (p < end) {
         const char *from = p, *q;
-        while (p < end && in_word(*p))
+        while (p < end && source_in_word(*p))
             p++;
         for (q = p; q < end && in_system(*q);)
             q++;

@@ -51,17 +51,12 @@ static void init(struct split *s, struct piece *p, const char *name)
     p->names = table_new(s->arena);
 }
 
-static bool in_word(char c)
-{
-    return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
-}
-
 /* The values that the text names, or may put together, as in _MAILER_$1_. */
 static void find_names(const struct split *s, struct piece *to, const char *p, const char *end)
 {
     while (p < end) {
         const char *from = p;
-        while (p < end && in_word(*p))
+        while (p < end && source_in_word(*p))
             p++;
         if (p == from) {
             p++;
@@ -131,7 +126,7 @@ static void read_wanted(struct split *s, const char *p, const char *end)
     s->values = table_new(s->arena);
     while ((p = memmem(p, (size_t)(end - p), before, strlen(before))) != NULL) {
         const char *from = p += strlen(before);
-        while (p < end && in_word(*p))
+        while (p < end && source_in_word(*p))
             p++;
         table_set(s->values, arena_strndup(s->arena, from, (size_t)(p - from)), s);
     }

@@ -201,8 +201,7 @@ static int set_like(int fd, const struct stat *like)
     return fchmod(fd, like->st_mode & 07777) == 0 ? 0 : errno; /* after chown, which clears bits */
 }
 
-/* Makes a rename durable.  A directory that cannot be opened or synced is left to the system. */
-static int sync_dir(const char *target)
+int fs_sync_folder(const char *target)
 {
     char dir[PATH_MAX];
     size_t n = dir_len(target);
@@ -240,7 +239,7 @@ static int replace(const char *target, const struct content *c, const struct sta
         unlink(tmp);
         return err;
     }
-    return sync_dir(target);
+    return fs_sync_folder(target);
 }
 
 /* like: whose mode and owner the target gets; NULL = the old target's, else mode. */
@@ -274,12 +273,8 @@ int fs_write_whole(const char *path, const void *bytes, size_t len, mode_t mode)
     return write_content(path, &c, NULL, mode);
 }
 
-int fs_backup(const char *path, const char *suffix)
+int fs_copy(const char *path, const char *copy)
 {
-    char copy[PATH_MAX];
-    int n = snprintf(copy, sizeof copy, "%s%s", path, suffix);
-    if (n < 0 || n >= PATH_MAX)
-        return ENAMETOOLONG;
     int fd = open_retry(path, O_RDONLY, 0);
     if (fd < 0)
         return errno;
@@ -294,6 +289,13 @@ int fs_backup(const char *path, const char *suffix)
     }
     close(fd);
     return err;
+}
+
+int fs_backup(const char *path, const char *suffix)
+{
+    char copy[PATH_MAX];
+    int n = snprintf(copy, sizeof copy, "%s%s", path, suffix);
+    return n < 0 || n >= PATH_MAX ? ENAMETOOLONG : fs_copy(path, copy);
 }
 
 bool fs_exists(const char *path)

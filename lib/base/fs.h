@@ -25,8 +25,13 @@ int fs_read_below(struct arena *a, const char *folder, const char *path, size_t 
                   size_t *len);
 /* 0 or errno. */
 int fs_write_whole(const char *path, const void *bytes, size_t len, mode_t mode);
-/* 0 or errno: copies path to path+suffix, whole or not at all. */
+/* 0 or errno: copies path, with its owner and mode, whole or not at all; fs_backup to path+suffix.
+ */
+int fs_copy(const char *path, const char *copy);
 int fs_backup(const char *path, const char *suffix);
+/* 0 or errno: makes what was renamed in the target's folder durable.  A folder that cannot be
+ * opened or synced is left to the system. */
+int fs_sync_folder(const char *target);
 bool fs_exists(const char *path);
 /* Closes it, unless it is negative, and makes it -1. */
 void fs_close(int *fd);

@@ -190,7 +190,7 @@ size_t source_character(const char *s, size_t left)
     return n;
 }
 
-static bool in_word(char c)
+bool source_in_word(char c)
 {
     return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || (c >= '0' && c <= '9') || c == '_';
 }
@@ -199,9 +199,10 @@ static bool in_word(char c)
 static bool apart(const struct source *src, size_t off, size_t len)
 {
     const char *s = src->bytes;
-    if (off > 0 && in_word(s[off]) && in_word(s[off - 1]))
+    if (off > 0 && source_in_word(s[off]) && source_in_word(s[off - 1]))
         return false;
-    return off + len >= src->len || !in_word(s[off + len - 1]) || !in_word(s[off + len]);
+    return off + len >= src->len || !source_in_word(s[off + len - 1]) ||
+           !source_in_word(s[off + len]);
 }
 
 struct origin source_place_in(const struct source *src, struct origin at, const char *text,

@@ -63,6 +63,8 @@ size_t source_offset(const struct source *src, uint32_t line, uint32_t col);
  */
 size_t source_character(const char *s, size_t left);
 
+/* Whether names, of m4's macros as of sendmail's, have such a byte. */
+bool source_in_word(char c);
 /* Where text[off..off+len) stands, for a line of text that `at` (of src) caused: the column is
  * known where the line stands there byte for byte, or where those bytes occur once in at's span
  * (without a length: in its line), not as part of a word.  Else the answer is at: a column is never

@@ -1,8 +1,6 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdio.h>
-#include <stdlib.h>
-#include <string.h>
 #include <sys/file.h>
 #include <sys/stat.h>
 #include <time.h>
@@ -35,21 +33,6 @@ static void set_forward(int fd, const struct stat *old)
     futimens(fd, times); /* a read-only file of another's: the new inode must do */
 }
 
-static int sync_folder(const char *path)
-{
-    char folder[4096];
-    const char *slash = strrchr(path, '/');
-    size_t n = slash ? (size_t)(slash - path) : 0;
-    if (n >= sizeof folder)
-        return ENAMETOOLONG;
-    memcpy(folder, n ? path : slash ? "/" : ".", n ? n : 1);
-    folder[n ? n : 1] = '\0';
-    int fd = open(folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    int rc = fd < 0 || fsync(fd) != 0 ? errno : 0;
-    fs_close(&fd);
-    return rc;
-}
-
 int map_install(const char *file, const char *path, uid_t owner, mode_t mode)
 {
     struct stat old;
@@ -72,7 +55,7 @@ int map_install(const char *file, const char *path, uid_t owner, mode_t mode)
     if (rc == 0 && there)
         set_forward(fd, &old);
     if (rc == 0)
-        rc = sync_folder(path);
+        rc = fs_sync_folder(path);
     fs_close(&fd); /* and with it the locks */
     return rc;
 }

@@ -21,6 +21,17 @@ struct map_lines {
     char folded[256];    /* what becomes of a key's bytes */
 };
 
+static char folded(char c)
+{
+    return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+}
+
+void map_fold(char *key, size_t len)
+{
+    for (size_t i = 0; i < len; i++)
+        key[i] = folded(key[i]);
+}
+
 struct map_lines *map_lines_new(struct arena *a, int fd, const struct map_lines_options *o)
 {
     struct map_lines *l = arena_alloc(a, sizeof *l);
@@ -30,7 +41,7 @@ struct map_lines *map_lines_new(struct arena *a, int fd, const struct map_lines_
         l->o.comment = '#';
     for (int c = 0; c < 256; c++) {
         l->separates[c] = o->delimiter ? (char)c == o->delimiter : isspace(c) != 0;
-        l->folded[c] = (char)(!o->keep_case && c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
+        l->folded[c] = o->keep_case ? (char)c : folded((char)c);
     }
     return l;
 }

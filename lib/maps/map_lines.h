@@ -37,6 +37,9 @@ struct map_line {
 
 struct map_lines;
 
+/* Capitals become small letters, as in keys. */
+void map_fold(char *key, size_t len);
+
 /* fd stays the caller's. */
 struct map_lines *map_lines_new(struct arena *a, int fd, const struct map_lines_options *o);
 /* 1: a line, 0: the end, else -errno. */

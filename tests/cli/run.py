@@ -17,7 +17,7 @@ import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
-from report import BUILD, MCF, ROOT, run_functions
+from report import BUILD, MCF, ROOT, expect, run_functions
 
 GOOD = """VERSIONID(`case')dnl
 OSTYPE(`linux')dnl
@@ -32,10 +32,6 @@ DXvalue
 BAD = GOOD.replace("FEATURE(`access_db')", "FEATURE(`acces_db')")
 LAX = GOOD.replace("LOCAL_CONFIG", "FEATURE(`mailertable')dnl\nLOCAL_CONFIG")
 WARNS = GOOD.replace("FEATURE(`access_db')", "FEATURE(`promiscuous_relay')")
-
-
-class Failed(Exception):
-    pass
 
 
 class Result:
@@ -67,11 +63,6 @@ def write(name, text):
 def read(name):
     with open(name, encoding="latin-1") as f:
         return f.read()
-
-
-def expect(condition, why):
-    if not condition:
-        raise Failed(str(why))
 
 
 def expect_status(result, status):

@@ -16,7 +16,7 @@ import urllib.parse
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
-from report import MCF, ROOT, need, run_functions
+from report import Failed, MCF, ROOT, expect, need, run_functions
 
 try:
     import jsonschema
@@ -28,15 +28,6 @@ BAD = b"OSTYPE(`linux')dnl\nFEATURE(`acces_db')dnl\nMAILER(`smtp')dnl\n"
 # A word of two bytes and one of two 16-bit units before the mistake; then bytes that are no UTF-8.
 UTF8 = "OSTYPE(`linux')dnl\ndefine(`X', `\u00fc\U0001f4ec')FEATURE(`acces_db')dnl\n".encode()
 LATIN = b"OSTYPE(`linux')dnl\ndefine(`X', `\xfc\xfc')FEATURE(`acces_db')dnl\n"
-
-
-class Failed(Exception):
-    pass
-
-
-def expect(condition, why):
-    if not condition:
-        raise Failed(str(why))
 
 
 def write(name, data):

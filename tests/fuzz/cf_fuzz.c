@@ -4,28 +4,13 @@
  * What must hold: what was read and written reads the same; a configuration does not differ from
  * itself; every finding stands inside the text.
  */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 
 #include "grammar/cf.h"
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
 #include "lib/model/compare.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void out_of_memory(void *ctx)
-{
-    (void)ctx;
-    abort();
-}
-
-static void must(int holds)
-{
-    if (!holds)
-        abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 static struct config *read_text(struct arena *a, struct source_set *s, const char *name,
                                 const char *text, size_t len, bool comments, struct diag *d)

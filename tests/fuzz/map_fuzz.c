@@ -4,8 +4,6 @@
  * What must hold: the grammar and the reader of large sources find the same entries with the same
  * parts and faults; every part lies inside its line.
  */
-#include <stdint.h>
-#include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
 #include <unistd.h>
@@ -13,20 +11,7 @@
 #include "grammar/map.h"
 #include "lib/base/arena.h"
 #include "lib/maps/map_lines.h"
-
-int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
-
-static void out_of_memory(void *ctx)
-{
-    (void)ctx;
-    abort();
-}
-
-static void must(int holds)
-{
-    if (!holds)
-        abort();
-}
+#include "tests/fuzz/fuzz.h"
 
 static void same(const char *text, struct map_span span, struct map_bytes b)
 {

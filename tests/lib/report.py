@@ -10,6 +10,15 @@ BUILD = os.path.abspath(os.environ.get("BUILD", os.path.join(ROOT, "build")))
 MCF = os.environ.get("MCF", os.path.join(BUILD, "mcf"))
 
 
+class Failed(Exception):
+    """What a case expected is not so."""
+
+
+def expect(condition, why):
+    if not condition:
+        raise Failed(str(why))
+
+
 class Report:
     """One suite. rerun is a command with {} for the case's name."""
 
@@ -96,7 +105,7 @@ def run_functions(suite, doc, functions):
             tests[name]()
             report.ok(name)
         except Exception as why:  # also a document of another shape than expected
-            said = str(why) if type(why).__name__ == "Failed" else repr(why)
+            said = str(why) if isinstance(why, Failed) else repr(why)
             report.fail(name, "%s\n%s" % (tests[name].__doc__, said))
         finally:
             os.chdir("/")

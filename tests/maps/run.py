@@ -17,20 +17,11 @@ import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
-from report import MCF, need_programs, need_root, run_functions
+from report import MCF, expect, need_programs, need_root, run_functions
 
 REFERENCE = shutil.which("makemap", path="/usr/sbin:/usr/bin:/sbin")
 KILLS = int(os.environ.get("MAPS_KILLS", "20"))
 KEYS = 100000
-
-
-class Failed(Exception):
-    pass
-
-
-def expect(condition, why):
-    if not condition:
-        raise Failed(str(why))
 
 
 def write(name, data):
@@ -261,6 +252,10 @@ def test_build_is_whole_or_not_at_all():
     expect(p.returncode == 0, p)
     expect(run(MCF, "map", "query", "access", "A", "b").stdout == b"a\tREJECT\nb\tRELAY\n", "-r")
     expect(run(MCF, "map", "build", "nosuch").returncode == 66, "no source")
+    os.mkdir("folder")
+    p = run(MCF, "map", "build", "folder")
+    expect(p.returncode == 66 and b"cannot read folder: " in p.stderr, p)
+    expect(not os.path.exists("folder.db"), "a map of a folder")
 
 
 BAD_ACCESS = b"""# remark
