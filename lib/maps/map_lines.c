@@ -39,9 +39,14 @@ struct map_lines *map_lines_new(struct arena *a, int fd, const struct map_lines_
     l->fd = fd;
     if (!l->o.comment)
         l->o.comment = '#';
-    for (int c = 0; c < 256; c++) {
-        l->separates[c] = o->delimiter ? (char)c == o->delimiter : isspace(c) != 0;
-        l->folded[c] = o->keep_case ? (char)c : folded((char)c);
+    for (unsigned i = 0; i < 256; i++) {
+        unsigned char byte = (unsigned char)i;
+        char c;
+        memcpy(&c, &byte, 1);
+        l->separates[i] = o->delimiter ? c == o->delimiter : isspace(byte) != 0;
+        l->folded[i] = c;
+        if (!o->keep_case)
+            map_fold(&l->folded[i], 1);
     }
     return l;
 }
