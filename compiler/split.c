@@ -51,7 +51,7 @@ static void init(struct split *s, struct piece *p, const char *name)
     p->names = table_new(s->arena);
 }
 
-/* The values that the text names, or may put together, as in _MAILER_$1_. */
+/* The values that the text names, or may put together, as in _MAILER_$1_; $_$? is no such name. */
 static void find_names(const struct split *s, struct piece *to, const char *p, const char *end)
 {
     while (p < end) {
@@ -63,8 +63,8 @@ static void find_names(const struct split *s, struct piece *to, const char *p, c
             continue;
         }
         char *word = arena_strndup(s->arena, from, (size_t)(p - from));
-        bool begins =
-            p < end && *p == '$' && p[-1] == '_' && strncmp(word, ours, strlen(ours)) != 0;
+        bool begins = end - p > 1 && *p == '$' && p[1] >= '1' && p[1] <= '9' && p[-1] == '_' &&
+                      strncmp(word, ours, strlen(ours)) != 0;
         if (table_has(s->values, word))
             table_set(to->names, word, word);
         for (size_t i = 0; begins && i < table_count(s->values); i++) {

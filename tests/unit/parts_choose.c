@@ -99,6 +99,8 @@ static void values_are_asked_for_where_something_can_set_them(void **state)
     assert_false(parts_lack(p, ""));
     assert_true(asks(choose(state, "access_db"), "_ACCESS_TABLE_"));
     assert_true(asks(choose(state, "define(confTO_IDENT,5)"), "confTO_IDENT"));
+    /* Its Received: header has a $_$?, which puts no name together. */
+    assert_false(asks(choose(state, "OSTYPE(debian)"), "_ACCESS_TABLE_"));
 }
 
 static void the_state_answers_in_the_order_that_it_is_asked_in(void **state)
