@@ -35,6 +35,7 @@ struct writer {
     struct buf out;
     const struct rule_library *lib;
     unsigned names, exprs, pieces, items, nodes;
+    struct table *at_calls; /* names whose values at a call are wanted -> size_t, their number */
 };
 
 /* --- names that are asked for --- */
@@ -268,10 +269,8 @@ static unsigned write_expr(struct writer *w, const struct rule_expr *e)
 static unsigned write_pieces(struct writer *w, const struct rule_piece *p)
 {
     static const char *const kinds[] = {
-        [RULE_PIECE_TEXT] = "TEXT",
-        [RULE_PIECE_VALUE] = "VALUE",
-        [RULE_PIECE_ELSE] = "ELSE",
-        [RULE_PIECE_WHEN] = "WHEN",
+        [RULE_PIECE_TEXT] = "TEXT", [RULE_PIECE_VALUE] = "VALUE", [RULE_PIECE_ELSE] = "ELSE",
+        [RULE_PIECE_WHEN] = "WHEN", [RULE_PIECE_FULL] = "FULL",
     };
     if (!p)
         return 0;
@@ -498,10 +497,13 @@ static void write_c(struct writer *w)
     write_list(w, "features", RULE_FILE_FEATURE);
     write_list(w, "mailers", RULE_FILE_MAILER);
     write_words(w, "end", 0, keys(w->arena, want_end(w)));
-    buf_printf(&w->out,
-               "\nconst struct rule_library template_rulesets = {\n"
-               "    files, %zu, features, %zu, mailers, %zu, &f%zu, end0, %u,\n};\n",
-               lib->nfiles, lib->nfeatures, lib->nmailers, main_file, lib->blocks);
+    write_words(w, "at_calls", 0, keys(w->arena, w->at_calls));
+    buf_printf(
+        &w->out,
+        "\nconst struct rule_library template_rulesets = {\n"
+        "    files, %zu, features, %zu, mailers, %zu, &f%zu, end0, at_calls0, %zu, %u,\n};\n",
+        lib->nfiles, lib->nfeatures, lib->nmailers, main_file, table_count(w->at_calls),
+        lib->blocks);
 }
 
 /* --- m4 --- */
@@ -520,13 +522,19 @@ static void m4_text(struct buf *b, const char *text)
     }
 }
 
-/* Writes what runs at the call.  It is only read with defn and passed on to _mcf_run: calling it
- * would replace each $1 in it, which belongs to the definitions that it makes.  lacks: it does
- * nothing where a feature is missing that it needs; snap: it gives values behind it. */
-static void m4_call(struct buf *b, const char *kind, const struct rule_file *f, bool lacks,
-                    bool snap)
+/* Whether m4 would put a call's arguments into the text. */
+static bool has_parameters(const char *text)
 {
-    buf_printf(b, "define(`_mcf_%s.%s', `", kind, f->name);
+    for (; *text; text++)
+        if (*text == '$' && text[1] && strchr("0123456789#*@", text[1]))
+            return true;
+    return false;
+}
+
+/* Writes what runs at the call.  lacks: it does nothing where a feature is missing that it needs;
+ * snap: it gives values behind it. */
+static void m4_text_of_call(struct buf *b, const struct rule_file *f, bool lacks, bool snap)
+{
     if (lacks)
         buf_printf(b, "ifelse(indir(`_mcf_lacks.%s'), `', `", f->name);
     if (snap)
@@ -543,16 +551,41 @@ static void m4_call(struct buf *b, const char *kind, const struct rule_file *f, 
         buf_printf(b, "_mcf_frame(6, _mcf_call, `indir(`_mcf_snap_config.%s')')", f->name);
     if (lacks)
         buf_adds(b, "')");
-    buf_adds(b, "')\n");
 }
 
-/* Lines that give the values of the names, and say them: see grammar/vocabulary.m4. */
-static void m4_snap(struct buf *b, const char *kind, const char *name, const struct table *t)
+/* Each $1 in the text belongs to the definitions that it makes, and a call of it would replace
+ * them: then the call gets it by defn, which is slower. */
+static void m4_call(struct writer *w, struct buf *b, const char *kind, const struct rule_file *f,
+                    bool lacks, bool snap)
+{
+    struct buf text;
+    buf_init(&text, w->arena);
+    m4_text_of_call(&text, f, lacks, snap);
+    if (has_parameters(text.data)) {
+        buf_printf(b, "define(`_mcf_%s.%s', `_mcf_run(defn(`_mcf_text_%s.%s'))')\n", kind, f->name,
+                   kind, f->name);
+        buf_printf(b, "define(`_mcf_text_%s.%s', `%s')\n", kind, f->name, text.data);
+    } else {
+        buf_printf(b, "define(`_mcf_%s.%s', `%s')\n", kind, f->name, text.data);
+    }
+}
+
+/* Lines that give the values of the names, and their numbers: see grammar/vocabulary.m4. */
+static void m4_snap(struct writer *w, struct buf *b, const char *kind, const char *name,
+                    const struct table *t)
 {
     buf_printf(b, "define(`_mcf_snap_%s.%s', `", kind, name);
-    for (size_t i = 0; i < table_count(t); i++)
-        buf_printf(b, "%s`" VOCABULARY_KEY " =%s:'%s", i ? "\n" : "", table_at(t, i)->key,
-                   table_at(t, i)->key);
+    for (size_t i = 0; i < table_count(t); i++) {
+        const char *key = table_at(t, i)->key;
+        const size_t *number = table_get(w->at_calls, key);
+        if (!number) {
+            size_t *next = arena_alloc(w->arena, sizeof *next);
+            *next = table_count(w->at_calls);
+            table_set(w->at_calls, key, next);
+            number = next;
+        }
+        buf_printf(b, "%s`" VOCABULARY_KEY " =%zu:'%s", i ? "\n" : "", *number, key);
+    }
     buf_adds(b, "')\n");
 }
 
@@ -602,19 +635,19 @@ static void write_m4(struct writer *w, struct buf *b, struct buf *end)
         want_list(config, f->reads);
         bool lacks = f->needs && *f->needs;
         bool snap = table_count(config) > 0 || holds(f->body, RULE_CONFIG);
-        m4_call(b, "feature", f, lacks, snap);
+        m4_call(w, b, "feature", f, lacks, snap);
         if (lacks)
             m4_lacks(b, lib, f);
         if (snap)
-            m4_snap(b, "config", f->name, config);
+            m4_snap(w, b, "config", f->name, config);
     }
     for (size_t i = 0; i < lib->nmailers; i++) {
         const struct rule_file *f = lib->mailers[i];
         struct table *body = table_new(w->arena);
-        m4_call(b, "mailer", f, false, false);
+        m4_call(w, b, "mailer", f, false, false);
         want_nodes(lib, body, f->body);
         want_list(body, f->reads);
-        m4_snap(b, "mailer", f->name, body);
+        m4_snap(w, b, "mailer", f->name, body);
         m4_sections(b, f);
     }
     for (size_t i = 0; i < table_count(all); i++)
@@ -680,8 +713,9 @@ static int embed(struct arena *a, const char *out_c, const char *out_m4, const c
     buf_init(&w.out, a);
     buf_init(&m4, a);
     buf_init(&end, a);
-    write_c(&w);
+    w.at_calls = table_new(a);
     write_m4(&w, &m4, &end);
+    write_c(&w);
     status = put(out_c, &w.out);
     if (!status)
         status = put(out_m4, &m4);

@@ -15,6 +15,7 @@
 #include "compiler/cage.h"
 #include "compiler/confine.h"
 #include "compiler/parts.h"
+#include "compiler/template.h"
 #include "compiler/vocabulary.h"
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
@@ -623,7 +624,7 @@ static void read_stdout(struct reader *r, const char *p, size_t len)
             add_line(r->arena, to, from, n_text, at);
         }
         if (mark) {
-            const char *m = mark + KEY_LENGTH, *colon;
+            const char *m = mark + KEY_LENGTH;
             unsigned long n;
             if (value)
                 add_value(r, frame, value, &v);
@@ -634,12 +635,14 @@ static void read_stdout(struct reader *r, const char *p, size_t len)
                 p = m + 1;
                 continue;
             }
-            if (eol - m >= 2 && m[1] == '=' &&
-                (colon = memchr(m, ':', (size_t)(eol - m))) != NULL) {
-                value = arena_strndup(r->arena, m + 2, (size_t)(colon - (m + 2)));
-                buf_truncate(&v, 0);
-                p = colon + 1;
-                continue;
+            if (eol - m >= 2 && m[1] == '=') {
+                m += 2;
+                if (number(&m, eol, &n) && n < template_rulesets.nat_calls && m < eol) {
+                    value = template_rulesets.at_calls[n];
+                    buf_truncate(&v, 0);
+                    p = m + 1;
+                    continue;
+                }
             }
             if (eol - m >= 3 && m[1] == '#') {
                 m += 3;

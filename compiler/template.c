@@ -144,6 +144,10 @@ static void fill(struct run *r, const struct frame *frame, const struct rule_pie
             if (v)
                 fill(r, frame, p->body);
             break;
+        case RULE_PIECE_FULL:
+            if (v && *v)
+                fill(r, frame, p->body);
+            break;
         }
     }
 }

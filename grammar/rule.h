@@ -61,7 +61,8 @@ enum rule_piece_kind {
     RULE_PIECE_TEXT,  /* text as it is */
     RULE_PIECE_VALUE, /* %{NAME} */
     RULE_PIECE_ELSE,  /* %{NAME|body}: body where NAME is unset or empty */
-    RULE_PIECE_WHEN   /* %{NAME?body}: body where NAME is set */
+    RULE_PIECE_WHEN,  /* %{NAME?body}: body where NAME is set */
+    RULE_PIECE_FULL   /* %{NAME+body}: body where NAME is set and not empty */
 };
 
 struct rule_piece {
@@ -150,7 +151,9 @@ struct rule_library {
     size_t nmailers;
     const struct rule_file *main; /* rulesets/main.rules */
     const char *const *at_end;    /* macros whose values at the end count; as takes */
-    uint32_t blocks;              /* how many there are */
+    const char *const *at_calls; /* nat_calls of them: those of any call; m4 names them by number */
+    size_t nat_calls;
+    uint32_t blocks; /* how many there are */
 };
 
 struct rule_set;

@@ -50,7 +50,7 @@ static void rule_yyerror(struct rule_loc *loc, void *scanner, struct rule_parse 
 %token UNCLOSED "an unclosed %{"
 %token <text> TEXT "text" NAME "a name" NUMBER "a number" STRING "a quoted text"
 %token <text> FREE "text after the name" M4_LINE "m4 text"
-%token SUBST "%{" CLOSE "}" ELSE_TEXT "|" WHEN_TEXT "?"
+%token SUBST "%{" CLOSE "}" ELSE_TEXT "|" WHEN_TEXT "?" FULL_TEXT "+"
 %token IF "%if" ELIF "%elif" ELSE "%else" END "%end" FOR "%for" HOOK "%hook" AT "%at"
 %token CONFIG "%config" M4 "%m4" SECTION "%section" OPTIONS "%options" INCLUDE "%include"
 %token FEATURE "%feature" MAILER "%mailer" SUMMARY "%summary" EXAMPLE "%example" FLAG "%flag" ARG "%arg" WORDS "%words"
@@ -209,6 +209,11 @@ pieces: %empty                  { $$ = (struct rule_pieces){0}; }
     | pieces SUBST NAME "?" pieces CLOSE
                                 {
                                     rule_pieces_subst(p, &$1, RULE_PIECE_WHEN, $3, $5.first, @3);
+                                    $$ = $1;
+                                }
+    | pieces SUBST NAME "+" pieces CLOSE
+                                {
+                                    rule_pieces_subst(p, &$1, RULE_PIECE_FULL, $3, $5.first, @3);
                                     $$ = $1;
                                 }
     ;

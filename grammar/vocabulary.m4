@@ -19,7 +19,7 @@ divert(-1)
 #       KEY # <n>       section n begins
 #       KEY=            the value of the next name of build/wanted.m4 follows, up to the next KEY and a
 #                       line end less; m4 gives the name itself where there is no such macro
-#       KEY =<name>:    the same in a frame
+#       KEY =<n>:       the same in a frame, for the name of that number (rule_library.at_calls)
 #       KEY !           everything is there
 #
 # Names that begin with _mcf_ are ours; all others are the .mc language or are tested by site files.
@@ -132,10 +132,10 @@ define(`FEATURE', `_mcf_rec(`FEATURE', $@)ifelse(`$#'_mcf_had, `1', `', `$#', `1
 # _mcf_feature(diversion, name, id): diversion is where it is called.  Here and below it is decided which
 # macro takes the arguments that follow: text that is not wanted would be read all the same.
 define(`_mcf_feature', `divert(-1)ifdef(`_mcf_site_feature_$2', `_mcf_site', `ifdef(`_mcf_feature.$2', `_mcf_ours', `_mcf_unknown')')(`feature', `$2', `$3')divert($1)')
-define(`_mcf_ours', `_mcf_run(defn(`_mcf_feature.$2'))')
+define(`_mcf_ours', `indir(`_mcf_feature.$2')')
 define(`MAILER', `_mcf_rec(`MAILER', $@)_mcf_define(`_MAILER_DEFINED_', 1)_mcf_mailer(`$1', ifelse(`$2', , ``$1'', ``$2''), _mcf_id, shift($@))')
 define(`_mcf_mailer', `ifdef(`_MAILER_$2_', `_mcf_rec(`again', `mailer', `$2')', `_mcf_define(`_MAILER_$2_')ifelse(`$#'_mcf_had, `4', `', `$#', `4', `_mcf_set_none`'', `_mcf_set_args(shift(shift(shift($@))))')_mcf_mailer_on(divnum, `$1', `$3')')')
-define(`_mcf_mailer_on', `ifdef(`_mcf_site_mailer_$2', `divert(7)_mcf_site(`mailer', `$2')', `ifdef(`_mcf_mailer.$2', `divert(-1)_mcf_run(defn(`_mcf_mailer.$2'))_mcf_frames(`$2', `$3', 7ifdef(`_mcf_sections.$2', `, indir(`_mcf_sections.$2')'))', `_mcf_unknown(`mailer', `$2')')')divert($1)')
+define(`_mcf_mailer_on', `ifdef(`_mcf_site_mailer_$2', `divert(7)_mcf_site(`mailer', `$2')', `ifdef(`_mcf_mailer.$2', `divert(-1)indir(`_mcf_mailer.$2')_mcf_frames(`$2', `$3', 7ifdef(`_mcf_sections.$2', `, indir(`_mcf_sections.$2')'))', `_mcf_unknown(`mailer', `$2')')')divert($1)')
 # _mcf_frames(mailer, id, section...)
 define(`_mcf_frames', `ifelse(`$3', `', `', `_mcf_frame(`$3', `$2', `indir(`_mcf_snap_mailer.$1')')_mcf_frames(`$1', `$2', shift(shift(shift($@))))')')
 define(`MAILER_DEFINITIONS', `divert(7)')

@@ -94,6 +94,10 @@ static void substitutions_nest_and_keep_braces(void **state)
     p = p->next;
     assert_string_equal(p->text, "z");
     assert_null(p->next);
+    p = main_of(state, "%{A+y+}\n")->text;
+    assert_int_equal(p->kind, RULE_PIECE_FULL);
+    assert_string_equal(p->name->macro, "A");
+    assert_string_equal(p->body->text, "y+");
 }
 
 static void not_binds_more_than_and_than_or(void **state)
@@ -248,11 +252,11 @@ static void braces_in_a_substitution_must_balance(void **state)
               "main.rules:1:2: error: %{ is not closed: braces in it must balance [template]\n"
               "  C%{A|b{c}\n"
               "   ^~\n");
-    main_says(
-        state, "C%{A b}\n",
-        "main.rules:1:5: error: %{NAME}, %{NAME|text} or %{NAME?text} is expected [template]\n"
-        "  C%{A b}\n"
-        "      ^\n");
+    main_says(state, "C%{A b}\n",
+              "main.rules:1:5: error: %{NAME}, %{NAME|text}, %{NAME?text} or %{NAME+text} is "
+              "expected [template]\n"
+              "  C%{A b}\n"
+              "      ^\n");
 }
 
 static void seventeen_substitutions_are_too_deep(void **state)

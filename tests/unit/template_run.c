@@ -115,12 +115,13 @@ static void expressions_hold_as_written(void **state)
 
 static void substitutions_take_values(void **state)
 {
-    static const char text[] = "C%{A}.%{A|no}.%{A?yes}.%{A|%{B|none}}.\n%{A?only}\n%{Z}\n";
+    static const char text[] =
+        "C%{A}.%{A|no}.%{A?yes}.%{A|%{B|none}}.%{A+full}.\n%{A?only}\n%{Z}\n";
     struct setting set[] = {{"A", "x"}, {NULL, NULL}};
     struct setting empty[] = {{"A", ""}, {"B", "b"}, {NULL, NULL}};
-    main_gives(state, text, set, "main.rules:1 Cx.x.yes.x.\nmain.rules:2 only\n");
-    main_gives(state, text, empty, "main.rules:1 C.no.yes.b.\nmain.rules:2 only\n");
-    main_gives(state, text, nothing, "main.rules:1 C.no..none.\n");
+    main_gives(state, text, set, "main.rules:1 Cx.x.yes.x.full.\nmain.rules:2 only\n");
+    main_gives(state, text, empty, "main.rules:1 C.no.yes.b..\nmain.rules:2 only\n");
+    main_gives(state, text, nothing, "main.rules:1 C.no..none..\n");
 }
 
 static void a_line_names_the_macro_that_filled_it(void **state)
