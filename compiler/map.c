@@ -158,8 +158,11 @@ static void progress(void *ctx, uint64_t done, uint64_t all)
         return;
     b->told = now;
     b->shown = true;
-    fprintf(stderr, "\r%llu of %llu entries written", (unsigned long long)done,
-            (unsigned long long)all);
+    if (all)
+        fprintf(stderr, "\r%llu of %llu entries written", (unsigned long long)done,
+                (unsigned long long)all);
+    else
+        fprintf(stderr, "\r%llu entries written", (unsigned long long)done);
 }
 
 static int read_source(struct building *b, struct map_build *to, int fd)
@@ -223,7 +226,8 @@ static int build_one(const struct options *o, const char *source)
         map_build_free(to);
         if (b.shown)
             fputs("\r\033[K", stderr);
-        say(&b, source);
+        if (b.n > 0) /* which reads the source again, for what its lines say */
+            say(&b, source);
         if (err != 0)
             fprintf(stderr, "mcf map build: cannot %s %s: %s; %s is as it was\n",
                     failed == path ? "write" : "read", failed, strerror(err), path);

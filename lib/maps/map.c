@@ -67,6 +67,22 @@ int map_create(struct arena *a, enum map_type type, const char *path, const stru
     return (*m)->class->create(a, type, path, plan, mode, &(*m)->state);
 }
 
+int map_create_nameless(struct arena *a, enum map_type type, const char *folder, struct map **m)
+{
+    *m = new_map(a, type);
+    return (*m)->class->nameless ? (*m)->class->nameless(a, folder, &(*m)->state) : ENOTSUP;
+}
+
+int map_name(struct map *m, const char *path, mode_t mode)
+{
+    return m->class->name(m->state, path, mode);
+}
+
+int map_read_back(struct map *m)
+{
+    return m->class->read_back(m->state);
+}
+
 int map_extend(struct arena *a, enum map_type type, const char *path, struct map **m)
 {
     *m = new_map(a, type);

@@ -57,6 +57,13 @@ struct map_plan {
 /* A new file, which must not be there yet. */
 int map_create(struct arena *a, enum map_type type, const char *path, const struct map_plan *plan,
                mode_t mode, struct map **m);
+/* A new file in the folder that has no name, and is gone with the process if it never gets one;
+ * ENOTSUP where the type cannot, or another errno where the folder cannot. */
+int map_create_nameless(struct arena *a, enum map_type type, const char *folder, struct map **m);
+/* Its name, which must not be there yet; before map_finish. */
+int map_name(struct map *m, const char *path, mode_t mode);
+/* Makes one that was being filled, and has no name, one to read from, from its start. */
+int map_read_back(struct map *m);
 /* A file that is there, to put more into; ENOTSUP for cdb. */
 int map_extend(struct arena *a, enum map_type type, const char *path, struct map **m);
 /* EEXIST: the key is there, and neither replace nor the plan says what then. */

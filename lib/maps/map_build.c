@@ -28,6 +28,15 @@ struct place {
     uint64_t at;    /* in the buffer */
 };
 
+/* What is remembered of the entries of a file that is filled at once: all that it takes to tell
+ * that no key came twice.  One that did, or another that looks the same, is told by the way over
+ * memory, for which the file is read again. */
+struct seen {
+    uint64_t *hashes;
+    uint32_t *lines;
+    size_t n, room;
+};
+
 struct run {
     off_t next, end; /* what of it is not read yet */
     char *buffer;    /* and what is read */
@@ -47,6 +56,8 @@ struct map_build {
     int file;
     off_t file_end;
     uint64_t entries, bytes;
+    struct map *direct; /* is filled while entries come; or NULL */
+    struct seen seen;
 };
 
 /* --- order ------------------------------------------------------------------------------------ */
@@ -259,6 +270,84 @@ static const char *first_of(struct map_build *b, struct run *r, int *rc)
     }
 }
 
+/* --- at once ---------------------------------------------------------------------------------- */
+
+static uint64_t wide_hash(struct map_bytes key)
+{
+    uint64_t h = key.len, part;
+    size_t i = 0;
+    for (; i + 8 <= key.len; i += 8) {
+        memcpy(&part, key.p + i, 8);
+        h = (h ^ part) * 0x9e3779b97f4a7c15u;
+        h ^= h >> 29;
+    }
+    part = 0;
+    memcpy(&part, key.p + i, key.len - i);
+    h = (h ^ part) * 0x9e3779b97f4a7c15u;
+    return h ^ h >> 32;
+}
+
+static int remember(struct seen *s, struct map_bytes key, uint32_t line)
+{
+    if (s->n == s->room) {
+        size_t room = s->room ? s->room * 2 : 1024;
+        uint64_t *hashes = realloc(s->hashes, room * sizeof *hashes);
+        if (hashes)
+            s->hashes = hashes;
+        uint32_t *lines = realloc(s->lines, room * sizeof *lines);
+        if (lines)
+            s->lines = lines;
+        if (!hashes || !lines)
+            return ENOMEM;
+        s->room = room;
+    }
+    s->hashes[s->n] = wide_hash(key);
+    s->lines[s->n++] = line;
+    return 0;
+}
+
+/* Whether two of the hashes are alike, which are in another order then; -1: no memory.  Sorted by
+ * their low bits, those that are alike are near to each other. */
+static int any_twice(struct seen *s)
+{
+    enum { BITS = 11, BINS = 1 << BITS, ROUNDS = 3 };
+    uint64_t *other = malloc((s->n + 1) * sizeof *other);
+    if (!other)
+        return -1;
+    for (int shift = 0; shift < ROUNDS * BITS; shift += BITS) {
+        size_t bins[BINS + 1] = {0};
+        for (size_t i = 0; i < s->n; i++)
+            bins[(s->hashes[i] >> shift & (BINS - 1)) + 1]++;
+        for (size_t i = 1; i < BINS; i++)
+            bins[i] += bins[i - 1];
+        for (size_t i = 0; i < s->n; i++)
+            other[bins[s->hashes[i] >> shift & (BINS - 1)]++] = s->hashes[i];
+        uint64_t *sorted = other;
+        other = s->hashes;
+        s->hashes = sorted;
+    }
+    int twice = 0;
+    const uint64_t low = ((uint64_t)1 << ROUNDS * BITS) - 1;
+    for (size_t i = 0; i < s->n && !twice; i++)
+        for (size_t j = i + 1; j < s->n && !((s->hashes[i] ^ s->hashes[j]) & low) && !twice; j++)
+            twice = s->hashes[i] == s->hashes[j];
+    free(other);
+    return twice;
+}
+
+static int add_direct(struct map_build *b, struct map_bytes key, struct map_bytes value,
+                      uint32_t line)
+{
+    int rc = map_put(b->direct, key, value, false);
+    if (rc == 0)
+        rc = remember(&b->seen, key, line);
+    b->entries++;
+    b->bytes += key.len + (uint64_t)value.len;
+    if (b->entries % TELL == 0 && b->o.progress)
+        b->o.progress(b->o.ctx, b->entries, 0);
+    return rc;
+}
+
 /* --- taking ----------------------------------------------------------------------------------- */
 
 static void *mapped(size_t size)
@@ -286,6 +375,9 @@ struct map_build *map_build_new(struct arena *a, const struct map_build_options 
     b->data = mapped(b->room);
     b->places = mapped(b->most * sizeof *b->places);
     b->other = mapped(b->most * sizeof *b->other);
+    if (o->type == MAP_cdb && !o->duplicates && !o->nul && !o->memory &&
+        map_create_nameless(a, o->type, folder, &b->direct) != 0)
+        b->direct = NULL; /* then over memory */
     return b;
 }
 
@@ -296,6 +388,8 @@ uint64_t map_build_count(const struct map_build *b)
 
 int map_build_add(struct map_build *b, struct map_bytes key, struct map_bytes value, uint32_t line)
 {
+    if (b->direct)
+        return add_direct(b, key, value, line);
     size_t nul = b->o.nul;
     if (!b->data || !b->places || !b->other)
         return ENOMEM;
@@ -443,12 +537,38 @@ static int write_runs(struct writing *w)
     return rc;
 }
 
+/* What was filled at once goes the way over memory. */
+static int take_back(struct map_build *b)
+{
+    struct map *m = b->direct;
+    struct map_bytes key, value;
+    enum map_verdict v = MAP_TEMPFAIL;
+    b->direct = NULL;
+    b->entries = 0;
+    b->bytes = 0;
+    int rc = map_read_back(m);
+    for (size_t i = 0; rc == 0 && (v = map_next(m, &key, &value)) == MAP_FOUND; i++)
+        rc = map_build_add(b, key, value, b->seen.lines[i]);
+    map_close(m);
+    return rc == 0 && v == MAP_TEMPFAIL ? EIO : rc;
+}
+
 int map_build_write(struct map_build *b, const char *path, bool extend, mode_t mode)
 {
     struct map_plan plan = {b->entries, b->bytes, b->o.duplicates, b->o.cache};
     struct writing w = {.b = b, .all = b->entries};
-    int rc = extend ? map_extend(b->arena, b->o.type, path, &w.m)
-                    : map_create(b->arena, b->o.type, path, &plan, mode, &w.m);
+    int rc = 0;
+    if (b->direct && !extend && any_twice(&b->seen) == 0 && map_name(b->direct, path, mode) == 0) {
+        struct map *m = b->direct;
+        b->direct = NULL;
+        return map_finish(m);
+    }
+    if (b->direct)
+        rc = take_back(b);
+    if (rc != 0)
+        return rc;
+    rc = extend ? map_extend(b->arena, b->o.type, path, &w.m)
+                : map_create(b->arena, b->o.type, path, &plan, mode, &w.m);
     if (rc != 0)
         return rc;
     rc = b->nruns > 0 ? write_runs(&w) : write_memory(&w);
@@ -467,6 +587,9 @@ void map_build_free(struct map_build *b)
 {
     if (!b)
         return;
+    map_close(b->direct);
+    free(b->seen.hashes);
+    free(b->seen.lines);
     if (b->data)
         munmap(b->data, b->room);
     if (b->places)

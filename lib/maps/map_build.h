@@ -3,8 +3,9 @@
  *
  * Entries are kept until all are there, sorted as the type of database is filled best, and put in:
  * a key that comes again stands beside the first then.  What does not fit into memory waits in a
- * file that has no name, in the folder of the database.  Memory: MAP_BUILD_MEMORY, and the
- * database's cache; the caller's arena holds next to nothing.
+ * file that has no name, in the folder of the database.  A cdb takes them in any order, and is
+ * filled as they come, in such a file; only where a key comes again it goes the way of the others.
+ * Memory: MAP_BUILD_MEMORY, and the database's cache; the caller's arena holds next to nothing.
  *
  * Functions give 0 or an errno.
  */
@@ -27,7 +28,8 @@ struct map_build_options {
     /* Is told of each entry that is left out for another, when the database is filled; lines of the
      * one that is kept and of this. */
     void (*again)(void *ctx, struct map_bytes key, uint32_t first, uint32_t line);
-    /* Is called now and then while the database is filled; may be NULL. */
+    /* Is called now and then while the database is filled; all is 0 where it is not known yet;
+     * may be NULL. */
     void (*progress)(void *ctx, uint64_t done, uint64_t all);
     void *ctx;
 };

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -13,13 +14,15 @@
 #include "lib/base/fs.h"
 #include "lib/maps/map_class.h"
 
-enum { HEADER = 2048 }; /* bytes: no file is shorter */
+enum { HEADER = 2048 };         /* bytes: no file is shorter */
+#define EARLY ((size_t)8 << 20) /* bytes after which the disk may begin: it works beside us */
 
 struct state {
     int fd;
     bool made;
     unsigned next; /* cdb_seqnext's place; 0: at the first */
     bool begun;
+    size_t put, asked; /* bytes, about; of them, those that the disk was told of */
     struct cdb cdb;
     struct cdb_make make;
 };
@@ -69,6 +72,40 @@ static int cdb_open_new(struct arena *a, enum map_type type, const char *path,
     return cdb_make_start(&s->make, s->fd) == 0 ? 0 : as_errno();
 }
 
+static int cdb_open_nameless(struct arena *a, const char *folder, void **state)
+{
+    int rc = new_state(a, open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600), state);
+    if (rc != 0)
+        return rc;
+    struct state *s = *state;
+    s->made = true;
+    return cdb_make_start(&s->make, s->fd) == 0 ? 0 : as_errno();
+}
+
+static int cdb_give_name(void *state, const char *path, mode_t mode)
+{
+    const struct state *s = state;
+    char self[64];
+    mode_t mask = umask(0);
+    umask(mask);
+    if (fchmod(s->fd, mode & ~mask) != 0)
+        return errno;
+    snprintf(self, sizeof self, "/proc/self/fd/%d", s->fd);
+    return linkat(AT_FDCWD, self, AT_FDCWD, path, AT_SYMLINK_FOLLOW) == 0 ? 0 : errno;
+}
+
+static int cdb_back(void *state)
+{
+    struct state *s = state;
+    int rc = cdb_make_finish(&s->make) == 0 ? 0 : as_errno();
+    s->made = false;
+    if (rc == 0 && cdb_init(&s->cdb, s->fd) != 0)
+        rc = as_errno();
+    if (rc != 0)
+        fs_close(&s->fd);
+    return rc;
+}
+
 static enum map_verdict cdb_get_one(void *state, struct map_bytes key, struct map_bytes *value)
 {
     struct state *s = state;
@@ -107,9 +144,14 @@ static int cdb_put_one(void *state, struct map_bytes key, struct map_bytes value
     (void)replace; /* who builds one gives each key once: to look for it here costs reading */
     if (key.len > UINT32_MAX || value.len > UINT32_MAX)
         return EFBIG;
-    return cdb_make_add(&s->make, key.p, (unsigned)key.len, value.p, (unsigned)value.len) == 0
-               ? 0
-               : as_errno();
+    if (cdb_make_add(&s->make, key.p, (unsigned)key.len, value.p, (unsigned)value.len) != 0)
+        return as_errno();
+    s->put += key.len + value.len;
+    if (s->put - s->asked > EARLY) {
+        sync_file_range(s->fd, 0, 0, SYNC_FILE_RANGE_WRITE); /* a wish: fsync is what counts */
+        s->asked = s->put;
+    }
+    return 0;
 }
 
 static int cdb_finish_file(void *state)
@@ -137,6 +179,9 @@ static void cdb_close_file(void *state)
 
 const struct map_class map_class_cdb = {.open = cdb_open_read,
                                         .create = cdb_open_new,
+                                        .nameless = cdb_open_nameless,
+                                        .name = cdb_give_name,
+                                        .read_back = cdb_back,
                                         .get = cdb_get_one,
                                         .next = cdb_next_one,
                                         .put = cdb_put_one,

@@ -11,6 +11,10 @@ struct map_class {
     int (*open)(struct arena *a, enum map_type type, const char *path, void **state);
     int (*create)(struct arena *a, enum map_type type, const char *path,
                   const struct map_plan *plan, mode_t mode, void **state);
+    /* The three of a file without a name, or none of them. */
+    int (*nameless)(struct arena *a, const char *folder, void **state);
+    int (*name)(void *state, const char *path, mode_t mode);
+    int (*read_back)(void *state);
     int (*extend)(struct arena *a, enum map_type type, const char *path, void **state);
     enum map_verdict (*get)(void *state, struct map_bytes key, struct map_bytes *value);
     enum map_verdict (*next)(void *state, struct map_bytes *key, struct map_bytes *value);
