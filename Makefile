@@ -124,10 +124,11 @@ $(BUILD)/mcf.1: man/mcf.1 $(BUILD)/mcf
 	done <$< >$@.new && mv $@.new $@
 
 install: $(BUILD)/mcf $(BUILD)/mcf.1
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5
 	install -m 755 $(BUILD)/mcf $(DESTDIR)$(PREFIX)/bin/mcf
 	install -m 644 $(BUILD)/mcf.1 $(DESTDIR)$(PREFIX)/share/man/man1/mcf.1
 	install -m 644 man/mcf-map.1 $(DESTDIR)$(PREFIX)/share/man/man1/mcf-map.1
+	install -m 644 man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
 
 # --- for the developer -----------------------------------------------------------------------
 UNIT = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))

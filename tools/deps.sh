@@ -33,6 +33,7 @@ util-linux       unshare                     namespaces for the tests
 mount            mount                       a private /etc for the tests
 procps           ps                          sees that no process is left
 patch            patch                       takes what --diff prints
+groff-base       groff                       formats the manual pages
 libcmocka-dev    /usr/include/cmocka.h       unit tests
 '
 DEVELOP='

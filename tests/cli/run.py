@@ -5,6 +5,7 @@ Tests of the command line: what mcf and make print, write, keep and return. Each
 a function test_NAME below; its first words say what must hold. A case runs in an empty
 folder of its own.
 """
+import glob
 import os
 import re
 import shutil
@@ -915,6 +916,9 @@ def test_make_install():
                    for d, _, names in os.walk("root") for f in names)
     expect("opt/mcf/bin/mcf" in files, files)
     expect("opt/mcf/share/man/man1/mcf.1" in files, files)
+    for page in glob.glob(os.path.join(ROOT, "man", "*.[0-9]")):
+        to = "opt/mcf/share/man/man%s/%s" % (page[-1], os.path.basename(page))
+        expect(to in files, "not installed: %s, of %s" % (to, files))
     outside = [f for f in files if not f.startswith("opt/mcf/")]
     expect(not outside, "outside of PREFIX: %s" % outside)
     theirs = [f for f in files if os.path.basename(f) in
