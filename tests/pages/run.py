@@ -9,16 +9,17 @@ as examples is so. Lines of comment in a page say what the block of lines (.nf .
     .\\" example: FILE; ask: COMMANDS; expect: TEXT
                                the source of a table, /etc/mail/FILE: mcf map has nothing to say
                                about it and makes the database, and TEXT is in what sendmail then
-                               answers. Several such lines may be before one block.
+                               answers, with our .cf and with that of its own library. Several
+                               such lines may be before one block.
 
 COMMANDS are what is typed in address-test mode, with " ;; " between them: all are asked in one
-go, and TEXT is looked for in what the answer to the last says in the end. A command "-bv NAME" asks sendmail where
-mail for NAME goes. Where a ruleset takes two arguments, which cannot be typed: in every .mc a
-ruleset ask_NAME calls NAME with ${first} and ${second}. TEXT that begins with "!" must not be in
-the answer.
+go, and TEXT is looked for in what the answer to the last says in the end. TEXT that begins with
+"!" must not be there. A command "-bv NAME" asks where mail for NAME goes. Two arguments of a
+ruleset cannot be typed: ask_NAME calls the ruleset NAME with ${first} and ${second}.
 """
 import argparse
 import glob
+import itertools
 import os
 import re
 import shutil
@@ -143,11 +144,17 @@ def is_so(page, example, scratch):
         expect(p.returncode == 0 and quiet, "%s: %d\n%s" % (" ".join(command), p.returncode, said(p)))
     if os.path.exists(source + ".db"):
         os.chmod(source + ".db", 0o640)
+    theirs = os.path.join(folder, "reference.cf")
+    status, text, errors = reference.compile_mc(mc)
+    expect(not reference.refuses(status, errors), "the reference's library: %s" % errors)
+    with open(theirs, "wb") as f:
+        f.write(text)
     wrong = []
-    for commands, text in example.asked:
-        found = answer(cf, commands, folder)
+    for which, (commands, text) in itertools.product((cf, theirs), example.asked):
+        found = answer(which, commands, folder)
         if text.startswith("!") == (text.lstrip("!") in found):
-            wrong.append("%s\nexpected: %s\nanswered:\n%s" % (" ;; ".join(commands), text, found))
+            wrong.append("%s, with %s\nexpected: %s\nanswered:\n%s" %
+                         (" ;; ".join(commands), os.path.basename(which), text, found))
     expect(not wrong, "\n".join(wrong))
 
 
@@ -168,7 +175,8 @@ def main():
     options = parser.parse_args()
     if not options.inside:
         need_root()
-        need_programs("groff", "unshare", "ip", "sendmail", "makemap")
+        need_programs("groff", "m4", "unshare", "ip", "sendmail", "makemap")
+        need(os.path.isdir(reference.LIBRARY), "the reference's library: run tools/deps.sh test")
         need_mcf()
         os.execv(NS, [NS, sys.executable, os.path.realpath(__file__), "--inside"] + sys.argv[1:])
     report = Report("pages", "tests/pages/run.py {}", options.verbose)
