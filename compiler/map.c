@@ -5,12 +5,14 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
 #include <unistd.h>
 
+#include "compiler/map_config.h"
 #include "compiler/map_file.h"
 #include "compiler/report.h"
 #include "compiler/verbs.h"
@@ -70,6 +72,7 @@ struct options {
     bool typed; /* -t was given */
     bool nul, replace;
     const char *output;
+    const char *config;
     const char **names;
     size_t n;
 };
@@ -81,9 +84,16 @@ static int refuse(const struct options *o, const char *text, const char *what)
     return EXIT_USAGE;
 }
 
-/* letters: the options of the verb, as getopt has them; -1: go on. */
-static int read_options(struct options *o, const char *letters, int argc, char **argv)
+enum { CONFIG = 256 }; /* beyond the letters */
+
+static const struct option with_config[] = {{"config", required_argument, NULL, CONFIG},
+                                            {NULL, 0, NULL, 0}};
+
+/* letters, longs: the options of the verb, as getopt_long has them; -1: go on. */
+static int read_options(struct options *o, const char *letters, const struct option *longs,
+                        int argc, char **argv)
 {
+    static const struct option none = {NULL, 0, NULL, 0};
     int c;
     o->verb = argv[0];
     o->type = MAP_hash;
@@ -94,7 +104,7 @@ static int read_options(struct options *o, const char *letters, int argc, char *
             usage(stdout);
             return 0;
         }
-    while ((c = getopt(argc, argv, letters)) != -1)
+    while ((c = getopt_long(argc, argv, letters, longs ? longs : &none, NULL)) != -1)
         switch (c) {
         case 't':
             o->typed = map_type_find(optarg, &o->type);
@@ -109,6 +119,9 @@ static int read_options(struct options *o, const char *letters, int argc, char *
             break;
         case 'r':
             o->replace = true;
+            break;
+        case CONFIG:
+            o->config = optarg;
             break;
         default:
             return refuse(o, "there is no option ", argv[optind - 1]);
@@ -165,13 +178,13 @@ static void progress(void *ctx, uint64_t done, uint64_t all)
         fprintf(stderr, "\r%llu entries written", (unsigned long long)done);
 }
 
-static int read_source(struct building *b, struct map_build *to, int fd)
+static int read_source(struct building *b, struct map_build *to, int fd, bool keep_case)
 {
     static const enum finding_id ids[] = {[MAP_LINE_BLANK_FIRST] = FINDING_MAP_BLANK_FIRST,
                                           [MAP_LINE_ONLY_BLANKS] = FINDING_MAP_ONLY_BLANKS,
                                           [MAP_LINE_NO_VALUE] = FINDING_MAP_NO_VALUE,
                                           [MAP_LINE_NUL] = FINDING_MAP_NUL};
-    const struct map_lines_options o = {.longest = 0};
+    const struct map_lines_options o = {.keep_case = keep_case};
     struct map_lines *lines = map_lines_new(b->arena, fd, &o);
     struct map_line l;
     int more, rc = 0;
@@ -198,11 +211,11 @@ static void say(struct building *b, const char *path)
     report(d, sources, REPORT_TEXT, stderr);
 }
 
-static int build_one(const struct options *o, const char *source)
+int map_build_source(const struct map_terms *o, const char *source, const char *path)
 {
     struct arena *a = arena_new(verb_out_of_memory, NULL);
     struct building b = {.arena = a, .told = isatty(STDERR_FILENO) ? time(NULL) : 0};
-    const char *path = map_file_path(a, o->type, o->output ? o->output : source), *why;
+    const char *why;
     const struct map_build_options mo = {.type = o->type,
                                          .replace = o->replace,
                                          .nul = o->nul,
@@ -218,7 +231,7 @@ static int build_one(const struct options *o, const char *source)
     } else {
         struct map_build *to = map_build_new(a, &mo, fs_dirname(a, path));
         const char *failed = source;
-        err = read_source(&b, to, fd);
+        err = read_source(&b, to, fd, o->keep_case);
         if (err == 0 && b.n == 0) {
             failed = path;
             err = map_file_write(a, to, path, false, &(struct map_file_terms){(uid_t)-1, &b.n});
@@ -244,15 +257,21 @@ static int build_one(const struct options *o, const char *source)
 int map_build(int argc, char **argv)
 {
     struct options o = {.arena = arena_new(verb_out_of_memory, NULL)};
-    int rc = read_options(&o, "t:o:Nr", argc, argv);
+    int rc = read_options(&o, "t:o:Nr", with_config, argc, argv);
+    if (rc < 0 && o.config)
+        rc = o.n || o.output || o.typed || o.nul || o.replace
+                 ? refuse(&o, "--config says all there is to say", "")
+                 : map_config_build(o.config);
     if (rc < 0 && o.n == 0)
         rc = refuse(&o, "of which source?", "");
     if (rc < 0 && o.output && o.n > 1)
         rc = refuse(&o, "-o is for one source", "");
     if (rc < 0) {
+        const struct map_terms terms = {.type = o.type, .nul = o.nul, .replace = o.replace};
         rc = 0;
         for (size_t i = 0; i < o.n; i++) {
-            int one = build_one(&o, o.names[i]);
+            const char *path = map_file_path(o.arena, o.type, o.output ? o.output : o.names[i]);
+            int one = map_build_source(&terms, o.names[i], path);
             rc = rc ? rc : one;
         }
     }
@@ -262,25 +281,32 @@ int map_build(int argc, char **argv)
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-/* The database that is meant: any type's suffix may be missing.  NULL: there is none that can be
- * read, which is said. */
-static struct map *open_map(const struct options *o, const char *name)
+struct map *map_open_named(const char *verb, struct arena *a, const enum map_type *type,
+                           const char *name, enum map_type *found)
 {
     int err = ENOENT;
-    for (int t = o->typed ? (int)o->type : 0; t < (o->typed ? (int)o->type + 1 : MAP_TYPES); t++) {
+    for (int t = type ? (int)*type : 0; t < (type ? (int)*type + 1 : MAP_TYPES); t++) {
         struct map *m;
-        const char *path = map_file_path(o->arena, (enum map_type)t, name);
+        const char *path = map_file_path(a, (enum map_type)t, name);
         if (!fs_exists(path))
             path = name;
-        int rc = map_open(o->arena, (enum map_type)t, path, &m);
-        if (rc == 0)
+        int rc = map_open(a, (enum map_type)t, path, &m);
+        if (rc == 0) {
+            if (found)
+                *found = (enum map_type)t;
             return m;
+        }
         if (rc != ENOENT)
             err = rc;
     }
-    fprintf(stderr, "mcf map %s: cannot read %s: %s\n", o->verb, name,
+    fprintf(stderr, "mcf map %s: cannot read %s: %s\n", verb, name,
             err == EINVAL ? "it is no database of that type, or damaged" : strerror(err));
     return NULL;
+}
+
+static struct map *open_map(const struct options *o, const char *name)
+{
+    return map_open_named(o->verb, o->arena, o->typed ? &o->type : NULL, name, NULL);
 }
 
 static void print(struct map_bytes b)
@@ -291,7 +317,7 @@ static void print(struct map_bytes b)
 int map_dump(int argc, char **argv)
 {
     struct options o = {.arena = arena_new(verb_out_of_memory, NULL)};
-    int rc = read_options(&o, "t:", argc, argv);
+    int rc = read_options(&o, "t:", NULL, argc, argv);
     if (rc < 0 && o.n != 1)
         rc = refuse(&o, "one map at a time", "");
     if (rc < 0) {
@@ -350,7 +376,7 @@ static int query_lines(struct map *m)
 int map_query(int argc, char **argv)
 {
     struct options o = {.arena = arena_new(verb_out_of_memory, NULL)};
-    int rc = read_options(&o, "t:", argc, argv);
+    int rc = read_options(&o, "t:", NULL, argc, argv);
     if (rc < 0 && o.n < 2)
         rc = refuse(&o, "of which map, and for which key?", "");
     if (rc < 0) {
@@ -401,7 +427,7 @@ static struct table *all_of(const struct options *o, const char *name)
 int map_diff(int argc, char **argv)
 {
     struct options o = {.arena = arena_new(verb_out_of_memory, NULL)};
-    int rc = read_options(&o, "t:", argc, argv);
+    int rc = read_options(&o, "t:", NULL, argc, argv);
     if (rc < 0 && o.n != 2)
         rc = refuse(&o, "between which two maps?", "");
     if (rc < 0) {

@@ -4,9 +4,13 @@
 #ifndef MCF_COMPILER_MAP_H
 #define MCF_COMPILER_MAP_H
 
+#include <stdbool.h>
+
+#include "lib/maps/map.h"
+
 /* What mcf map does.  MAP_VERB(name, usage, one line); as verbs.h says of verbs. */
 #define MAP_VERBS                                                                                  \
-    MAP_VERB(build, "[-t TYPE] [-o MAP] [-N] [-r] SOURCE...",                                      \
+    MAP_VERB(build, "[-t TYPE] [-o MAP] [-N] [-r] SOURCE...|--config FILE.cf|FILE.mc",             \
              "makes a database of each SOURCE, or leaves the old one as it is")                    \
     MAP_VERB(check, "[-k access|plain] [--fix] SOURCE...",                                         \
              "says what is wrong with a map's source, and mends what has one right answer")        \
@@ -17,5 +21,18 @@
 #define MAP_VERB(name, usage, text) int map_##name(int argc, char **argv);
 MAP_VERBS
 #undef MAP_VERB
+
+/* How a database is made of a source. */
+struct map_terms {
+    enum map_type type;
+    bool nul, replace, keep_case;
+};
+
+/* Makes the database at path, or leaves it as it is; an exit code, and what is wrong is said. */
+int map_build_source(const struct map_terms *terms, const char *source, const char *path);
+/* The database that is meant: any type's suffix may be missing.  type NULL: it is seen.  NULL:
+ * there is none that can be read, which is said; else *found, unless NULL, is its type. */
+struct map *map_open_named(const char *verb, struct arena *a, const enum map_type *type,
+                           const char *name, enum map_type *found);
 
 #endif

@@ -139,6 +139,63 @@ def test_makemap_cases():
     expect(not left, "left behind: %s" % left)
 
 
+def test_build_from_a_configuration():
+    """What K lines name is built where it is stale; degenerate configurations first."""
+    def built(*arguments):
+        p = run(MCF, "map", "build", *arguments)
+        return p.returncode, p.stdout.decode(), p.stderr.decode()
+
+    expect(built("--config")[0] == 2 and built("--config", "x.cf", "y")[0] == 2, "usage")
+    rc, said, wrong = built("--config", "nosuch.cf")
+    expect(rc == 66 and "cannot read nosuch.cf" in wrong, wrong)
+    rc, said, wrong = built("--config", "nosuch.mc")
+    expect(rc == 66 and "cannot read nosuch.mc" in wrong, wrong)
+    write("bad.mc", b"FEATURE(`nosuch')\n")
+    expect(built("--config", "bad.mc")[0] == 65, "an .mc with errors")
+    write("c.cf", b"")
+    expect(built("--config", "c.cf") == (0, "nothing to build: no K line declares a database\n", ""), "no K lines")
+    write("c.cf", b"V10\nKx hash\nKd dequote\nKm hash -o nosuch\nKn hash nosuch\nKb btree -f folder\n")
+    os.mkdir("folder")
+    rc, said, wrong = built("--config", "c.cf")
+    expect(rc == 65 and said == "", (rc, said))
+    for want in ("c.cf:2: the map x names no file", "c.cf:5: cannot read the source of the map n, nosuch: "
+                 "No such file or directory; write it, or declare the map with -o", "c.cf:6: the map b was not built"):
+        expect(want in wrong, "%s\n%s" % (want, wrong))
+    expect("c.cf:4" not in wrong and sorted(os.listdir(".")) == ["bad.mc", "c.cf", "folder"], wrong)
+    # Every type, with and without the suffix; -N, -f; a sequence's parts; aliases.
+    write("c.cf", b"V10\nO AliasFile=/etc/mail/aliases\nKa hash -T<TMPF> -o a\nKb btree -N -f b.db\nKc cdb c\n"
+                  b"Ks sequence a b\nKagain hash a.db\nKt text t\n")
+    for name in "abc":
+        write(name, b"Key Value\n")
+    rc, said, wrong = built("--config", "c.cf")
+    expect((rc, said) == (0, "".join("%s: built for the map %s (c.cf:%d): it was not there\n" % x for x in
+                                     (("a.db", "a", 3), ("b.db", "b", 4), ("c.cdb", "c", 5)))), said)
+    expect(wrong == "mcf map build: aliases (/etc/mail/aliases) are not built here: use newaliases\n", wrong)
+    nothing = "nothing to build: every database is as new as its source\n"
+    expect(built("--config", "c.cf")[:2] == (0, nothing), "nothing is stale")
+    expect(entries(REFERENCE, "hash", "a") == [b"", b"key\tValue"], entries(REFERENCE, "hash", "a"))
+    write("direct", b"Key Value\n")
+    run(REFERENCE, "-N", "-f", "btree", "direct", given=b"Key Value\n")
+    expect(entries(REFERENCE, "btree", "b") == entries(REFERENCE, "btree", "direct") != [b"", b"key\tValue"], "-N -f")
+    # Older than its source, of another type, and with a bad line: the others are made all the same.
+    os.utime("a.db", (1, 1))
+    os.remove("b.db")
+    run(REFERENCE, "hash", "b", given=b"x y\n")
+    rc, said, wrong = built("--config", "c.cf")
+    expect(said == "a.db: built for the map a (c.cf:3): it was older than its source\n"
+           "b.db: built for the map b (c.cf:4): it was of another type, or damaged\n" and rc == 0, said)
+    os.utime("a.db", (1, 1))
+    os.utime("c.cdb", (1, 1))
+    write("a", b"Key Value\nother\n")
+    rc, said, wrong = built("--config", "c.cf")
+    expect(rc == 65 and said.startswith("c.cdb: built") and "a:2:1: error: other has no value" in wrong, said + wrong)
+    # An .mc: its FEATURE is what is named.
+    write("d.mc", b"OSTYPE(`linux')\nFEATURE(`access_db', `hash -T<TMPF> %s/m')\n" % os.getcwd().encode())
+    write("m", b"a OK\n")
+    rc, said, wrong = built("--config", "d.mc")
+    expect(rc == 0 and said == "%s/m.db: built for the map access (d.mc:2): it was not there\n" % os.getcwd(), said + wrong)
+
+
 def test_makemap_lines_are_named():
     """Each bad line is named, in order, with what is wrong."""
     p = run(ours(), "hash", "m", given=b"b x\na\n c d\nb y\n" + b"k " + b"v" * 2000 + b"\ne\0 f\n")
