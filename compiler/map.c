@@ -14,6 +14,7 @@
 
 #include "compiler/map_config.h"
 #include "compiler/map_file.h"
+#include "compiler/map_query.h"
 #include "compiler/report.h"
 #include "compiler/verbs.h"
 #include "lib/base/arena.h"
@@ -376,9 +377,13 @@ static int query_lines(struct map *m)
 int map_query(int argc, char **argv)
 {
     struct options o = {.arena = arena_new(verb_out_of_memory, NULL)};
-    int rc = read_options(&o, "t:", NULL, argc, argv);
+    int rc = read_options(&o, "t:", with_config, argc, argv);
     if (rc < 0 && o.n < 2)
         rc = refuse(&o, "of which map, and for which key?", "");
+    if (rc < 0 && o.config && o.typed)
+        rc = refuse(&o, "--config says the type: leave -t out", "");
+    if (rc < 0 && o.config)
+        rc = map_query_config(o.config, o.names[0], o.names + 1, o.n - 1);
     if (rc < 0) {
         struct map *m = open_map(&o, o.names[0]);
         bool lines = o.n == 2 && strcmp(o.names[1], "-") == 0;

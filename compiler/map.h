@@ -14,7 +14,8 @@
              "makes a database of each SOURCE, or leaves the old one as it is")                    \
     MAP_VERB(check, "[-k access|plain] [--fix] SOURCE...",                                         \
              "says what is wrong with a map's source, and mends what has one right answer")        \
-    MAP_VERB(query, "[-t TYPE] MAP KEY...|-", "says what a database has for each KEY")             \
+    MAP_VERB(query, "[-t TYPE] MAP KEY...|-  or  --config FILE.cf|FILE.mc NAME KEY...",            \
+             "says what a database has for each KEY, or which keys sendmail tries for it")         \
     MAP_VERB(dump, "[-t TYPE] MAP", "prints a database, an entry a line")                          \
     MAP_VERB(diff, "[-t TYPE] OLD NEW", "says what differs between two databases")
 

@@ -17,6 +17,7 @@ import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+from reference import LIBRARY
 from report import MCF, expect, need_programs, need_root, run_functions
 
 REFERENCE = shutil.which("makemap", path="/usr/sbin:/usr/bin:/sbin")
@@ -194,6 +195,180 @@ def test_build_from_a_configuration():
     write("m", b"a OK\n")
     rc, said, wrong = built("--config", "d.mc")
     expect(rc == 0 and said == "%s/m.db: built for the map access (d.mc:2): it was not there\n" % os.getcwd(), said + wrong)
+
+
+QUERIED_MC = b"""OSTYPE(`linux')
+FEATURE(`access_db', `hash -T<TMPF> -o %(here)s/access')
+FEATURE(`mailertable', `hash -o %(here)s/mailertable')
+FEATURE(`virtusertable', `hash -o %(here)s/virtusertable')
+FEATURE(`genericstable', `hash -o %(here)s/genericstable')
+FEATURE(`domaintable', `hash -o %(here)s/domaintable')
+FEATURE(`authinfo', `hash -o %(here)s/authinfo')
+FEATURE(`blocklist_recipients')
+FEATURE(`delay_checks', `friend')
+FEATURE(`greet_pause', 0)
+FEATURE(`ratecontrol')
+FEATURE(`conncontrol')
+FEATURE(`compat_check')
+FEATURE(`queuegroup')
+FEATURE(`tls_session_features')
+%(dots)sMAILER(`local')
+MAILER(`smtp')
+LOCAL_CONFIG
+Cwlocal.example
+CGgen.example
+C{VirtHost}virt.example
+LOCAL_RULESETS
+SBar
+R$* $$| $*	$: $1 $| $2
+"""
+
+CLIENT = b".D{client_name}mail.a.example\n.D{server_name}mail.a.example\n.D{verify}NO\n"
+HOST = CLIENT + b".D{client_addr}10.1.2.3\n.D{server_addr}10.1.2.3\n"
+ADDRESS = b".D{client_name}\n.D{server_name}\n.D{client_addr}10.1.2.3\n.D{server_addr}10.1.2.3\n.D{verify}NO\n"
+IPV6 = ADDRESS.replace(b"10.1.2.3", b"IPv6:2001:db8::7:1")
+
+# A map, what is asked, what makes sendmail look it up. Lookups of other tags are not compared.
+ASKED = [
+    ("domaintable", "dom.example", b"3 user@dom.example\n"),
+    ("mailertable", "h.a.b.other", b"3,0 x@h.a.b.other\n"),
+    ("mailertable", "x@single", b"3,0 x@single\n"),
+    ("virtuser", "user@virt.example", b"3,0 user@virt.example\n"),
+    ("virtuser", "user+@virt.example", b"3,0 user+@virt.example\n"),
+    ("virtuser", "user+det@virt.example", b"3,0 user+det@virt.example\n"),
+    ("virtuser", "user+a+b@virt.example", b"3,0 user+a+b@virt.example\n"),
+    ("generics", "user@gen.example", b"/tryflags HS\n/try esmtp user@gen.example\n"),
+    ("generics", "user+@gen.example", b"/tryflags HS\n/try esmtp user+@gen.example\n"),
+    ("generics", "user+det@gen.example", b"/tryflags HS\n/try esmtp user+det@gen.example\n"),
+    ("access", "Connect:mail.a.example", HOST + b"D <mail.a.example> <?> <+ Connect> <>\n"),
+    ("access", "Connect:10.1.2.3", b"A <10.1.2.3> <?> <+ Connect> <>\n"),
+    ("access", "Connect:10.1", b"A <10.1> <?> <+ Connect> <>\n"),
+    ("access", "From:user+det@a.b.example", CLIENT + b"checkmail user+det@a.b.example\n"),
+    ("access", "From:user@single", CLIENT + b"checkmail user@single\n"),
+    ("access", "From:user@", CLIENT + b"checkmail user\n"),
+    ("access", "From:user@[IPv6:2001:db8::1]", CLIENT + b"checkmail user@[IPv6:2001:db8::1]\n"),
+    ("access", "To:user+det@a.example", b"checkrcpt user+det@a.example\n"),
+    ("access", "To:user+det@local.example", b"checkrcpt user+det@local.example\n"),
+    ("access", "Spam:user+det@local.example", CLIENT + b"check_rcpt user+det@local.example\n"),
+    ("access", "GreetPause:mail.a.example", b"D <mail.a.example> <?> <! GreetPause> <>\n"),
+    ("access", "GreetPause:IPv6:2001:db8::7:1", b"A <IPv6:2001:db8::7:1> <?> <! GreetPause> <>\n"),
+    ("access", "ClientRate:10.1.2.3", ADDRESS + b"RateControl x\n"),
+    ("access", "ClientConn:IPv6:2001:db8::7:1", IPV6 + b"ConnControl x\n"),
+    ("access", "Srv_Features:mail.a.example", HOST + b"srv_features x\n"),
+    ("access", "Clt_Features:mail.a.example", HOST + b"clt_features x\n"),
+    ("access", "Try_TLS:mail.a.example", HOST + b"try_tls x\n"),
+    ("access", "TLS_Srv:mail.a.example", HOST + b"tls_server NO\n"),
+    ("access", "TLS_Clt:mail.a.example", HOST + b"Bar,tls_client NO $| MAIL\n"),
+    ("access", "TLS_Rcpt:user+det@a.example", CLIENT + b"tls_rcpt user+det@a.example\n"),
+    ("access", "TLS_Srv_Features:mail.a.example", b"Bar,tls_srv_features mail.a.example $|\n"),
+    ("access", "Compat:a@b.example<@>c@d.example", b"Bar,check_compat a@b.example $| c@d.example\n"),
+    ("access", "qgrp:user+det@a.b.example", b"queuegroup user+det@a.b.example\n"),
+    ("authinfo", "AuthInfo:mail.a.example", HOST + b"authinfo x\n"),
+]
+
+
+def traced(cf, commands, name, tag):
+    """The keys that sendmail looks up in the map, in order, each once; of a host its name's only."""
+    p = run(os.path.join(HERE, "..", "lib", "ns"), "/usr/sbin/sendmail", "-C", os.path.abspath(cf), "-bt", "-d60.1",
+            given=commands)
+    keys = []
+    for m in re.finditer(r"map_lookup\(%s, (.*?)\) => " % name, p.stdout.decode()):
+        key = m.group(1)
+        other = re.match(r"([A-Z]\w+|qgrp):", key)
+        if other and other.group(1) not in (tag, "IPv6"):
+            keys.append(None)  # the untagged keys behind it are of that lookup
+        elif other or not tag or (keys and keys[-1]):
+            if key not in keys and not (b".D{client_name}mail" in commands and re.search(r"(^|:)10(\.|$)", key)):
+                keys.append(key)
+    return [k for k in keys if k]
+
+
+def asked(cf, name, key):
+    p = run(MCF, "map", "query", "--config", cf, name, key)
+    expect(p.returncode == 1 and p.stderr == b"", p)
+    lines = p.stdout.decode().splitlines()
+    expect(all(line.endswith("\t(not found)") for line in lines), lines)
+    return [line.split("\t")[0] for line in lines]
+
+
+def in_a_safe_folder(function):
+    """sendmail reads no map below a folder that others can write to."""
+    home = os.getcwd()
+    safe = tempfile.mkdtemp(prefix="mcf-maps-", dir=os.path.expanduser("~root"))
+    os.chmod(safe, 0o755)
+    try:
+        os.chdir(safe)
+        function(safe)
+    finally:
+        os.chdir(home)
+        shutil.rmtree(safe, ignore_errors=True)
+
+
+def test_query_order():
+    """The keys that are tried are those that sendmail tries, with the reference's rules."""
+    def compare(here):
+        for name in ("access", "mailertable", "virtusertable", "genericstable", "domaintable", "authinfo"):
+            run(REFERENCE, "hash", name, given=b"nothing here\n")
+        for dots in (b"", b"FEATURE(`lookupdotdomain')\n"):
+            mc = QUERIED_MC % {b"here": here.encode(), b"dots": dots}
+            write("t.mc", mc)
+            p = run("m4", "-D_CF_DIR_=" + LIBRARY, LIBRARY + "m4/cf.m4", "t.mc")
+            write("theirs.cf", p.stdout)
+            expect(run(MCF, "build", "-o", "own.cf", "t.mc").returncode == 0, "mcf build")
+            for name, key, commands in ASKED:
+                tag = key.split(":")[0] if ":" in key else None
+                want = traced("theirs.cf", commands, name, tag)
+                expect(want, "%s %s: the reference looks nothing up" % (name, key))
+                for cf in ("theirs.cf", "own.cf", "t.mc"):
+                    got = asked(cf, name, key)
+                    expect(got == want, "%s %s %s\nreference: %s\nours: %s" % (cf, name, key, want, got))
+
+    in_a_safe_folder(compare)
+
+
+def test_query_says_where():
+    """What answers, and the line that it comes from; degenerate input first."""
+    def query(*arguments):
+        p = run(MCF, "map", "query", *arguments)
+        return p.returncode, p.stdout.decode(), p.stderr.decode()
+
+    expect(query("--config")[0] == query("--config", "x.cf", "a")[0] == 2, "usage")
+    expect(query("--config", "x.cf", "-t", "hash", "a", "b")[0] == 2, "-t")
+    expect(query("--config", "nosuch.cf", "access", "a")[0] == 66, "no configuration")
+    write("c.cf", b"")
+    rc, said, wrong = query("--config", "c.cf", "access", "a")
+    expect((rc, wrong) == (65, "mcf map query: no K line of c.cf declares access\n"), wrong)
+    write("c.cf", b"Kaccess hash -o access\nKtwo sequence one access\nKring sequence ring\nKlost sequence nosuch\n"
+                  b"Kd dequote\nKone cdb -f one\nKn hash -N n\nKempty hash\n")
+    rc, said, wrong = query("--config", "c.cf", "access", "a")
+    expect(rc == 66 and "cannot read access" in wrong, wrong)
+    for name, want in (("ring", "c.cf:3: the map ring is of the class sequence"), ("lost", "c.cf:4: no K line declares nosuch"),
+                       ("d", "c.cf:5: the map d is of the class dequote"), ("nosuch", "declares nosuch; there are: access, one"),
+                       ("empty", "c.cf:8: the map empty")):
+        rc, said, wrong = query("--config", "c.cf", name, "a")
+        expect(rc in (65, 66) and want in wrong and said == "", "%s: %s" % (name, wrong))
+    write("access", b"# remark\nConnect:10.1\tREJECT\n10.1 OK\nFrom:example SKIP\n")
+    write("one", b"Key upper\n")
+    write("n", b"a b\n")
+    expect(run(MCF, "map", "build", "--config", "c.cf").returncode == 65, "build: empty names no file")
+    rc, said, wrong = query("--config", "c.cf", "ACCESS", "connect:10.1.2.3")
+    expect((rc, said) == (0, "Connect:10.1.2.3\t(not found)\n10.1.2.3\t(not found)\nConnect:10.1.2\t(not found)\n"
+                          "10.1.2\t(not found)\nConnect:10.1\tREJECT\taccess:2\n"), said)
+    expect(query("--config", "c.cf", "access", "10.1")[:2] == (0, "10.1\tOK\taccess:3\n"), "untagged")
+    # The members of a sequence, each with its own case.
+    expect(query("--config", "c.cf", "two", "Key")[1] == "Key\tupper\tone:1\n", "two Key")
+    expect(query("--config", "c.cf", "two", "FROM:example")[1] == "FROM:example\tSKIP\taccess:4\n", "two")
+    # With -N only what has a NUL is found, as by sendmail.
+    expect(query("--config", "c.cf", "n", "A")[1] == "A\tb\tn:1\n", "-N")
+    run(REFERENCE, "hash", "n", given=b"a b\n")
+    expect(query("--config", "c.cf", "n", "a")[0] == 1, "-N, and no NUL")
+    # A source that is not that of the database, or none.
+    write("access", b"connect:10.1 RELAY\n")
+    expect(query("--config", "c.cf", "access", "Connect:10.1")[1] ==
+           "Connect:10.1\tREJECT\taccess:1 (which says something else: build it)\n", "changed")
+    expect(query("--config", "c.cf", "access", "10.1")[1] == "10.1\tOK\t(access has no such line: build it)\n", "gone")
+    os.remove("access")
+    expect(query("--config", "c.cf", "access", "10.1")[1] == "10.1\tOK\n", "no source")
 
 
 def test_makemap_lines_are_named():
