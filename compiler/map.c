@@ -72,6 +72,9 @@ struct options {
     enum map_type type;
     bool typed; /* -t was given */
     bool nul, replace;
+    bool converted; /* --to was given */
+    enum map_type to;
+    bool fix;
     const char *output;
     const char *config;
     const char **names;
@@ -85,7 +88,7 @@ static int refuse(const struct options *o, const char *text, const char *what)
     return EXIT_USAGE;
 }
 
-enum { CONFIG = 256 }; /* beyond the letters */
+enum { CONFIG = 256, TO, FIX }; /* beyond the letters */
 
 static const struct option with_config[] = {{"config", required_argument, NULL, CONFIG},
                                             {NULL, 0, NULL, 0}};
@@ -120,6 +123,14 @@ static int read_options(struct options *o, const char *letters, const struct opt
             break;
         case 'r':
             o->replace = true;
+            break;
+        case TO:
+            o->converted = map_type_find(optarg, &o->to);
+            if (!o->converted)
+                return refuse(o, "there is no type ", optarg);
+            break;
+        case FIX:
+            o->fix = true;
             break;
         case CONFIG:
             o->config = optarg;
@@ -275,6 +286,30 @@ int map_build(int argc, char **argv)
             int one = map_build_source(&terms, o.names[i], path);
             rc = rc ? rc : one;
         }
+    }
+    arena_free(o.arena);
+    return rc;
+}
+
+/* --- convert ---------------------------------------------------------------------------------- */
+
+int map_convert(int argc, char **argv)
+{
+    static const struct option longs[] = {{"to", required_argument, NULL, TO},
+                                          {"config", required_argument, NULL, CONFIG},
+                                          {"fix", no_argument, NULL, FIX},
+                                          {NULL, 0, NULL, 0}};
+    struct options o = {.arena = arena_new(verb_out_of_memory, NULL)};
+    int rc = read_options(&o, "t:", longs, argc, argv);
+    if (rc < 0 && !o.converted)
+        rc = refuse(&o, "to which type? say --to TYPE", "");
+    if (rc < 0 && o.n != 1)
+        rc = refuse(&o, "one map at a time", "");
+    if (rc < 0 && o.fix && !o.config)
+        rc = refuse(&o, "--fix is for --config FILE.mc", "");
+    if (rc < 0) {
+        const struct map_convert_terms terms = {.to = o.to, .config = o.config, .fix = o.fix};
+        rc = map_convert_file(o.names[0], o.typed ? &o.type : NULL, &terms);
     }
     arena_free(o.arena);
     return rc;

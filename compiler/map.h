@@ -16,6 +16,8 @@
              "says what is wrong with a map's source, and mends what has one right answer")        \
     MAP_VERB(query, "[-t TYPE] MAP KEY...|-  or  --config FILE.cf|FILE.mc NAME KEY...",            \
              "says what a database has for each KEY, or which keys sendmail tries for it")         \
+    MAP_VERB(convert, "--to TYPE [-t TYPE] [--config FILE.mc [--fix]] MAP",                        \
+             "writes a database as one of another type, beside it")                                \
     MAP_VERB(dump, "[-t TYPE] MAP", "prints a database, an entry a line")                          \
     MAP_VERB(diff, "[-t TYPE] OLD NEW", "says what differs between two databases")
 
@@ -31,6 +33,14 @@ struct map_terms {
 
 /* Makes the database at path, or leaves it as it is; an exit code, and what is wrong is said. */
 int map_build_source(const struct map_terms *terms, const char *source, const char *path);
+struct map_convert_terms {
+    enum map_type to;
+    const char *config; /* NULL, or the .mc whose edits are shown */
+    bool fix;           /* and made */
+};
+/* type NULL: it is seen.  An exit code. */
+int map_convert_file(const char *name, const enum map_type *type,
+                     const struct map_convert_terms *terms);
 /* The database that is meant: any type's suffix may be missing.  type NULL: it is seen.  NULL:
  * there is none that can be read, which is said; else *found, unless NULL, is its type. */
 struct map *map_open_named(const char *verb, struct arena *a, const enum map_type *type,

@@ -115,9 +115,14 @@ enum map_verdict map_get(struct map *m, struct map_bytes key, struct map_bytes *
     return v;
 }
 
+enum map_verdict map_next_whole(struct map *m, struct map_bytes *key, struct map_bytes *value)
+{
+    return m->class->next(m->state, key, value);
+}
+
 enum map_verdict map_next(struct map *m, struct map_bytes *key, struct map_bytes *value)
 {
-    enum map_verdict v = m->class->next(m->state, key, value);
+    enum map_verdict v = map_next_whole(m, key, value);
     if (v == MAP_FOUND) {
         without_nul(key);
         without_nul(value);

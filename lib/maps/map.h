@@ -45,6 +45,8 @@ int map_open(struct arena *a, enum map_type type, const char *path, struct map *
 enum map_verdict map_get(struct map *m, struct map_bytes key, struct map_bytes *value);
 /* The next entry, in the order of the file; MAP_NOT_FOUND behind the last. */
 enum map_verdict map_next(struct map *m, struct map_bytes *key, struct map_bytes *value);
+/* The same, with the NUL behind key and value where the file has one. */
+enum map_verdict map_next_whole(struct map *m, struct map_bytes *key, struct map_bytes *value);
 void map_close(struct map *m); /* NULL is fine */
 
 /* What is known before a file is filled. */

@@ -371,6 +371,76 @@ def test_query_says_where():
     expect(query("--config", "c.cf", "access", "10.1")[1] == "10.1\tOK\n", "no source")
 
 
+def test_convert():
+    """Every type to every other, byte for byte, and back; what an .mc needs. Degenerate input first."""
+    def convert(*arguments):
+        p = run(MCF, "map", "convert", *arguments)
+        return p.returncode, p.stdout.decode(), p.stderr.decode()
+
+    for arguments in ([], ["m"], ["--to", "nosuch", "m"], ["--to", "cdb"], ["--to", "cdb", "a", "b"],
+                      ["--to", "cdb", "--fix", "m"]):
+        expect(convert(*arguments)[0] == 2, arguments)
+    rc, said, wrong = convert("--to", "cdb", "m")
+    expect(rc == 66 and "cannot read m" in wrong, wrong)
+    write("m.db", b"garbage" * 2000)
+    expect(convert("--to", "cdb", "m")[0] == 66 and os.listdir(".") == ["m.db"], os.listdir("."))
+    for options in ([], ["-N"], ["-f", "-e"]):
+        for given in (b"", random_lines(3, 500)):
+            forget()
+            run(REFERENCE, *options, "hash", "m", given=given)
+            before = entries(REFERENCE, "hash", "m")
+            with open("m.db", "rb") as f:
+                old = f.read()
+            for same in ("hash", "btree"):
+                rc, said, wrong = convert("--to", same, "m")
+                expect(rc == 73 and "m.db is the map itself" in wrong, wrong)
+            expect(convert("--to", "cdb", "m") == (0, "", ""), "to cdb")
+            with open("m.db", "rb") as f:
+                expect(f.read() == old, "the old one was touched")
+            expect(entries(ours(), "cdb", "m") == before, "cdb")
+            os.remove("m.db")
+            for kind in ("btree", "hash"):
+                expect(convert("--to", kind, "m.cdb") == (0, "", ""), kind)
+                expect(entries(REFERENCE, kind, "m") == before, kind)
+            if options == ["-N"] and given:
+                # The NULs are there still: -N finds its keys.
+                write("n.cf", b"Kn hash -N m\n")
+                key = before[1].split(b"\t")[0].decode("latin-1").encode("latin-1")
+                expect(run(MCF, "map", "query", "--config", "n.cf", "n", key).returncode == 0, key)
+    # A key that is there twice: cdb has none such.
+    run(REFERENCE, "-d", "btree", "d", given=b"a b\na c\n")
+    rc, said, wrong = convert("--to", "cdb", "d")
+    expect(rc == 65 and "a is in d.db more than once" in wrong and not os.path.exists("d.cdb"), wrong)
+    os.symlink("elsewhere", "s.cdb")
+    run(REFERENCE, "hash", "s", given=b"a b\n")
+    rc, said, wrong = convert("--to", "cdb", "s")
+    expect(rc == 73 and "symbolic link" in wrong and not os.path.exists("elsewhere"), wrong)
+    # The .mc.
+    here = os.getcwd()
+    mc = ("OSTYPE(`linux')\nFEATURE(`access_db', `hash -T<TMPF> -o %s/s')dnl\nFEATURE(`mailertable')\n"
+          "LOCAL_CONFIG\nKown hash %s/s\n" % (here, here))
+    write("c.mc", mc.encode())
+    os.remove("s.cdb")
+    expect(convert("--to", "cdb", "--config", "nosuch.mc", here + "/s")[0] == 66, "no .mc")
+    want = mc.replace("`hash -T", "`cdb -T").replace("Kown hash", "Kown cdb")
+    for options in ([], ["--fix"]):
+        rc, said, wrong = convert("--to", "cdb", "--config", "c.mc", *options, here + "/s")
+        expect(rc == 0 and "\n-Kown hash %s/s\n+Kown cdb %s/s\n" % (here, here) in said and said.count("\n+") == 3,
+               said + wrong)
+        with open("c.mc") as f:
+            expect(f.read() == (want if options else mc), "the .mc")
+    rc, said, wrong = convert("--to", "cdb", "--config", "c.mc", here + "/s")
+    expect(rc == 0 and said == "" and "declares no map of the type hash" in wrong, wrong)
+    # What is declared by default, and what cannot be told.
+    run(REFERENCE, "hash", "mailertable", given=b"a b\n")
+    write("c.mc", b"OSTYPE(`linux')\ndefine(`MAIL_SETTINGS_DIR', `%s/')\nFEATURE(`mailertable')dnl\n" % here.encode())
+    rc, said, wrong = convert("--to", "cdb", "--config", "c.mc", here + "/mailertable")
+    expect(rc == 0 and "\n+FEATURE(`mailertable', `cdb %s/mailertable')dnl\n" % here in said, said + wrong)
+    write("c.mc", b"OSTYPE(`linux')\ndefine(`_x', `hash %s/s')\nFEATURE(`access_db', _x)\n" % here.encode())
+    rc, said, wrong = convert("--to", "cdb", "--config", "c.mc", here + "/s")
+    expect(rc == 65 and said == "" and "c.mc:3: the map access is to be: cdb" in wrong, said + wrong)
+
+
 def test_makemap_lines_are_named():
     """Each bad line is named, in order, with what is wrong."""
     p = run(ours(), "hash", "m", given=b"b x\na\n c d\nb y\n" + b"k " + b"v" * 2000 + b"\ne\0 f\n")
