@@ -41,7 +41,7 @@ static void count(void *ctx, struct map_bytes key, uint32_t first, uint32_t line
 /* 0 or an errno; *failed is the file that it is about. */
 static int copy(struct conversion *c, const char **failed)
 {
-    struct map *m;
+    struct map *m = NULL;
     struct stat st;
     *failed = c->old_path;
     int err = stat(c->old_path, &st) != 0 ? errno : map_open(c->arena, c->from, c->old_path, &m);
