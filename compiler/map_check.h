@@ -1,0 +1,58 @@
+/*
+ * map_check: what the parts of `mcf map check' share: map_check.c (every map), map_access.c,
+ * map_kinds.c (the other tables), map_aliases.c, map_around.c (the files themselves).
+ */
+#ifndef MCF_COMPILER_MAP_CHECK_H
+#define MCF_COMPILER_MAP_CHECK_H
+
+#include <stdbool.h>
+
+#include "grammar/map.h"
+#include "lib/base/diag.h"
+#include "lib/base/table.h"
+#include "lib/model/findings.h"
+
+#define COUNT(a) (sizeof(a) / sizeof((a)[0]))
+
+enum map_kind {
+#define MAP_KIND(kind, name) KIND_##kind,
+#define MAP_NAME(kind, name)
+#define MAP_MAILER(name)
+#define MAP_REASON(word)
+#include "lib/model/map_kinds.def"
+#undef MAP_KIND
+#undef MAP_NAME
+#undef MAP_MAILER
+#undef MAP_REASON
+    KINDS
+};
+
+struct map_checking {
+    struct arena *arena;
+    struct diag *diag;
+    const struct source *source;
+    const char *bytes;            /* the source's */
+    const struct map_source *map; /* not of aliases */
+    struct table *keys;           /* in small letters -> the entry */
+    enum map_kind kind;
+};
+
+struct origin map_at(const struct map_checking *c, struct map_span s);
+char *map_text(const struct map_checking *c, struct map_span s);
+/* Without blanks at its end. */
+struct map_span map_value(const struct map_checking *c, const struct map_entry *e);
+bool map_is_number(const char *s);
+/* A finding of that place, whose text is %1. */
+struct finding *map_say(const struct map_checking *c, enum finding_id id, struct map_span s);
+
+/* The host that the key has, for what is checked of any map. */
+struct map_span map_check_access(const struct map_checking *c, const struct map_entry *e);
+/* What only all of it tells. */
+void map_check_hidden(const struct map_checking *c);
+/* What is in error:, from there on; code says whether its reason ends at a colon or at a blank. */
+void map_check_table(const struct map_checking *c, const struct map_entry *e);
+void map_check_authinfo(const struct map_checking *c, struct map_span value);
+void map_check_aliases(const struct map_checking *c);
+void map_check_around(const struct map_checking *c);
+
+#endif
