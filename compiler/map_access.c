@@ -133,21 +133,24 @@ static int tag_of(const struct map_checking *c, const struct map_entry *e)
     return -1;
 }
 
-/* A tag of one's own has its place: CITag: in the value of a TLS entry names it. */
-static bool named_by_value(const struct map_checking *c, const char *tag)
+/* CITag:TAG in the value of a TLS entry names a tag of one's own. */
+void map_check_own_tags(const struct map_checking *c)
 {
-    char *want = arena_printf(c->arena, "CITag:%s", tag);
-    for (size_t i = 0; i < c->map->n; i++)
-        if (c->map->v[i].fault == MAP_ENTRY_GOOD &&
-            strcasestr(map_text(c, c->map->v[i].value), want))
-            return true;
-    return false;
+    static const char mark[] = "CITag:";
+    for (const char *p = c->bytes; (p = strcasestr(p, mark)) != NULL;) {
+        p += strlen(mark);
+        char *tag = arena_strndup(c->arena, p, strcspn(p, " \t\r\n+:"));
+        map_fold(tag, strlen(tag));
+        table_set(c->own_tags, tag, tag);
+    }
 }
 
 static void unknown_tag(const struct map_checking *c, const struct map_entry *e)
 {
     const char *tag = map_text(c, e->tag);
-    if (named_by_value(c, tag))
+    char *folded = map_text(c, e->tag);
+    map_fold(folded, strlen(folded));
+    if (table_has(c->own_tags, folded))
         return;
     size_t n;
     const char *const *names = names_of(c, true, ANY, &n);

@@ -19,7 +19,9 @@ static struct map_span of(struct alias_span s)
 /* A blank in it that separates words; NULL: there is none, or quotes and the like may hide it. */
 static const char *gap(const char *s)
 {
-    return strpbrk(s, "\"<(|\\") || *s == '/' || *s == ':' ? NULL : strpbrk(s, " \t\n");
+    return strpbrk(s, "\"<(|\\") || strncasecmp(s, "error:", 6) == 0 || *s == '/' || *s == ':'
+               ? NULL
+               : strpbrk(s, " \t\n");
 }
 
 static void check_item(const struct map_checking *c, const struct alias_item *i)

@@ -104,6 +104,8 @@ static void check_star(const struct map_checking *c, const struct map_entry *e,
         return;
     struct finding *f =
         finding_add(c->diag, FINDING_MAP_STAR, map_at(c, e->key), map_text(c, e->key), NULL);
+    if (c->kind == KIND_DOMAINTABLE) /* nothing in it covers what is below a domain */
+        return;
     diag_edit(
         c->diag, f,
         map_at(c, (struct map_span){host.begin, host.begin + (c->kind == KIND_ACCESS ? 2u : 1u)}),
@@ -115,14 +117,21 @@ static void check_star(const struct map_checking *c, const struct map_entry *e,
 static void check_source(struct arena *a, const struct source *s, enum map_kind kind,
                          struct diag *d)
 {
-    struct map_checking c = {
-        .arena = a, .diag = d, .source = s, .bytes = s->bytes, .keys = table_new(a), .kind = kind};
+    struct map_checking c = {.arena = a,
+                             .diag = d,
+                             .source = s,
+                             .bytes = s->bytes,
+                             .keys = table_new(a),
+                             .own_tags = table_new(a),
+                             .kind = kind};
     map_check_around(&c);
     if (kind == KIND_ALIASES) {
         map_check_aliases(&c);
         return;
     }
     c.map = map_source_read(a, s->bytes, s->len);
+    if (kind == KIND_ACCESS)
+        map_check_own_tags(&c);
     for (size_t i = 0; i < c.map->n; i++) {
         struct map_entry *e = &c.map->v[i];
         struct map_span host = e->key;

@@ -34,6 +34,7 @@ struct map_checking {
     const char *bytes;            /* the source's */
     const struct map_source *map; /* not of aliases */
     struct table *keys;           /* in small letters -> the entry */
+    struct table *own_tags;       /* of an access map, that its values name; in small letters */
     enum map_kind kind;
 };
 
@@ -45,6 +46,8 @@ bool map_is_number(const char *s);
 /* A finding of that place, whose text is %1. */
 struct finding *map_say(const struct map_checking *c, enum finding_id id, struct map_span s);
 
+/* Before any of its entries. */
+void map_check_own_tags(const struct map_checking *c);
 /* The host that the key has, for what is checked of any map. */
 struct map_span map_check_access(const struct map_checking *c, const struct map_entry *e);
 /* What only all of it tells. */

@@ -161,7 +161,7 @@ static void check_address(const struct map_checking *c, struct map_span value)
         diag_hint(c->diag, f, "write %%1%s to keep the user", s);
     }
     for (const char *p = strchr(s, '%'); virtual && p; p = strchr(p + 1, '%'))
-        if (p[1] >= '4' && p[1] <= '9' && !isalnum((unsigned char)p[2]))
+        if (p[1] >= '4' && p[1] <= '9')
             map_say(c, FINDING_MAP_PLACEHOLDER, part(value, (size_t)(p - s), (size_t)(p - s) + 2));
 }
 
@@ -177,6 +177,7 @@ void map_check_authinfo(const struct map_checking *c, struct map_span value)
 {
     const char *s = map_text(c, value), *p = s;
     bool user = false, password = false, good = true;
+    bool without = strcasestr(s, "EXTERNAL") || strcasestr(s, "GSSAPI"); /* a password */
     while (*(p += strspn(p, " \t"))) {
         size_t begin = (size_t)(p - s);
         bool quoted = *p == '"';
@@ -199,7 +200,7 @@ void map_check_authinfo(const struct map_checking *c, struct map_span value)
         password |= letter == 'P';
         p += len + quoted;
     }
-    if (good && (!user || !password))
+    if (good && (!user || !(password || without)))
         finding_add(c->diag, FINDING_MAP_AUTH_LACKS, map_at(c, value),
                     user ? "password: \"P:...\"" : "user: \"U:...\"", NULL);
 }

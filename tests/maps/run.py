@@ -735,6 +735,393 @@ def test_killed():
     expect(not left, "left behind: %s" % left)
 
 
+def checked(name, given, *options):
+    """What is said of a source, a finding a line without its picture; and how it ended."""
+    write(name, given)
+    os.chmod(name, 0o644)
+    p = run(MCF, "map", "check", *options, name)
+    said = [line for line in p.stdout.decode("utf-8", "replace").split("\n") if line.startswith(name + ":")]
+    return p.returncode, "\n".join(line[len(name) + 1:] for line in said)
+
+
+def expect_checked(name, given, want, code=0, options=()):
+    said = checked(name, given, *options)
+    expect(said == (code, want.strip("\n")), "%s: %d\n%s" % (name, *said))
+
+
+def mended(name, given):
+    write(name, given)
+    run(MCF, "map", "check", "--fix", name)
+    with open(name, "rb") as f:
+        return f.read()
+
+
+KINDS = ("plain", "access", "mailertable", "virtusertable", "genericstable", "domaintable", "authinfo", "aliases")
+OTHER_NAMES = ("mailertab", "virtuser", "virtusers", "generics", "domains", "auth-info", "alias")
+
+
+def test_check_degenerate():
+    """Nothing, remarks, NULs and bare marks: each kind takes any bytes."""
+    for kind in KINDS:
+        for given in (b"", b"\n", b"# remark\n", b"\n\n#\n"):
+            expect_checked("m", given, "", options=("-k", kind))
+        for given in (b"\0", b"a\0 b\n", b" ", b"a", b":", b"\"", b"a \"", b"a: \"", b"\\", b"a b\\", b"@ @", b". .",
+                      b"a error:", b"a :", b"IPv6: x", b"a:,", b"[ x", b"Connect:[] x", b"a %", b"\xff\xfe \xff",
+                      b"IPv6::: x", b"Connect:: x", b"ClientRate:[ 1", b"error: error:", b"AuthInfo: \"", b"a: :"):
+            code, _ = checked("m", given, "-k", kind)
+            expect(code in (0, 1), "%s of %r: %d" % (kind, given, code))
+    p = run(MCF, "map", "check", "-k", "nosuch", "m")
+    expect(p.returncode == 2 and b"there is no kind nosuch" in p.stderr, p)
+
+
+def test_check_guesses_kinds():
+    """A source of the kind's name is of that kind; -k overrides it; any other name is plain."""
+    for name in OTHER_NAMES:
+        code, said = checked(name, b"a@ @b c\n@. .\n")
+        expect(said != "", name)
+    expect_checked("mailertable", b"a b\n", "", options=("-k", "plain"))
+    expect_checked("other", b"a b\n", "")
+    expect_checked("other", b"a b\n", "1:3: warning: b names no mailer: the entry is passed over [map-no-mailer]",
+                   options=("-k", "mailertable"))
+
+
+def test_check_mailertable():
+    expect_checked("mailertable", b"""a.test	smtp:mail.example.com
+.a.test	esmtp:[10.0.0.1]
+.	relay:one.example.com:two.example.com
+b.test	local:
+c.test	local:bob
+d.test	error:5.7.1:550 no mail
+e.test	error:nohost:no such host
+f.test	error:550 no mail
+g.test	mymailer:host
+h.test	smtp:bob@host
+i.test	discard:
+j.test	esmtp:[IPv6:2001:db8:0:0:0:0:0:25]
+k.test	error:go away
+""", "")
+    bad = b"""a.test	mail.example.com
+b.test	smtp
+c.test	smtp:
+d.test	smtp:one two
+e.test	smtp:mail.example.com:587
+f.test	emstp:host
+g.test	error:
+h.test	error:5.7.1 550 no
+i.test	error:nohost no such host
+bob@j.test	smtp:host
+k.test.	smtp:host
+*.l.test	smtp:host
+"""
+    expect_checked("mailertable", bad, """
+1:8: warning: mail.example.com names no mailer: the entry is passed over [map-no-mailer]
+2:8: warning: smtp names no mailer: the entry is passed over [map-no-mailer]
+3:8: warning: smtp: has no host [map-mailer-host]
+4:13: warning: one two is no host: it has a blank or a comma [map-mailer-host]
+5:30: warning: 587 is taken for a host, not a port [map-mailer-host]
+6:8: warning: no mailer emstp came with sendmail [map-unknown-mailer]
+7:8: warning: error: has no text [map-error-form]
+8:14: warning: the code 5.7.1 becomes part of the text: a colon belongs behind it [map-error-form]
+9:14: warning: nohost becomes part of the text: in a mailertable a colon belongs behind it [map-error-form]
+10:1: warning: bob@j.test is never looked up: the keys are hosts [map-dead-key]
+11:1: warning: k.test. is never looked up: names have no dot at their end [map-dead-key]
+12:1: warning: * stands for itself in a map: *.l.test is never looked up [map-star]
+""")
+    want = bad
+    for old, new in ((b"emstp", b"esmtp"), (b"5.7.1 ", b"5.7.1:"), (b"nohost no", b"nohost:no"), (b"k.test.", b"k.test"),
+                     (b"*.l", b".l")):
+        want = want.replace(old, new)
+    got = mended("mailertable", bad)
+    expect(got == want, got)
+
+
+def test_check_virtusertable():
+    expect_checked("virtusertable", b"""a@v.test	bob
+a+*@v.test	bob+%2
+++@v.test	%1%3@x.test
+@v.test	%1@x.test
+b@v.test	error:nouser no such user
+c@v.test	error:5.7.1:550 no
+d@v.test	"bob, the boss"@x.test
+e@v.test	%0@x.test
+""", "")
+    expect_checked("virtusertable", b"""sales	bob
+sales@	bob
+a@v.test	bob,eve@x.test
+b@v.test	bob eve
+c@v.test	x%4@x.test
+d@v.test	|/usr/bin/sort
+e@v.test	:include:/etc/list
+f@v.test	@x.test
+g@v.test	error:nouser
+h@v.test	error:550 no
+i@v.test	error:
+j@v.test	error:5.7.1 550 no
+@k.test.	bob
+""", """
+1:1: warning: sales is never looked up: the keys are USER@DOMAIN and @DOMAIN [map-dead-key]
+2:1: warning: sales@ is never looked up: there is no domain behind its @ [map-dead-key]
+3:10: warning: bob,eve@x.test is not one address [map-one-address]
+4:10: warning: bob eve is not one address [map-one-address]
+5:11: warning: %4 stands for nothing [map-placeholder]
+6:10: warning: |/usr/bin/sort may stand in aliases only [map-only-aliases]
+7:10: warning: :include:/etc/list may stand in aliases only [map-only-aliases]
+8:10: warning: @x.test has no user [map-one-address]
+9:16: warning: nothing follows nouser: what is sent is a piece of the address [map-error-form]
+10:16: warning: 550 is no code that may stand here [map-error-form]
+11:10: warning: error: has no text [map-error-form]
+12:16: warning: the code 5.7.1 becomes part of the text: a colon belongs behind it [map-error-form]
+13:1: warning: @k.test. is never looked up: names have no dot at their end [map-dead-key]
+""")
+
+
+def test_check_other_tables():
+    expect_checked("genericstable", b"bob\tb.o@x.test\neve@g.test\teve\n@g.test\tall@x.test\na+*\tb\n", "")
+    expect_checked("genericstable", b"a\tb@x.test,c@x.test\nb\t@x.test\nc@\tx\nd\t/var/mail/d\n", """
+1:3: warning: b@x.test,c@x.test is not one address [map-one-address]
+2:3: warning: @x.test has no user [map-one-address]
+3:1: warning: c@ is never looked up: there is no domain behind its @ [map-dead-key]
+4:3: warning: /var/mail/d may stand in aliases only [map-only-aliases]
+""")
+    expect_checked("domaintable", b"old.test\tnew.test\nhost\thost.example.com\n", "")
+    bad = b".a.test\tb.test\na@b.test\tc.test\nd.test\tbob@e.test\nf.test\tg h\n*.i.test\tj.test\n"
+    expect_checked("domaintable", bad, """
+1:1: warning: .a.test is never looked up: names are looked up whole [map-dead-key]
+2:1: warning: a@b.test is never looked up: the keys are hosts [map-dead-key]
+3:8: warning: bob@e.test is no domain [map-no-domain]
+4:8: warning: g h is no domain [map-no-domain]
+5:1: warning: * stands for itself in a map: *.i.test is never looked up [map-star]
+""")
+    expect(mended("domaintable", bad) == bad, "nothing in it has one right answer")
+    expect_checked("authinfo", b"""AuthInfo:a.test	"U:bob" "I:bob" "P:secret" "R:realm" "M:PLAIN LOGIN"
+AuthInfo:	"u:bob" "P=c2VjcmV0"
+authinfo:10.0.0.1	"I:bob" "P:a b"
+AuthInfo:b.test	"U:root" "M:EXTERNAL"
+""", "")
+    bad = b"""a.test	"U:bob" "P:secret"
+AuthInfo:.b.test	"U:bob" "P:secret"
+AuthInfo:c.test	U:bob "P:secret"
+AuthInfo:d.test	"U:bob" "P:secret
+AuthInfo:e.test	"user:bob" "P:secret"
+AuthInfo:f.test	"U:bob"
+AuthInfo:g.test	"P:secret"
+"""
+    expect_checked("authinfo", bad, """
+1:1: warning: a.test is never looked up: the keys begin with AuthInfo: [map-dead-key]
+2:1: warning: AuthInfo:.b.test is never looked up: names are looked up whole [map-dead-key]
+3:17: warning: U:bob has no quotes [map-authinfo]
+4:25: warning: the quote of "P:secret is never closed [map-authinfo]
+5:17: warning: "user:bob" is no item [map-authinfo]
+6:17: warning: there is no password: "P:..." [map-authinfo]
+7:17: warning: there is no user: "U:..." [map-authinfo]
+""")
+    got = mended("authinfo", bad)
+    expect(got == bad.replace(b"a.test\t", b"AuthInfo:a.test\t", 1).replace(b"U:bob \"", b"\"U:bob\" \""), got)
+
+
+def test_check_aliases():
+    """As newaliases takes them: what continues a line, quotes, commas, the last of two counts."""
+    expect_checked("aliases", b"""# remark
+Postmaster: root
+root: bob,
+	eve
+a: "|/usr/bin/sort -r, x", \\root, /var/mail/x, :include:/etc/mail/list, :include: /etc/x
+b : Bob <bob@example.com>, bob@example.com (the boss)
+"c d": bob
+"e:f": g
+h: i,\\
+j
+owner-a: bob,,
+k: |/usr/bin/sort -r
+l:bob
+
+m: error:5.1.1 no such user
+""", "")
+    expect_checked("aliases", b""" x: y
+postmaster: root
+a b
+: c
+d:
+"e: f
+g: "|/usr/bin/sort
+h: bob # the boss
+i: bob eve
+j: bob
+  eve
+k: :inclde:/etc/mail/list
+l: bob,
+# between
+  eve
+I: x
+""", """
+1:1: error: the line begins with a blank and continues nothing [map-alias-syntax]
+3:1: error: a b has no colon [map-alias-syntax]
+4:1: error: : c has no name [map-alias-syntax]
+5:1: error: d has no value [map-no-value]
+6:1: warning: the quote of "e: f is never closed [map-alias-quote]
+7:4: warning: the quote of "|/usr/bin/sort is never closed [map-alias-quote]
+8:8: warning: # the boss is no remark: it is part of the address [map-alias-remark]
+9:8: warning: no comma stands before eve: it is part of the address before it [map-alias-comma]
+11:3: warning: no comma stands before eve: it is part of the address before it [map-alias-comma]
+12:4: warning: :inclde: is no word for a list [map-alias-include]
+15:1: warning: this continues a remark: it is not read [map-alias-remark]
+16:1: warning: i is there already, in line 9: the last one counts [map-duplicate-alias]
+""", 1)
+    expect_checked("aliases", b"root: bob\n", " warning: there is no alias postmaster [map-no-postmaster]")
+    expect_checked("aliases", b"postmaster: a\n\n b\n",
+                   "3:1: error: the line begins with a blank and continues nothing [map-alias-syntax]", 1)
+
+
+def test_check_access_keys():
+    """What no lookup of the tag can find, and IPv6 as it is looked up."""
+    expect_checked("access", b"""Connect:IPv6:2001:db8:0:1	REJECT
+IPv6:2001:DB8	REJECT
+Connect:[IPv6:2001:db8:0:0:0:0:0:1]	REJECT
+Connect:[10.0.0.1]	REJECT
+From:[10.0.0.1]	REJECT
+ClientRate:IPv6:2001:db8	5
+ClientRate:10.0	SKIP
+ClientRate:	5
+GreetPause:host.example.com	5000
+example.com	OK
+From:example.com	OK
+To:example.com	OK
+Connect:example.com	OK
+TLS_Srv:a.test	VERIFY:128+CITag:Mine
+Mine:/CN=x	OK
+CERTISSUER:/O=x.	RELAY
+""", "")
+    bad = b"""Connect:2001:db8::1	REJECT
+Connect:IPv6:2001:db8::1	REJECT
+Connect:IPv6:2001:db8::	REJECT
+Connect:IPv6:2001:db8:	REJECT
+IPv6:2001:0db8:0:2	REJECT
+fe80::1	REJECT
+dead:beef::2	REJECT
+IPv6:::1	REJECT
+IPv6:2001:db9::/32	REJECT
+IPv6:2001:dba::/33	REJECT
+Connect:IPv6:2001:db80000	REJECT
+ClientRate:[IPv6:2001:db8:0:0:0:0:0:1]	5
+ClientRate:[10.0.0.1]	5
+ClientRate:host.example.com	5
+GreetPause:bob@example.com	5
+example.com.	OK
+a.test	OK
+Connect:A.test	OK
+From:a.test	OK
+To:a.test	OK
+rhs:a.test	OK
+"""
+    full = "is not how an IPv6 address is looked up: each part is written, without zeros before it [map-ipv6]"
+    expect_checked("access", bad, """
+1:9: warning: 2001:db8::1 is never looked up: an IPv6 address begins with IPv6: [map-ipv6]
+2:9: warning: IPv6:2001:db8::1 FULL
+3:9: warning: IPv6:2001:db8:: FULL
+4:9: warning: IPv6:2001:db8: FULL
+5:1: warning: IPv6:2001:0db8:0:2 FULL
+6:1: warning: fe80::1 is never looked up: an IPv6 address begins with IPv6: [map-ipv6]
+7:1: warning: dead:beef::2 is never looked up: an IPv6 address begins with IPv6: [map-ipv6]
+8:1: warning: IPv6:::1 FULL
+9:1: warning: a map has no networks with a length: IPv6:2001:db9::/32 is never looked up [map-cidr]
+10:1: warning: a map has no networks with a length: IPv6:2001:dba::/33 is never looked up [map-cidr]
+11:9: warning: IPv6:2001:db80000 is no IPv6 address [map-bad-address]
+12:12: warning: [IPv6:2001:db8:0:0:0:0:0:1] is never looked up: this tag's addresses have no brackets [map-brackets]
+13:12: warning: [10.0.0.1] is never looked up: this tag's addresses have no brackets [map-brackets]
+14:1: warning: ClientRate:host.example.com is never looked up: the keys are addresses [map-dead-key]
+15:1: warning: GreetPause:bob@example.com is never looked up: the keys are hosts [map-dead-key]
+16:1: warning: example.com. is never looked up: names have no dot at their end [map-dead-key]
+17:1: warning: a.test never answers: Connect:, From:, To:, rhs: have entries of their own [map-hidden-key]
+""".replace("FULL", full))
+    got = mended("access", bad).decode().split("\n")[:16]
+    expect([line.split("\t")[0] for line in got] == [
+        "Connect:IPv6:2001:db8:0:0:0:0:0:1", "Connect:IPv6:2001:db8:0:0:0:0:0:1", "Connect:IPv6:2001:db8",
+        "Connect:IPv6:2001:db8", "IPv6:2001:db8:0:2", "IPv6:fe80:0:0:0:0:0:0:1", "IPv6:dead:beef:0:0:0:0:0:2",
+        "IPv6:0:0:0:0:0:0:0:1", "IPv6:2001:db9", "IPv6:2001:dba::/33", "Connect:IPv6:2001:db80000",
+        "ClientRate:IPv6:2001:db8:0:0:0:0:0:1", "ClientRate:10.0.0.1", "ClientRate:host.example.com",
+        "GreetPause:bob@example.com", "example.com"], got)
+
+
+def test_check_access_values():
+    """A value of another tag, or one that only refuses."""
+    expect_checked("access", b"""From:b.test	SKIP
+To:bob@b.test	SKIP
+Spam:b.test	SKIP
+Connect:11	550
+To:c.test	ERROR:5.7.1:550 no
+To:d.test	ERROR:550 5.7.1 no
+CERTISSUER:x	SUBJECT
+AuthInfo:e.test	"U:bob" "P:secret"
+""", "")
+    expect_checked("access", b"""Spam:a@b.test	RELAY
+a.test	FRIEND
+Connect:10	5000
+From:bob@b.test	SKIP
+To:c.test	SUBJECT
+To:d.test	ERROR:5.7.1 550 no
+AuthInfo:e.test	U:bob "P:secret"
+""", """
+1:15: warning: RELAY is no value for Spam: [map-no-effect]
+2:8: warning: FRIEND is no value for a key without a tag [map-no-effect]
+3:12: warning: 5000 is no value for Connect: [map-no-effect]
+4:17: warning: SKIP stops the way up from a domain: for From:bob@b.test it is the text of a refusal [map-no-effect]
+5:11: warning: SUBJECT is no value for To: [map-no-effect]
+6:17: warning: the code 5.7.1 becomes part of the text: a colon belongs behind it [map-error-form]
+7:17: warning: U:bob has no quotes [map-authinfo]
+""")
+
+
+def test_check_files():
+    """The database older than its source, or none; who may write; and what mends it."""
+    os.mkdir("d", 0o755)
+    os.chmod("d", 0o755)
+    good = b"a\tOK\n"
+    expect_checked("d/access", good, "")  # no database is no fault: it may be made elsewhere
+    for kind, suffix in (("hash", "db"), ("btree", "db"), ("cdb", "cdb")):
+        database = "d/access." + suffix
+        option = "-t cdb " if kind == "cdb" else ""
+        expect(run(MCF, "map", "build", "-t", kind, "d/access").returncode == 0, kind)
+        os.chmod(database, 0o640)
+        p = run(MCF, "map", "check", "d/access")
+        expect(p.returncode == 0 and p.stdout == b"", p)
+        os.utime("d/access", (2e9, 2e9))
+        p = run(MCF, "map", "check", "d/access")
+        expect(p.returncode == 0 and p.stdout.decode() ==
+               "d/access: warning: %s is older than its source [map-old-database]\n  hint: mcf map build %sd/access\n"
+               % (database, option), p)
+        os.utime("d/access", (1e9, 1e9))
+        os.chmod(database, 0o240)
+        p = run(MCF, "map", "check", "d/access")
+        expect(p.returncode == 1 and p.stdout.decode() ==
+               "d/access: error: %s may not be read by its owner [map-unreadable-database]\n  hint: chmod u+r %s\n"
+               % (database, database), p)
+        write(database, b"no database\n" * 100)
+        os.chmod(database, 0o640)
+        p = run(MCF, "map", "check", "d/access")
+        expect(p.returncode == 1 and p.stdout.decode() ==
+               "d/access: error: %s is no database [map-unreadable-database]\n  hint: mcf map build %sd/access\n"
+               % (database, option), p)
+        os.remove(database)
+    run(MCF, "map", "build", "d/access")
+    for path, mode, who in (("d/access", 0o664, "its group"), ("d/access", 0o646, "everybody"),
+                            ("d/access.db", 0o660, "its group"), ("d", 0o775, "its group"), ("d", 0o777, "everybody")):
+        before = os.stat(path).st_mode & 0o7777
+        os.chmod(path, mode)
+        p = run(MCF, "map", "check", "d/access")
+        expect(p.returncode == 0 and p.stdout.decode() ==
+               "d/access: warning: %s can be written by %s [map-writable]\n  hint: chmod go-w %s\n" % (path, who, path), p)
+        os.chmod(path, before)
+    os.chmod("d", 0o1777)  # where only owners may remove files
+    p = run(MCF, "map", "check", "d/access")
+    expect(p.returncode == 0 and p.stdout == b"", p)
+    os.chmod("d", 0o755)
+    write("d/aliases", b"postmaster: root\n")
+    os.chmod("d/aliases", 0o644)
+    write("d/aliases.db", b"no database\n")
+    p = run(MCF, "map", "check", "d/aliases")
+    expect(p.returncode == 1 and p.stdout.endswith(b"  hint: newaliases\n"), p)
+
+
 if __name__ == "__main__":
     need_programs("makemap")
     need_root()
