@@ -12,7 +12,7 @@
 #define MAP_VERBS                                                                                  \
     MAP_VERB(build, "[-t TYPE] [-o MAP] [-N] [-r] SOURCE...|--config FILE.cf|FILE.mc",             \
              "makes a database of each SOURCE, or leaves the old one as it is")                    \
-    MAP_VERB(check, "[-k KIND] [--fix] SOURCE...",                                         \
+    MAP_VERB(check, "[-k KIND] [--fix] SOURCE...",                                                 \
              "says what is wrong with a map's source, and mends what has one right answer")        \
     MAP_VERB(query, "[-t TYPE] MAP KEY...|-  or  --config FILE.cf|FILE.mc NAME KEY...",            \
              "says what a database has for each KEY, or which keys sendmail tries for it")         \
