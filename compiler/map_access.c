@@ -337,8 +337,16 @@ static const char *written(const struct map_checking *c, struct ipv6 *a, bool br
     return b.data;
 }
 
+static bool has_key(const struct map_checking *c, struct map_span tag, const char *host)
+{
+    char *key = arena_printf(c->arena, "%s%s", map_text(c, tag), host);
+    map_fold(key, strlen(key));
+    return table_has(c->keys, key);
+}
+
 /* True if it is one. */
-static bool check_ipv6(const struct map_checking *c, struct map_span host, int looks)
+static bool check_ipv6(const struct map_checking *c, const struct map_entry *e,
+                       struct map_span host, int looks)
 {
     const char *s = map_text(c, host);
     struct ipv6 a;
@@ -356,8 +364,11 @@ static bool check_ipv6(const struct map_checking *c, struct map_span host, int l
                          : !a.prefixed           ? FINDING_MAP_IPV6_PREFIX
                          : a.brackets > brackets ? FINDING_MAP_BRACKETS
                                                  : FINDING_MAP_IPV6_FULL;
+    bool there = right && has_key(c, (struct map_span){e->key.begin, host.begin}, right);
+    if (there && id == FINDING_MAP_IPV6_FULL)
+        return true; /* both forms are there, so that one of them is right whatever the options */
     struct finding *f = finding_add(c->diag, id, map_at(c, host), s, right ? right : "", NULL);
-    if (right) {
+    if (right && !there) {
         diag_edit(c->diag, f, map_at(c, host), right);
         diag_hint(c->diag, f, "write %s", right);
     }
@@ -372,7 +383,7 @@ static void check_key(const struct map_checking *c, const struct map_entry *e, i
     int looks = row < 0 ? PEOPLE : tags[row].looks & ~PLAIN_TOO;
     const char *s = map_text(c, host);
     size_t len = strlen(s);
-    if (looks == EXACT || len == 0 || check_ipv6(c, host, row < 0 ? HOSTS : looks))
+    if (looks == EXACT || len == 0 || check_ipv6(c, e, host, row < 0 ? HOSTS : looks))
         return;
     if ((looks == HOSTS || looks == ADDRESSES) && strchr(s, '@')) {
         map_say(c, FINDING_MAP_KEY_NO_HOST, e->key);
@@ -404,7 +415,7 @@ struct map_span map_check_access(const struct map_checking *c, const struct map_
     if (e->tag.begin < e->tag.end) {
         row = tag_of(c, e);
         if (row < 0 && read_ipv6(map_text(c, e->key), &a) && !a.bad) {
-            check_ipv6(c, host, HOSTS);
+            check_ipv6(c, e, host, HOSTS);
             check_value(c, e, -1);
             return host;
         }

@@ -134,12 +134,17 @@ static void check_source(struct arena *a, const struct source *s, enum map_kind 
         map_check_own_tags(&c);
     for (size_t i = 0; i < c.map->n; i++) {
         struct map_entry *e = &c.map->v[i];
-        struct map_span host = e->key;
         if (e->fault != MAP_ENTRY_GOOD) {
             check_fault(&c, e);
             continue;
         }
         check_again(&c, e);
+    }
+    for (size_t i = 0; i < c.map->n; i++) {
+        const struct map_entry *e = &c.map->v[i];
+        struct map_span host = e->key;
+        if (e->fault != MAP_ENTRY_GOOD)
+            continue;
         if (kind == KIND_ACCESS)
             host = map_check_access(&c, e);
         else if (kind != KIND_PLAIN)

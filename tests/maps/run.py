@@ -990,6 +990,8 @@ Connect:example.com	OK
 TLS_Srv:a.test	VERIFY:128+CITag:Mine
 Mine:/CN=x	OK
 CERTISSUER:/O=x.	RELAY
+Connect:IPv6:::1	OK
+Connect:IPv6:0:0:0:0:0:0:0:1	OK
 """, "")
     bad = b"""Connect:2001:db8::1	REJECT
 Connect:IPv6:2001:db8::1	REJECT
