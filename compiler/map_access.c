@@ -23,12 +23,7 @@ static const struct {
     int looks;
 } tags[] = {
 #define ACCESS_TAG(tag, kind, looks) {#tag, kind, looks},
-#define ACCESS_WORD(kind, word)
-#define ACCESS_START(kind, word)
 #include "lib/model/access.def"
-#undef ACCESS_TAG
-#undef ACCESS_WORD
-#undef ACCESS_START
 };
 
 static const struct {
@@ -36,13 +31,9 @@ static const struct {
     enum value_kind kind;
     bool start; /* of the value; else the whole */
 } words[] = {
-#define ACCESS_TAG(tag, kind, looks)
 #define ACCESS_WORD(kind, word) {word, kind, false},
 #define ACCESS_START(kind, word) {word, kind, true},
 #include "lib/model/access.def"
-#undef ACCESS_TAG
-#undef ACCESS_WORD
-#undef ACCESS_START
 };
 
 /* --- addresses -------------------------------------------------------------------------------- */
@@ -183,21 +174,6 @@ static void no_effect(const struct map_checking *c, struct origin place, const c
         finding_add(c->diag, FINDING_MAP_NO_EFFECT_PLAIN, place, value, where, NULL);
 }
 
-/* A code of three parts ends at a colon. */
-static void check_error(const struct map_checking *c, struct map_span span)
-{
-    const char *s = map_text(c, span);
-    size_t code = 6 + strspn(s + 6, "0123456789.");
-    const char *dot = strchr(s + 6, '.');
-    if (!dot || !(dot = strchr(dot + 1, '.')) || dot > s + code ||
-        (s[code] != ' ' && s[code] != '\t'))
-        return;
-    struct map_span place = {span.begin + 6, span.begin + code};
-    struct finding *f = map_say(c, FINDING_MAP_ERROR_CODE, place);
-    diag_edit(c->diag, f,
-              map_at(c, (struct map_span){place.end, place.end + strspn(s + code, " \t")}), ":");
-}
-
 static void check_value(const struct map_checking *c, const struct map_entry *e, int row)
 {
     enum value_kind kind = row < 0 ? VERDICT : tags[row].kind;
@@ -217,7 +193,7 @@ static void check_value(const struct map_checking *c, const struct map_entry *e,
         return;
     }
     if (kind == VERDICT && strncasecmp(value, "ERROR:", 6) == 0)
-        check_error(c, span);
+        map_check_code(c, span);
     for (size_t i = 0; i < COUNT(words); i++)
         if (words[i].kind == kind &&
             (words[i].start ? strncasecmp(value, words[i].word, strlen(words[i].word)) == 0
@@ -399,12 +375,8 @@ static void check_key(const struct map_checking *c, const struct map_entry *e, i
         map_say(c, FINDING_MAP_KEY_NO_ADDRESS, e->key);
         return;
     }
-    if (len > 1 && s[len - 1] == '.' && s[len - 2] != '.') {
-        struct finding *f = map_say(c, FINDING_MAP_KEY_DOT, e->key);
-        diag_edit(c->diag, f, map_at(c, (struct map_span){host.end - 1, host.end}), "");
-        return;
-    }
-    check_address(c, e, host);
+    if (len < 2 || !map_check_dot(c, e->key))
+        check_address(c, e, host);
 }
 
 struct map_span map_check_access(const struct map_checking *c, const struct map_entry *e)

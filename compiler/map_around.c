@@ -26,12 +26,6 @@ static void check_mode(const struct map_checking *c, const char *path, const str
         say(c, FINDING_MAP_WRITABLE, path, st->st_mode & S_IWOTH ? "everybody" : "its group");
 }
 
-static bool older(const struct stat *a, const struct stat *b)
-{
-    return a->st_mtim.tv_sec < b->st_mtim.tv_sec ||
-           (a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec < b->st_mtim.tv_nsec);
-}
-
 static void check_database(const struct map_checking *c, enum map_type type, const char *path,
                            const struct stat *source)
 {
@@ -56,7 +50,7 @@ static void check_database(const struct map_checking *c, enum map_type type, con
     map_close(m);
     if (err && err != EACCES && err != EPERM)
         say(c, FINDING_MAP_UNREADABLE, path, build);
-    else if (older(&st, source))
+    else if (fs_is_older(&st, source))
         say(c, FINDING_MAP_OLD, path, build);
 }
 

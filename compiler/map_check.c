@@ -27,13 +27,7 @@ static const struct {
 } kinds[] = {
 #define MAP_KIND(kind, name) {name, KIND_##kind},
 #define MAP_NAME(kind, name) {name, KIND_##kind},
-#define MAP_MAILER(name)
-#define MAP_REASON(word)
 #include "lib/model/map_kinds.def"
-#undef MAP_KIND
-#undef MAP_NAME
-#undef MAP_MAILER
-#undef MAP_REASON
 };
 
 struct origin map_at(const struct map_checking *c, struct map_span s)
@@ -60,9 +54,38 @@ bool map_is_number(const char *s)
     return n > 0 && s[n] == '\0';
 }
 
+struct map_span map_part(struct map_span of, size_t begin, size_t end)
+{
+    return (struct map_span){of.begin + begin, of.begin + end};
+}
+
 struct finding *map_say(const struct map_checking *c, enum finding_id id, struct map_span s)
 {
     return finding_add(c->diag, id, map_at(c, s), map_text(c, s), NULL);
+}
+
+bool map_check_dot(const struct map_checking *c, struct map_span key)
+{
+    size_t len = key.end - key.begin;
+    const char *s = c->bytes + key.begin;
+    if (len < 2 || s[len - 1] != '.' || s[len - 2] == '.')
+        return false;
+    struct finding *f = map_say(c, FINDING_MAP_KEY_DOT, key);
+    diag_edit(c->diag, f, map_at(c, map_part(key, len - 1, len)), "");
+    return true;
+}
+
+bool map_check_code(const struct map_checking *c, struct map_span value)
+{
+    enum { AFTER = 6 }; /* error: */
+    const char *s = map_text(c, value) + AFTER;
+    size_t code = strspn(s, "0123456789."), blanks = strspn(s + code, " \t");
+    const char *dot = strchr(s, '.');
+    if (!blanks || !dot || (dot = strchr(dot + 1, '.')) == NULL || dot >= s + code)
+        return false;
+    struct finding *f = map_say(c, FINDING_MAP_ERROR_CODE, map_part(value, AFTER, AFTER + code));
+    diag_edit(c->diag, f, map_at(c, map_part(value, AFTER + code, AFTER + code + blanks)), ":");
+    return true;
 }
 
 /* --- every map -------------------------------------------------------------------------------- */

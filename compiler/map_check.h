@@ -16,14 +16,7 @@
 
 enum map_kind {
 #define MAP_KIND(kind, name) KIND_##kind,
-#define MAP_NAME(kind, name)
-#define MAP_MAILER(name)
-#define MAP_REASON(word)
 #include "lib/model/map_kinds.def"
-#undef MAP_KIND
-#undef MAP_NAME
-#undef MAP_MAILER
-#undef MAP_REASON
     KINDS
 };
 
@@ -43,16 +36,21 @@ char *map_text(const struct map_checking *c, struct map_span s);
 /* Without blanks at its end. */
 struct map_span map_value(const struct map_checking *c, const struct map_entry *e);
 bool map_is_number(const char *s);
+struct map_span map_part(struct map_span of, size_t begin, size_t end);
 /* A finding of that place, whose text is %1. */
 struct finding *map_say(const struct map_checking *c, enum finding_id id, struct map_span s);
 
+/* A host's name that ends with a dot; true: the key does, which is said. */
+bool map_check_dot(const struct map_checking *c, struct map_span key);
+/* A value that begins with error:, where a code of three parts ends at a blank instead of a colon;
+ * true: so it is, which is said. */
+bool map_check_code(const struct map_checking *c, struct map_span value);
 /* Before any of its entries. */
 void map_check_own_tags(const struct map_checking *c);
 /* The host that the key has, for what is checked of any map. */
 struct map_span map_check_access(const struct map_checking *c, const struct map_entry *e);
 /* What only all of it tells. */
 void map_check_hidden(const struct map_checking *c);
-/* What is in error:, from there on; code says whether its reason ends at a colon or at a blank. */
 void map_check_table(const struct map_checking *c, const struct map_entry *e);
 void map_check_authinfo(const struct map_checking *c, struct map_span value);
 void map_check_aliases(const struct map_checking *c);

@@ -125,11 +125,6 @@ const struct item *map_config_find(const struct config *c, const char *name)
     return found;
 }
 
-static bool is_older(const struct timespec *a, const struct timespec *b)
-{
-    return a->tv_sec != b->tv_sec ? a->tv_sec < b->tv_sec : a->tv_nsec < b->tv_nsec;
-}
-
 /* NULL: the database is as new as its source. */
 static const char *why_stale(struct arena *a, const struct map_declared *m, const char *path,
                              const struct stat *source)
@@ -138,7 +133,7 @@ static const char *why_stale(struct arena *a, const struct map_declared *m, cons
     struct map *map;
     if (stat(path, &st) != 0)
         return errno == ENOENT ? "it was not there" : strerror(errno);
-    if (is_older(&st.st_mtim, &source->st_mtim))
+    if (fs_is_older(&st, source))
         return "it was older than its source";
     int err = map_open(a, m->type, path, &map);
     if (err == 0)

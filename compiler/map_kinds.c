@@ -10,23 +10,13 @@
 #include "lib/base/arena.h"
 
 static const char *const mailers[] = {
-#define MAP_KIND(kind, name)
-#define MAP_NAME(kind, name)
 #define MAP_MAILER(name) name,
-#define MAP_REASON(word)
 #include "lib/model/map_kinds.def"
-#undef MAP_MAILER
-#undef MAP_REASON
 };
 
 static const char *const reasons[] = {
-#define MAP_MAILER(name)
 #define MAP_REASON(word) word,
 #include "lib/model/map_kinds.def"
-#undef MAP_KIND
-#undef MAP_NAME
-#undef MAP_MAILER
-#undef MAP_REASON
 };
 
 static bool is_one_of(const char *const *names, size_t n, const char *s, size_t len)
@@ -37,22 +27,7 @@ static bool is_one_of(const char *const *names, size_t n, const char *s, size_t 
     return false;
 }
 
-static struct map_span part(struct map_span of, size_t begin, size_t end)
-{
-    return (struct map_span){of.begin + begin, of.begin + end};
-}
-
 /* --- keys ------------------------------------------------------------------------------------- */
-
-static void dot_at_end(const struct map_checking *c, struct map_span key)
-{
-    size_t len = key.end - key.begin;
-    const char *s = c->bytes + key.begin;
-    if (len < 2 || s[len - 1] != '.' || s[len - 2] == '.')
-        return;
-    struct finding *f = map_say(c, FINDING_MAP_KEY_DOT, key);
-    diag_edit(c->diag, f, map_at(c, part(key, len - 1, len)), "");
-}
 
 static void check_host_key(const struct map_checking *c, struct map_span key)
 {
@@ -62,7 +37,7 @@ static void check_host_key(const struct map_checking *c, struct map_span key)
     else if (c->kind == KIND_DOMAINTABLE && *s == '.')
         map_say(c, FINDING_MAP_KEY_WHOLE, key);
     else if (c->kind == KIND_MAILERTABLE)
-        dot_at_end(c, key);
+        map_check_dot(c, key);
 }
 
 static void check_user_key(const struct map_checking *c, struct map_span key)
@@ -75,7 +50,7 @@ static void check_user_key(const struct map_checking *c, struct map_span key)
     } else if (s[len - 1] == '@') {
         map_say(c, FINDING_MAP_KEY_NO_DOMAIN, key);
     } else {
-        dot_at_end(c, key);
+        map_check_dot(c, key);
     }
 }
 
@@ -89,22 +64,19 @@ static void check_error(const struct map_checking *c, struct map_span value)
     bool mailers_table = c->kind == KIND_MAILERTABLE;
     size_t code = strspn(s, "0123456789."), word = strcspn(s, ": \t");
     size_t blanks = strspn(s + word, " \t");
-    struct map_span at = part(value, AFTER, AFTER + word);
-    const char *dot = strchr(s, '.');
-    bool parts = code == word && dot && (dot = strchr(dot + 1, '.')) != NULL && dot < s + code;
+    struct map_span at = map_part(value, AFTER, AFTER + word);
     if (s[strspn(s, " \t:")] == '\0') {
         map_say(c, FINDING_MAP_ERROR_EMPTY, value);
-    } else if (parts && (s[word] == ' ' || s[word] == '\t')) {
-        struct finding *f = map_say(c, FINDING_MAP_ERROR_CODE, at);
-        diag_edit(c->diag, f, map_at(c, part(value, AFTER + word, AFTER + word + blanks)), ":");
+    } else if (map_check_code(c, value)) {
+        return;
     } else if (mailers_table) {
         if (blanks == 0 || !is_one_of(reasons, COUNT(reasons), s, word))
             return;
         struct finding *f = map_say(c, FINDING_MAP_ERROR_WORD, at);
-        diag_edit(c->diag, f, map_at(c, part(value, AFTER + word, AFTER + word + blanks)), ":");
+        diag_edit(c->diag, f, map_at(c, map_part(value, AFTER + word, AFTER + word + blanks)), ":");
     } else if (s[word] == '\0') {
         map_say(c, FINDING_MAP_ERROR_NO_TEXT, at);
-    } else if (!parts && code == 3 && code == word && blanks) {
+    } else if (code == 3 && code == word && blanks) {
         struct finding *f = map_say(c, FINDING_MAP_ERROR_REPLY, at);
         diag_hint(c->diag, f, "write error:5.1.1:%s", s);
     }
@@ -120,7 +92,7 @@ static void check_mailer(const struct map_checking *c, struct map_span value)
         return;
     }
     size_t len = (size_t)(colon - s), host = len + 1;
-    struct map_span name = part(value, 0, len);
+    struct map_span name = map_part(value, 0, len);
     bool known = is_one_of(mailers, COUNT(mailers), s, len), sure = false;
     const char *word = map_text(c, name);
     if (strcasecmp(word, "error") == 0) {
@@ -136,10 +108,10 @@ static void check_mailer(const struct map_checking *c, struct map_span value)
     if (!s[host])
         map_say(c, FINDING_MAP_MAILER_NO_HOST, value);
     else if (strpbrk(s + host, " \t,"))
-        map_say(c, FINDING_MAP_HOST_BLANK, part(value, host, strlen(s)));
+        map_say(c, FINDING_MAP_HOST_BLANK, map_part(value, host, strlen(s)));
     const char *last = strrchr(s + host, ':');
     if (last && map_is_number(last + 1))
-        map_say(c, FINDING_MAP_PORT, part(value, (size_t)(last + 1 - s), strlen(s)));
+        map_say(c, FINDING_MAP_PORT, map_part(value, (size_t)(last + 1 - s), strlen(s)));
 }
 
 /* The one address that a virtusertable or genericstable may name. */
@@ -162,7 +134,8 @@ static void check_address(const struct map_checking *c, struct map_span value)
     }
     for (const char *p = strchr(s, '%'); virtual && p; p = strchr(p + 1, '%'))
         if (p[1] >= '4' && p[1] <= '9')
-            map_say(c, FINDING_MAP_PLACEHOLDER, part(value, (size_t)(p - s), (size_t)(p - s) + 2));
+            map_say(c, FINDING_MAP_PLACEHOLDER,
+                    map_part(value, (size_t)(p - s), (size_t)(p - s) + 2));
 }
 
 static void check_domain(const struct map_checking *c, struct map_span value)
@@ -182,7 +155,7 @@ void map_check_authinfo(const struct map_checking *c, struct map_span value)
         size_t begin = (size_t)(p - s);
         bool quoted = *p == '"';
         size_t len = quoted ? 1 + strcspn(p + 1, "\"") : strcspn(p, " \t");
-        struct map_span at = part(value, begin, begin + len + (quoted && p[len]));
+        struct map_span at = map_part(value, begin, begin + len + (quoted && p[len]));
         const char *item = p + quoted;
         char letter = (char)toupper((unsigned char)*item);
         if (quoted && !p[len]) {

@@ -34,10 +34,7 @@ static const struct lookup {
     const char *searches;
 } lookups[] = {
 #define LOOKUP(map, tag, fallback, when, searches) {map, tag, fallback, when, searches},
-#define SEARCH(letter, step, keys)
 #include "lib/model/lookups.def"
-#undef LOOKUP
-#undef SEARCH
 };
 
 static const struct {
@@ -45,11 +42,8 @@ static const struct {
     enum step step;
     const char *keys;
 } searches[] = {
-#define LOOKUP(map, tag, fallback, when, searches)
 #define SEARCH(letter, step, keys) {letter, step, keys},
 #include "lib/model/lookups.def"
-#undef LOOKUP
-#undef SEARCH
 };
 
 #define COUNT(a) (sizeof(a) / sizeof *(a))
@@ -178,6 +172,17 @@ static bool fits(char letter, const struct subject *s, const char *all_searches)
     }
 }
 
+/* How much of it is left without its last part; 0: nothing. */
+static size_t without_last(const char *address)
+{
+    size_t n = strlen(address);
+    while (n > 0 && address[n - 1] != '.' && address[n - 1] != ':')
+        n--;
+    if (n <= 1)
+        return 0;
+    return n - (n > 2 && address[n - 1] == ':' && address[n - 2] == ':' ? 2 : 1);
+}
+
 /* Without the first label; of [an address] without its last part.  NULL: there is no parent. */
 static const char *parent(struct arena *a, const char *domain)
 {
@@ -185,24 +190,14 @@ static const char *parent(struct arena *a, const char *domain)
         const char *dot = strchr(domain, '.');
         return dot && dot[1] ? dot + 1 : NULL;
     }
-    size_t n = strlen(domain);
-    while (n > 1 && domain[n - 1] != '.' && domain[n - 1] != ':')
-        n--;
-    if (n <= 1)
-        return NULL;
-    n -= n > 2 && domain[n - 1] == ':' && domain[n - 2] == ':' ? 2 : 1;
+    size_t n = without_last(domain);
     return n > 1 ? arena_printf(a, "%.*s]", (int)n, domain) : NULL;
 }
 
 static const char *net(struct arena *a, const char *address)
 {
-    size_t n = strlen(address);
-    while (n > 0 && address[n - 1] != '.' && address[n - 1] != ':')
-        n--;
-    if (n <= 1)
-        return NULL;
-    n -= n > 2 && address[n - 1] == ':' && address[n - 2] == ':' ? 2 : 1;
-    return arena_strndup(a, address, n);
+    size_t n = without_last(address);
+    return n ? arena_strndup(a, address, n) : NULL;
 }
 
 /* --- asking ----------------------------------------------------------------------------------- */

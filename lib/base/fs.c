@@ -298,6 +298,12 @@ int fs_backup(const char *path, const char *suffix)
     return n < 0 || n >= PATH_MAX ? ENAMETOOLONG : fs_copy(path, copy);
 }
 
+bool fs_is_older(const struct stat *a, const struct stat *b)
+{
+    return a->st_mtim.tv_sec < b->st_mtim.tv_sec ||
+           (a->st_mtim.tv_sec == b->st_mtim.tv_sec && a->st_mtim.tv_nsec < b->st_mtim.tv_nsec);
+}
+
 bool fs_exists(const char *path)
 {
     struct stat st;

@@ -15,6 +15,7 @@
 #include <sys/types.h>
 
 struct arena;
+struct stat;
 
 /* 0 or errno.  max = largest size in bytes accepted (EFBIG beyond), 0 = no limit.  Reads pipes too.
  */
@@ -33,6 +34,8 @@ int fs_backup(const char *path, const char *suffix);
  * opened or synced is left to the system. */
 int fs_sync_folder(const char *target);
 bool fs_exists(const char *path);
+/* Whether a was changed before b. */
+bool fs_is_older(const struct stat *a, const struct stat *b);
 /* Closes it, unless it is negative, and makes it -1. */
 void fs_close(int *fd);
 /* Whether path, links resolved, is there and is folder or below it. */

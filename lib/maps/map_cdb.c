@@ -58,6 +58,15 @@ static int cdb_open_read(struct arena *a, enum map_type type, const char *path, 
     return rc;
 }
 
+static int begin(struct state *s)
+{
+    s->made = cdb_make_start(&s->make, s->fd) == 0;
+    int rc = s->made ? 0 : as_errno();
+    if (!s->made)
+        fs_close(&s->fd);
+    return rc;
+}
+
 static int cdb_open_new(struct arena *a, enum map_type type, const char *path,
                         const struct map_plan *plan, mode_t mode, void **state)
 {
@@ -67,9 +76,7 @@ static int cdb_open_new(struct arena *a, enum map_type type, const char *path,
     int rc = new_state(a, open(path, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, mode), state);
     if (rc != 0)
         return rc;
-    struct state *s = *state;
-    s->made = true;
-    return cdb_make_start(&s->make, s->fd) == 0 ? 0 : as_errno();
+    return begin(*state);
 }
 
 static int cdb_open_nameless(struct arena *a, const char *folder, void **state)
@@ -77,9 +84,7 @@ static int cdb_open_nameless(struct arena *a, const char *folder, void **state)
     int rc = new_state(a, open(folder, O_TMPFILE | O_RDWR | O_CLOEXEC, 0600), state);
     if (rc != 0)
         return rc;
-    struct state *s = *state;
-    s->made = true;
-    return cdb_make_start(&s->make, s->fd) == 0 ? 0 : as_errno();
+    return begin(*state);
 }
 
 static int cdb_give_name(void *state, const char *path, mode_t mode)
