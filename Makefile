@@ -111,7 +111,8 @@ sendmail.cf submit.cf: FORCE
 	@echo "Next: try it:       /usr/sbin/sendmail -C $(CURDIR)/$@ -bt"
 	@echo "      where from:   $(BUILD)/mcf where $@:100"
 	@echo "      install it:   sudo install -m 644 $@ /etc/mail/$@"
-	@awk '/^K[a-zA-Z]+ (hash|btree) /{sub(/\.db$$/,"");printf "      %-13s $(BUILD)/mcf map build -t %s %s\n",n++?"":"its maps:",$$2,$$NF}' $@
+	@if grep -Eq '^K[^ ]+ +(hash|btree|cdb) ' $@; then \
+		echo "      its maps:     sudo $(BUILD)/mcf map build --config $@"; fi
 	@echo "      start it:     $(if $(filter submit.cf,$@),restart the runner of the client queue (sendmail -Ac -q30m),restart sendmail)"
 
 # The page, with the tables of what mcf has to say and of what an .mc may.
