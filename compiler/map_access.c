@@ -38,7 +38,7 @@ static const struct {
 
 /* --- addresses -------------------------------------------------------------------------------- */
 
-/* Whether all of it is numbers and dots, and how many bytes the numbers make; -1: it is none. */
+/* How many numbers with dots between them it begins with, up to four; *end is behind them. */
 static int dotted(const char *s, unsigned byte[4], const char **end)
 {
     int n = 0;

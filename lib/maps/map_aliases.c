@@ -2,12 +2,12 @@
 
 #include <string.h>
 
-static int blank(char c)
+static bool blank(char c)
 {
     return c == ' ' || c == '\t' || c == '\r' || c == '\f' || c == '\v';
 }
 
-static int blank_or_end(char c)
+static bool blank_or_end(char c)
 {
     return blank(c) || c == '\n';
 }
@@ -28,9 +28,9 @@ static struct alias_span trimmed(const char *text, struct alias_span s)
 }
 
 /* The end of what follows pos up to stop, or to the end; quotes and \ hide it. */
-static size_t unquoted(const char *text, size_t pos, size_t end, char stop, int *open)
+static size_t unquoted(const char *text, size_t pos, size_t end, char stop, bool *open)
 {
-    int quoted = 0;
+    bool quoted = false;
     for (; pos < end; pos++) {
         if (text[pos] == '\\' && pos + 1 < end)
             pos++;
@@ -46,7 +46,7 @@ static size_t unquoted(const char *text, size_t pos, size_t end, char stop, int 
 static enum alias_fault parts(const char *text, struct alias_entry *e)
 {
     struct alias_span all = {e->line.begin, e->more.end > e->line.end ? e->more.end : e->line.end};
-    int open;
+    bool open;
     if (memchr(text + all.begin, '\0', all.end - all.begin))
         return ALIAS_NUL;
     if (text[all.begin] == '#')
@@ -63,20 +63,20 @@ static enum alias_fault parts(const char *text, struct alias_entry *e)
                                             : ALIAS_GOOD;
 }
 
-int alias_next(struct alias_reader *r, struct alias_entry *e)
+bool alias_next(struct alias_reader *r, struct alias_entry *e)
 {
     const struct alias_entry none = {0};
     while (r->pos < r->len && (r->text[r->pos] == '\n' || r->text[r->pos] == '\r') &&
            line_end(r, r->pos) - r->pos <= 1)
         r->pos = line_end(r, r->pos) + 1;
     if (r->pos >= r->len)
-        return 0;
+        return false;
     *e = none;
     e->line = (struct alias_span){r->pos, line_end(r, r->pos)};
     e->more = (struct alias_span){e->line.end, e->line.end};
     size_t end = e->line.end;
     while (end < r->len) {
-        int joined = end > e->line.begin && r->text[end - 1] == '\\';
+        bool joined = end > e->line.begin && r->text[end - 1] == '\\';
         if (end + 1 >= r->len || !(joined || blank(r->text[end + 1])))
             break;
         end = line_end(r, end + 1);
@@ -86,17 +86,17 @@ int alias_next(struct alias_reader *r, struct alias_entry *e)
     }
     r->pos = end + 1;
     e->fault = parts(r->text, e);
-    return 1;
+    return true;
 }
 
-int alias_item_next(const char *text, struct alias_span value, size_t *pos, struct alias_item *i)
+bool alias_item_next(const char *text, struct alias_span value, size_t *pos, struct alias_item *i)
 {
     while (*pos < value.end) {
         size_t end = unquoted(text, *pos, value.end, ',', &i->open);
         i->at = trimmed(text, (struct alias_span){*pos, end});
         *pos = end + 1;
         if (i->at.begin < i->at.end)
-            return 1;
+            return true;
     }
-    return 0;
+    return false;
 }

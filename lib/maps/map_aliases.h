@@ -9,6 +9,7 @@
 #ifndef MCF_MAPS_MAP_ALIASES_H
 #define MCF_MAPS_MAP_ALIASES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 enum alias_fault {
@@ -43,11 +44,11 @@ struct alias_reader {
  * behind the last.  *open: a quote in it is never closed. */
 struct alias_item {
     struct alias_span at;
-    int open;
+    bool open;
 };
 
-/* 1: an entry, 0: the end. */
-int alias_next(struct alias_reader *r, struct alias_entry *e);
-int alias_item_next(const char *text, struct alias_span value, size_t *pos, struct alias_item *i);
+/* The next entry; false: the end. */
+bool alias_next(struct alias_reader *r, struct alias_entry *e);
+bool alias_item_next(const char *text, struct alias_span value, size_t *pos, struct alias_item *i);
 
 #endif
