@@ -7,6 +7,7 @@
 
 #include "compiler/m4.h"
 #include "compiler/makemap.h"
+#include "compiler/newaliases.h"
 #include "compiler/verbs.h"
 #include "compiler/version.h"
 #include "lib/base/fs.h"
@@ -34,6 +35,8 @@ int main(int argc, char **argv)
 {
     if (argc > 0 && strcmp(fs_basename(argv[0]), "makemap") == 0)
         return makemap_main(argc, argv);
+    if (argc > 0 && strcmp(fs_basename(argv[0]), "newaliases") == 0)
+        return newaliases_main(argc, argv);
     if (argc >= 2) {
         if (strcmp(argv[1], "--help") == 0 || strcmp(argv[1], "-h") == 0) {
             usage(stdout);

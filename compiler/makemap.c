@@ -20,8 +20,6 @@
 #include "lib/maps/map_lines.h"
 #include "lib/model/config.h"
 
-#define DEFAULT_CF "/etc/mail/sendmail.cf"
-
 enum { LONGEST = 1022 }; /* bytes of a line, as in the reference */
 
 static const char usage[] =
@@ -196,10 +194,19 @@ static uid_t user_id(const char *name)
     return found;
 }
 
+uid_t makemap_trusted_user(const struct config *c)
+{
+    const char *name = NULL;
+    for (const struct item *it = c->first; it; it = it->next)
+        if (it->kind == ITEM_OPTION && strcasecmp(it->name, "TrustedUser") == 0)
+            name = it->value;
+    return name && geteuid() == 0 ? user_id(name) : (uid_t)-1;
+}
+
 /* The user whom the .cf trusts; -1 where there is none. */
 static uid_t trusted_user(struct makemap *m, int *rc)
 {
-    const char *cf = m->cf ? m->cf : DEFAULT_CF;
+    const char *cf = m->cf ? m->cf : MAKEMAP_CF;
     *rc = EX_OK;
     if (access(cf, R_OK) != 0) {
         if (m->cf) {
@@ -213,11 +220,7 @@ static uid_t trusted_user(struct makemap *m, int *rc)
     struct source_set *sources = source_set_new(m->arena);
     const struct config *c =
         cf_file_read("makemap", m->arena, sources, cf, false, diag_new(m->arena, sources));
-    const char *name = NULL;
-    for (const struct item *it = c ? c->first : NULL; it; it = it->next)
-        if (it->kind == ITEM_OPTION && strcasecmp(it->name, "TrustedUser") == 0)
-            name = it->value;
-    return name ? user_id(name) : (uid_t)-1;
+    return c ? makemap_trusted_user(c) : (uid_t)-1;
 }
 
 /* --- the work --------------------------------------------------------------------------------- */

@@ -8,6 +8,15 @@
 #ifndef MCF_COMPILER_MAKEMAP_H
 #define MCF_COMPILER_MAKEMAP_H
 
+#include <sys/types.h>
+
+#include "lib/model/config.h"
+
+#define MAKEMAP_CF "/etc/mail/sendmail.cf" /* where no other is named */
+
 int makemap_main(int argc, char **argv);
+/* Who owns what root makes: the user whom the configuration trusts; -1: none, or we are not root.
+ */
+uid_t makemap_trusted_user(const struct config *c);
 
 #endif

@@ -12,6 +12,8 @@
 #include <time.h>
 #include <unistd.h>
 
+#include "compiler/alias_build.h"
+#include "compiler/map_check.h"
 #include "compiler/map_config.h"
 #include "compiler/map_file.h"
 #include "compiler/map_query.h"
@@ -45,7 +47,7 @@ static void usage(FILE *out)
                 map_type_text((enum map_type)t));
     fputs("\n  A MAP may be named without its suffix; without -t its type is seen.  Called as "
           "makemap\n"
-          "  mcf is that program.  See mcf(1).\n",
+          "  or newaliases mcf is that program.  See mcf-map(1).\n",
           out);
 }
 
@@ -75,6 +77,7 @@ struct options {
     bool converted; /* --to was given */
     enum map_type to;
     bool fix;
+    enum map_kind kind; /* KINDS: by its name */
     const char *output;
     const char *config;
     const char **names;
@@ -101,6 +104,7 @@ static int read_options(struct options *o, const char *letters, const struct opt
     int c;
     o->verb = argv[0];
     o->type = MAP_hash;
+    o->kind = KINDS;
     opterr = 0;
     optind = 1;
     for (int i = 1; i < argc; i++)
@@ -114,6 +118,11 @@ static int read_options(struct options *o, const char *letters, const struct opt
             o->typed = map_type_find(optarg, &o->type);
             if (!o->typed)
                 return refuse(o, "there is no type ", optarg);
+            break;
+        case 'k':
+            o->kind = map_kind_of(optarg);
+            if (o->kind == KINDS)
+                return refuse(o, "there is no kind ", optarg);
             break;
         case 'o':
             o->output = optarg;
@@ -266,12 +275,43 @@ int map_build_source(const struct map_terms *o, const char *source, const char *
     return rc;
 }
 
+int map_build_aliases(const struct map_terms *o, const char *source, const char *path,
+                      const struct config *c)
+{
+    struct arena *a = arena_new(verb_out_of_memory, NULL);
+    const struct alias_job job = {.source = source,
+                                  .path = path,
+                                  .type = o->type,
+                                  .nul = o->nul,
+                                  .good_only = true,
+                                  .owner = (uid_t)-1,
+                                  .terms = alias_terms_of(a, c)};
+    const struct alias_result r = alias_build(a, &job);
+    report(r.diag, r.sources, REPORT_TEXT, stderr);
+    if (r.why)
+        fprintf(stderr, "mcf map build: %s is not replaced: %s\n", path, r.why);
+    else if (r.error)
+        fprintf(stderr, "mcf map build: cannot %s %s: %s; %s is as it was\n",
+                r.failed == path ? "write" : "read", r.failed, strerror(r.error), path);
+    int rc = r.error && r.failed == source ? EXIT_NO_INPUT
+             : r.error                     ? EXIT_CANNOT_WRITE
+             : r.first != ALIAS_GOOD       ? EXIT_BAD_INPUT
+                                           : 0;
+    arena_free(a);
+    return rc;
+}
+
+static bool is_aliases(const struct options *o, const char *source)
+{
+    return (o->kind != KINDS ? o->kind : map_kind_of(fs_basename(source))) == KIND_ALIASES;
+}
+
 int map_build(int argc, char **argv)
 {
     struct options o = {.arena = arena_new(verb_out_of_memory, NULL)};
-    int rc = read_options(&o, "t:o:Nr", with_config, argc, argv);
+    int rc = read_options(&o, "k:t:o:Nr", with_config, argc, argv);
     if (rc < 0 && o.config)
-        rc = o.n || o.output || o.typed || o.nul || o.replace
+        rc = o.n || o.output || o.typed || o.nul || o.replace || o.kind != KINDS
                  ? refuse(&o, "--config says all there is to say", "")
                  : map_config_build(o.config);
     if (rc < 0 && o.n == 0)
@@ -283,7 +323,8 @@ int map_build(int argc, char **argv)
         rc = 0;
         for (size_t i = 0; i < o.n; i++) {
             const char *path = map_file_path(o.arena, o.type, o.output ? o.output : o.names[i]);
-            int one = map_build_source(&terms, o.names[i], path);
+            int one = is_aliases(&o, o.names[i]) ? map_build_aliases(&terms, o.names[i], path, NULL)
+                                                 : map_build_source(&terms, o.names[i], path);
             rc = rc ? rc : one;
         }
     }

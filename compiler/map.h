@@ -7,10 +7,11 @@
 #include <stdbool.h>
 
 #include "lib/maps/map.h"
+#include "lib/model/config.h"
 
 /* What mcf map does.  MAP_VERB(name, usage, one line); as verbs.h says of verbs. */
 #define MAP_VERBS                                                                                  \
-    MAP_VERB(build, "[-t TYPE] [-o MAP] [-N] [-r] SOURCE...|--config FILE.cf|FILE.mc",             \
+    MAP_VERB(build, "[-k KIND] [-t TYPE] [-o MAP] [-N] [-r] SOURCE...|--config FILE.cf|FILE.mc",   \
              "makes a database of each SOURCE, or leaves the old one as it is")                    \
     MAP_VERB(check, "[-k KIND] [--fix] SOURCE...",                                                 \
              "says what is wrong with a map's source, and mends what has one right answer")        \
@@ -33,6 +34,9 @@ struct map_terms {
 
 /* Makes the database at path, or leaves it as it is; an exit code, and what is wrong is said. */
 int map_build_source(const struct map_terms *terms, const char *source, const char *path);
+/* The same of aliases.  c: whose they are; NULL is fine. */
+int map_build_aliases(const struct map_terms *terms, const char *source, const char *path,
+                      const struct config *c);
 struct map_convert_terms {
     enum map_type to;
     const char *config; /* NULL, or the .mc whose edits are shown */

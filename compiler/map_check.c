@@ -226,7 +226,7 @@ static int check_one(const char *path, enum map_kind kind, bool mend)
     return rc;
 }
 
-static enum map_kind kind_of(const char *name)
+enum map_kind map_kind_of(const char *name)
 {
     for (size_t i = 0; i < COUNT(kinds); i++)
         if (strcmp(kinds[i].name, name) == 0)
@@ -244,7 +244,7 @@ int map_check(int argc, char **argv)
             mend = true;
         } else if (strcmp(argv[i], "-k") == 0 && i + 1 < argc) {
             kind = argv[++i];
-            if (kind_of(kind) == KINDS) {
+            if (map_kind_of(kind) == KINDS) {
                 fprintf(stderr, "mcf map check: there is no kind %s\n", kind);
                 return EXIT_USAGE;
             }
@@ -258,7 +258,7 @@ int map_check(int argc, char **argv)
         return EXIT_USAGE;
     }
     for (; i < argc; i++) {
-        enum map_kind k = kind_of(kind ? kind : fs_basename(argv[i]));
+        enum map_kind k = map_kind_of(kind ? kind : fs_basename(argv[i]));
         int one = check_one(argv[i], k == KINDS ? KIND_PLAIN : k, mend);
         rc = rc ? rc : one;
     }

@@ -37,6 +37,8 @@ char *map_text(const struct map_checking *c, struct map_span s);
 struct map_span map_value(const struct map_checking *c, const struct map_entry *e);
 bool map_is_number(const char *s);
 struct map_span map_part(struct map_span of, size_t begin, size_t end);
+/* Of a name as -k takes it, or of a source; KINDS: none. */
+enum map_kind map_kind_of(const char *name);
 /* A finding of that place, whose text is %1. */
 struct finding *map_say(const struct map_checking *c, enum finding_id id, struct map_span s);
 

@@ -1,8 +1,8 @@
 /*
- * map_config: the K lines of a configuration, and the databases that they need.
+ * map_config: the K lines and alias files of a configuration, and the databases that they need.
  *
  * `mcf map build --config' makes a database beside its source, and only where it is not there, is
- * older, or is of another type.  Whatever fails for one map is said, with the place of its K line,
+ * older, or is of another type.  Whatever fails for one map is said, with the place of its line,
  * and the others are made all the same: the exit code is that of the first that failed.  The making
  * itself, with what is whole or not at all, is that of map.c.
  */
@@ -24,6 +24,7 @@
 #include "lib/base/diag.h"
 #include "lib/base/fs.h"
 #include "lib/base/table.h"
+#include "lib/maps/map_lines.h"
 
 static bool ends_with(const char *s, const char *end)
 {
@@ -70,7 +71,8 @@ static const char *next_word(struct arena *a, const char **text)
     return arena_strndup(a, p, (size_t)(end - p));
 }
 
-static void read_spec(struct arena *a, struct map_declared *m, const char *text)
+/* What stands behind the options; NULL: nothing. */
+static const char *read_options(struct arena *a, struct map_declared *m, const char *text)
 {
     const char *word;
     while ((word = next_word(a, &text)) != NULL && word[0] == '-')
@@ -81,28 +83,41 @@ static void read_spec(struct arena *a, struct map_declared *m, const char *text)
         case 'N':
             m->nul = true;
             break;
-        case 'O':
-            m->nul = false;
-            break;
         case 'f':
             m->keep_case = true;
+            break;
+        case 'k':
+        case 'v':
+        case 'z':
+            if (word[2] == '\0') /* its text may be the next word */
+                next_word(a, &text);
             break;
         default:
             break; /* says what becomes of a value, not what is stored */
         }
+    return word;
+}
+
+static void read_spec(struct arena *a, struct map_declared *m, const char *text)
+{
+    const char *word = read_options(a, m, text);
     const char *suffix = map_type_suffix(m->type);
     if (word && ends_with(word, suffix))
         word = arena_strndup(a, word, strlen(word) - strlen(suffix));
     m->source = word;
 }
 
+static const char *place_of(const struct config *c, const struct item *it)
+{
+    struct origin at = it->cause.file ? it->cause : it->at;
+    const struct source *s = source_by_id(c->sources, at.file);
+    return arena_printf(c->arena, "%s:%u", s ? s->path : "?", at.line);
+}
+
 struct map_declared map_config_declared(const struct config *c, const struct item *k)
 {
     struct arena *a = c->arena;
-    struct origin at = k->cause.file ? k->cause : k->at;
-    const struct source *s = source_by_id(c->sources, at.file);
-    struct map_declared m = {.name = k->name, .class = k->aux};
-    m.at = arena_printf(a, "%s:%u", s ? s->path : "?", at.line);
+    struct map_declared m = {.name = k->name, .class = k->aux, .at = place_of(c, k)};
     m.made = map_type_find(k->aux, &m.type);
     if (m.made) {
         read_spec(a, &m, k->value);
@@ -125,6 +140,89 @@ const struct item *map_config_find(const struct config *c, const char *name)
     return found;
 }
 
+/* --- alias files ------------------------------------------------------------------------------ */
+
+/* The part of an AliasFile up to the next comma, which quotes hide. */
+static const char *next_part(struct arena *a, const char **text)
+{
+    const char *p = *text;
+    bool quoted = false;
+    for (; *p && (quoted || *p != ','); p++)
+        quoted ^= *p == '"';
+    const char *part = arena_strndup(a, *text, (size_t)(p - *text));
+    *text = p + (*p == ',');
+    return part + strspn(part, " \t");
+}
+
+/* Whether the class is one of sendmail's that has nothing to be built. */
+static bool needs_no_database(const char *class)
+{
+    static const char *const names[] = {
+#define MAP_CLASS(name, elsewhere, needs) elsewhere ? "" : name,
+#include "lib/model/maps.def"
+    };
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++)
+        if (*names[i] && strcmp(names[i], class) == 0)
+            return true;
+    return false;
+}
+
+static struct map_declared alias_file(struct arena *a, const char *part, const char *at)
+{
+    struct map_declared m = {.name = "aliases", .class = "implicit", .at = at};
+    size_t n = strcspn(part, ":/ \t-");
+    if (part[n] == ':') {
+        char *class = arena_strndup(a, part, n);
+        map_fold(class, n);
+        m.class = class;
+        part += n + 1;
+    }
+    bool implicit = strcmp(m.class, "implicit") == 0;
+    m.made = map_type_find(implicit ? map_type_name(MAP_hash) : m.class, &m.type);
+    if (m.made)
+        m.source = read_options(a, &m, part);
+    m.unknown = !m.made && !needs_no_database(m.class);
+    return m;
+}
+
+static void add_alias_files(struct arena *a, struct map_aliases *to, const char *text,
+                            const char *at)
+{
+    while (*(text += strspn(text, " \t\n"))) {
+        const char *part = next_part(a, &text);
+        to->v = arena_grow(a, to->v, to->n, &to->room, sizeof *to->v, 4);
+        to->v[to->n++] = alias_file(a, part, at);
+    }
+}
+
+struct map_aliases map_config_aliases(const struct config *c, const char *instead)
+{
+    struct map_aliases found = {0};
+    if (instead)
+        add_alias_files(c->arena, &found, instead, "AliasFile");
+    for (const struct item *it = instead ? NULL : c->first; it; it = it->next)
+        if (it->kind == ITEM_OPTION && it->value &&
+            (it->short_option ? strcmp(it->name, "A") == 0
+                              : strcasecmp(it->name, "AliasFile") == 0))
+            add_alias_files(c->arena, &found, it->value, place_of(c, it));
+    return found;
+}
+
+/* --- building --------------------------------------------------------------------------------- */
+
+/* What a message calls it. */
+static const char *called(struct arena *a, const struct map_declared *m, bool aliases)
+{
+    return aliases ? "the aliases" : arena_printf(a, "the map %s", m->name);
+}
+
+/* A K line may name the database; an AliasFile names the source. */
+static const char *database_of(struct arena *a, const struct map_declared *m, bool aliases)
+{
+    return aliases ? arena_printf(a, "%s%s", m->source, map_type_suffix(m->type))
+                   : map_file_path(a, m->type, m->source);
+}
+
 /* NULL: the database is as new as its source. */
 static const char *why_stale(struct arena *a, const struct map_declared *m, const char *path,
                              const struct stat *source)
@@ -141,42 +239,51 @@ static const char *why_stale(struct arena *a, const struct map_declared *m, cons
     return err == 0 ? NULL : err == EINVAL ? "it was of another type, or damaged" : strerror(err);
 }
 
-/* 0 or an exit code; *n counts those that were made. */
-static int build(struct arena *a, const struct map_declared *m, size_t *n)
+/* 0 or an exit code; *n counts those that were made.  c: of aliases, the configuration, which says
+ * what their names are; else NULL. */
+static int build(struct arena *a, const struct map_declared *m, const struct config *c, size_t *n)
 {
     struct stat st;
+    const char *what = called(a, m, c != NULL);
     if (!m->source) {
-        fprintf(stderr, "mcf map build: %s: the map %s names no file: write one behind %s\n", m->at,
-                m->name, m->class);
+        fprintf(stderr, "mcf map build: %s: %s %s no file: write one behind %s\n", m->at, what,
+                c ? "name" : "names", m->class);
         return EXIT_BAD_INPUT;
     }
     if (stat(m->source, &st) != 0) {
         if (m->optional && errno == ENOENT)
             return 0;
-        fprintf(stderr, "mcf map build: %s: cannot read the source of the map %s, %s: %s%s\n",
-                m->at, m->name, m->source, strerror(errno),
+        fprintf(stderr, "mcf map build: %s: cannot read the source of %s, %s: %s%s\n", m->at, what,
+                m->source, strerror(errno),
                 errno == ENOENT ? "; write it, or declare the map with -o" : "");
         return EXIT_NO_INPUT;
     }
-    const char *path = map_file_path(a, m->type, m->source);
+    const char *path = database_of(a, m, c != NULL);
     const char *why = why_stale(a, m, path, &st);
     if (!why)
         return 0;
     const struct map_terms terms = {.type = m->type, .nul = m->nul, .keep_case = m->keep_case};
-    int rc = map_build_source(&terms, m->source, path);
+    int rc = c ? map_build_aliases(&terms, m->source, path, c)
+               : map_build_source(&terms, m->source, path);
     if (rc == 0) {
-        printf("%s: built for the map %s (%s): %s\n", path, m->name, m->at, why);
+        printf("%s: built for %s (%s): %s\n", path, what, m->at, why);
         ++*n;
     } else {
-        fprintf(stderr, "mcf map build: %s: the map %s was not built\n", m->at, m->name);
+        fprintf(stderr, "mcf map build: %s: %s %s not built\n", m->at, what, c ? "were" : "was");
     }
     return rc;
 }
 
-static bool is_alias_option(const struct item *it)
+/* The same, unless that file was there before, in seen. */
+static int build_once(struct arena *a, const struct map_declared *m, const struct config *c,
+                      struct table *seen, size_t *n)
 {
-    return it->kind == ITEM_OPTION &&
-           (it->short_option ? strcmp(it->name, "A") == 0 : strcasecmp(it->name, "AliasFile") == 0);
+    const char *file = m->source ? database_of(a, m, c != NULL) : "";
+    if (m->source && table_has(seen, file))
+        return 0;
+    if (m->source && fs_exists(m->source))
+        table_set(seen, file, seen);
+    return build(a, m, c, n);
 }
 
 int map_config_build(const char *path)
@@ -184,31 +291,37 @@ int map_config_build(const char *path)
     struct arena *a = arena_new(verb_out_of_memory, NULL);
     int rc;
     struct config *c = map_config_read("build", a, path, &rc);
-    struct table *seen = table_new(a); /* a file that two K lines have is made once */
+    struct table *seen = table_new(a); /* a file that two lines have is made once */
     size_t built = 0, maps = 0;
     if (c)
         rc = 0;
     for (const struct item *it = c ? c->first : NULL; it; it = it->next) {
-        if (is_alias_option(it) && it->value && *it->value)
-            fprintf(stderr, "mcf map build: aliases (%s) are not built here: use newaliases\n",
-                    it->value);
         if (it->kind != ITEM_MAP || map_config_find(c, it->name) != it)
             continue;
         struct map_declared m = map_config_declared(c, it);
         if (!m.made)
             continue;
-        const char *file = m.source ? map_file_path(a, m.type, m.source) : "";
-        if (m.source && table_has(seen, file))
-            continue;
-        if (m.source && fs_exists(m.source))
-            table_set(seen, file, &seen);
         maps++;
-        int one = build(a, &m, &built);
+        int one = build_once(a, &m, NULL, seen, &built);
+        rc = rc ? rc : one;
+    }
+    const struct map_aliases aliases = c ? map_config_aliases(c, NULL) : (struct map_aliases){0};
+    for (size_t i = 0; i < aliases.n; i++) {
+        const struct map_declared *m = &aliases.v[i];
+        int one = 0;
+        if (m->unknown) {
+            fprintf(stderr, "mcf map build: %s: aliases of the class %s are not built here\n",
+                    m->at, m->class);
+            one = EXIT_BAD_INPUT;
+        } else if (m->made) {
+            maps++;
+            one = build_once(a, m, c, seen, &built);
+        }
         rc = rc ? rc : one;
     }
     if (c && rc == 0 && built == 0)
         puts(maps ? "nothing to build: every database is as new as its source"
-                  : "nothing to build: no K line declares a database");
+                  : "nothing to build: no K line and no AliasFile names a database");
     arena_free(a);
     return rc;
 }

@@ -477,6 +477,10 @@ static int take(struct writing *w, const char *p)
         b->o.again(b->o.ctx, key, w->last_line, r.line);
         return 0;
     }
+    if (same && b->o.told) {
+        b->o.again(b->o.ctx, key, w->last_line, r.line);
+        w->last_line = r.line;
+    }
     if (!same) {
         rc = flush_kept(w);
         if (rc == 0)

@@ -22,11 +22,12 @@ struct map_build_options {
     enum map_type type;
     bool duplicates; /* keep all values of a key */
     bool replace;    /* keep its last one; else its first */
+    bool told;       /* of those that are replaced, too */
     bool nul;        /* a NUL behind keys and values */
     size_t memory;   /* bytes; 0: MAP_BUILD_MEMORY */
     size_t cache;    /* bytes; 0: as is fit */
     /* Is told of each entry that is left out for another, when the database is filled; lines of the
-     * one that is kept and of this. */
+     * one that is kept and of this; of one that is replaced, with its line and the other's. */
     void (*again)(void *ctx, struct map_bytes key, uint32_t first, uint32_t line);
     /* Is called now and then while the database is filled; all is 0 where it is not known yet;
      * may be NULL. */

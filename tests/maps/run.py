@@ -154,7 +154,7 @@ def test_build_from_a_configuration():
     write("bad.mc", b"FEATURE(`nosuch')\n")
     expect(built("--config", "bad.mc")[0] == 65, "an .mc with errors")
     write("c.cf", b"")
-    expect(built("--config", "c.cf") == (0, "nothing to build: no K line declares a database\n", ""), "no K lines")
+    expect(built("--config", "c.cf") == (0, "nothing to build: no K line and no AliasFile names a database\n", ""), "no K lines")
     write("c.cf", b"V10\nKx hash\nKd dequote\nKm hash -o nosuch\nKn hash nosuch\nKb btree -f folder\n")
     os.mkdir("folder")
     rc, said, wrong = built("--config", "c.cf")
@@ -164,14 +164,14 @@ def test_build_from_a_configuration():
         expect(want in wrong, "%s\n%s" % (want, wrong))
     expect("c.cf:4" not in wrong and sorted(os.listdir(".")) == ["bad.mc", "c.cf", "folder"], wrong)
     # Every type, with and without the suffix; -N, -f; a sequence's parts; aliases.
-    write("c.cf", b"V10\nO AliasFile=/etc/mail/aliases\nKa hash -T<TMPF> -o a\nKb btree -N -f b.db\nKc cdb c\n"
+    write("c.cf", b"V10\nO AliasFile=-o nosuch\nKa hash -T<TMPF> -o a\nKb btree -N -f b.db\nKc cdb c\n"
                   b"Ks sequence a b\nKagain hash a.db\nKt text t\n")
     for name in "abc":
         write(name, b"Key Value\n")
     rc, said, wrong = built("--config", "c.cf")
     expect((rc, said) == (0, "".join("%s: built for the map %s (c.cf:%d): it was not there\n" % x for x in
                                      (("a.db", "a", 3), ("b.db", "b", 4), ("c.cdb", "c", 5)))), said)
-    expect(wrong == "mcf map build: aliases (/etc/mail/aliases) are not built here: use newaliases\n", wrong)
+    expect(wrong == "", wrong)
     nothing = "nothing to build: every database is as new as its source\n"
     expect(built("--config", "c.cf")[:2] == (0, nothing), "nothing is stale")
     expect(entries(REFERENCE, "hash", "a") == [b"", b"key\tValue"], entries(REFERENCE, "hash", "a"))
@@ -195,6 +195,268 @@ def test_build_from_a_configuration():
     write("m", b"a OK\n")
     rc, said, wrong = built("--config", "d.mc")
     expect(rc == 0 and said == "%s/m.db: built for the map access (d.mc:2): it was not there\n" % os.getcwd(), said + wrong)
+
+
+ALIASES_MC = b"""OSTYPE(`linux')
+MAILER(`local')
+MAILER(`smtp')
+"""
+
+# The source of an alias file: exit codes, what is printed of its entries, the database. Degenerate first.
+ALIASES = [
+    b"", b"\n", b"\r\n", b"   \n", b"\t\n", b"# c\n", b"#", b"a", b":", b":\n", b"::\n", b"a:", b"a:\n", b"a: \t\n", b"a: \r\n",
+    b"a b\n", b": b\n", b" a: b\n", b"a: b", b"a: b\n", b"a:b\n\n", b"A: Bob\n", b"a : b\n", b"a:\t b  c\n", b"a: b   \n",
+    # Lines that continue others; line ends.
+    b"a: b\n c\n", b"a: b,\n\tc\n", b"a: b,\n c,\n\td\n", b"a: b  \n  c  \n", b"a: b\n\n c\n", b"a: b\n   \nc: d\n", b"a: b\n \n",
+    b"a: \n b\n", b"a:\n b\n", b"a\n : b\n", b"a \n b: c\n", b"a: b\n\x0c c\n", b"a: b\n\x0bc\n", b"a: b\r\nc: d\r\n\r\n e\n",
+    b"a: b\\\nc\n", b"a: b\\\n c\n", b"a: b\\\\\nc\n", b"a: b\\\n", b"a: b\\", b"a: b\\\n\nc: d\n", b"a: b\\\n#c\n", b"a\\\n: b\n",
+    b"\\\na: b\n", b"a:\\\n\n", b"#a\\\nb: c\n", b"#x\n y\na: b\n", b"a: b\n# x\n c\n", b"a: b\n #c: d\n", b"a: b # c\n", b"a: b\n#",
+    # Names that are there twice.
+    b"a: b\na: c\n", b"a: b\nA: c\nd: e\n\"a\": f\n", b"a: b\na@localhost: c\n",
+    # Values.
+    b"a: \"|/bin/x y\", /tmp/f, :include:/nosuch\n", b"a: \"c\n", b"a: b,,c,\n", b"a: <b@c\n", b"a: error:5.1.1 no\n", b"a: b: c\n",
+    b"a::b\n", b"a: @\n", b"\xe4: \xf6\n", b"a: \x81\xff\n", b"owner-a: b\n", b"a\\:b: c\n", b"a\\: b\n", b"a:\r\x0cb\n",
+    # Names.
+    b"\"a\": c\n", b"\"A\": c\n", b"\"a b\": c\n", b"\"A B\": c\n", b"a b: c\n", b"a  b: c\n", b"a\tb: c\n", b"a\rb: c\n", b"\x0ba: b\n",
+    b"a\"b\": c\n", b"a\"b c\": c\n", b"a \"b\": c\n", b"\"a\" b: c\n", b"\"a\".b: c\n", b"\"a.b\": c\n", b"\"a+b\": c\n",
+    b"\"a,b\": c\n", b"\"a(b\": c\n", b"\"a<b\": c\n", b"\"a;b\": c\n", b"\"a/b\": c\n", b"\"\\a\": c\n", b"\"a\\\"b\": c\n",
+    b"\\a: b\n", b"a\\@b: c\n", b"a\\ b: c\n", b"a\\\"b: c\n", b"a\\b: c\n", b"a. b: c\n", b"a .b: c\n", b"a/ b: c\n", b"a+ b: c\n",
+    b"a ^b: c\n", b"a - b: c\n", b"a=b c: d\n", b"a [x]: c\n", b"[a]: c\n", b"a[b: c\n", b"a;: c\n", b"a;b: c\n", b"user+x: b\n", b"a+*: c\n",
+    b"a.b: c\n", b".a: b\n", b"a.: b\n", b"a..b: b\n", b"a/b: c\n", b"a=$#*b: c\n", b"a&{b}~^`?'c: d\n", b"\xc3\xa4: b\n", b"\xe4 \xf6: c\n",
+    b"a(x): b\n", b"a (x): c\n", b"(x) a: c\n", b"a(x(y)z)b: c\n", b"(x): c\n", b"<a>: b\n", b"< a >: c\n", b"Joe <a>: c\n",
+    b"\"Joe X\" <a>: c\n", b"x<a>y: c\n", b"a <b> <c>: d\n",
+    # Names of this host, of others, and none.
+    b"a@localhost: c\n", b"A.B@LocalHost.: c\n", b"a@[127.0.0.1]: c\n", b"a@mail.example.com: c\n", b"a@MAIL.example.com.: c\n",
+    b"a@mail: c\n", b"a @ localhost: c\n", b"\"a@localhost\": c\n", b"\"a b\"@localhost: c\n", b"a@b: c\n", b"\"a@b\": c\n", b"a%b: c\n",
+    b"a%b@localhost: c\n", b"a!b: c\n", b"\"a!b\": c\n", b"/a: c\n", b"|a: c\n", b"\"/a\": c\n", b":include:/x: c\n", b"a@: b\n", b"a,b: c\n",
+    b"@b: c\n", b"@localhost: c\n", b"a@b@localhost: c\n", b"\"\": c\n", b"a\x80b\x9f: c\n", b"\xc3\x84: b\n",
+    # Good lines beside bad ones; the first one says the exit code.
+    b"a b\na,b: c\nd: e\n", b"a,b: c\na b\nd: e\n", b"a: b\n\na\0b: c\n",
+    # Long ones.
+    b"k" * 255 + b": v\n", b"k" * 256 + b": v\nx: y\n", b"k: " + b"v" * 8187 + b"\nx: y\n", b"k: " + b"v" * 8188 + b"\nx: y\n",
+    b"k: " + b"v" * 100000 + b"\nx: y\n", b"#" + b"v" * 20000 + b"\nx: y\n", b"k: " + b"vvvvvvv,\n " * 2000 + b"v\nx: y\n",
+] + [b"".join(b"name%d: user%d, x@y\n" % (i, i) for i in range(2000))]
+
+# What the reference makes a broken entry of, which is none here: the exit code is not 0.
+NO_ALIASES = [b"\"a: c\n", b"\"a:b\": c\n", b"(a:b) c: d\n", b"a(b: c\n", b"a)b: c\n", b"a<b: c\n", b"a>b: c\n", b"<a:b>: d\n", b"@: @\n",
+              b"<>: c\n", b"a,: b\n", b"c: d\0e\n", b"a\x01b: c\n", b"a\x7fb: c\n", b"a\xff: b\n"]
+
+# AliasFile (in it, @ is the folder), and which of the files a and b become databases of which type.
+ALIAS_FILES = [
+    ("", ""), ("@/a", "hash a"), ("hash:@/a", "hash a"), ("btree:@/a", "btree a"), ("implicit:@/a", "hash a"), ("HASH:@/a", "hash a"),
+    ("hash: @/a", "hash a"), ("hash:-o @/a", "hash a"), ("hash:-O @/a", "hash a"), ("hash:-N @/a", "hash a"), ("btree:-N @/a", "btree a"),
+    ("hash:-N -O @/a", "hash a"), ("-N @/a", "hash a"), ("-o @/a", "hash a"), ("@/a -o", "hash a"), ("hash:-f @/a", "hash a"),
+    ("hash:-o -m -q -a.x @/a", "hash a"), ("hash:-k key -v val @/a", "hash a"), ("hash:-T<TMPF>-o @/a", "hash a"), ("@/a, @/b", "hash a hash b"),
+    ("@/a\nO AliasFile=btree:@/b", "hash a btree b"), ("@/a,@/a", "hash a"), ("@/a,", "hash a"), (",@/a", ""), ("@/a, ,@/b", ""),
+    ("hash:", ""), ("hash:@/a,hash:", ""), ("hash:-k key , @/a", ""), ("nosuch:@/a", ""), ("dbm:@/a", ""), ("text:@/a", ""), ("null:", ""),
+    ("ldap:-k \"(a,b)\" -v x, @/a", "hash a"), ("nis:mail.aliases,@/a", "hash a"), ("@/nosuch", ""), ("@/a, @/nosuch", "hash a"),
+    ("@/nosuch, @/a", "hash a"), ("hash:-o @/nosuch, @/a", "hash a"), ("@/writable", ""), ("@/folder", ""), ("@/link", "hash link"),
+]
+
+
+def in_ns(lines):
+    """Output and exit code of each command line, in one world of its own."""
+    write("commands", b"".join(b"%s\necho \"exit $?;\"\n" % line.encode() for line in lines))
+    p = subprocess.run([os.path.join(HERE, "..", "lib", "ns"), "sh", os.path.abspath("commands")], capture_output=True, timeout=300)
+    parts = p.stdout.decode("utf-8", "backslashreplace").split(";\n")[:-1]
+    expect(len(parts) == len(lines), p)
+    return [part.rsplit("exit ", 1) for part in parts]
+
+
+def alias_cf(here):
+    write("t.mc", ALIASES_MC + b"define(`ALIAS_FILE', `%s/a')\n" % here.encode())
+    expect(run(MCF, "build", "-o", "t.cf", "t.mc").returncode == 0, "t.mc")
+    os.symlink(MCF, "newaliases")
+    return "/usr/sbin/sendmail -bi", os.path.join(here, "newaliases")
+
+
+def has_nul(name):
+    """Whether key and value of the entry @ end with a NUL, as they lie in a hash, btree or cdb."""
+    with open(name, "rb") as f:
+        data = f.read()
+    return any(x in data for x in (b"\x01@\0\x01@\0", b"\x02\0\x01@\0", b"@\0@\0"))
+
+
+def test_newaliases_sources():
+    """Entries, summary and exit codes of many sources, as the reference's."""
+    def compare(here):
+        programs = alias_cf(here)
+        results = []
+        for program in programs:
+            lines = []
+            for i, source in enumerate(ALIASES + NO_ALIASES):
+                name = "%s/%s%d" % (here, "ro"[program == programs[1]], i)
+                write(name, source)
+                os.chmod(name, 0o644)
+                lines.append("%s -C %s/t.cf -OAliasFile=%s" % (program, here, name))
+            results.append(in_ns(lines))
+        for i, source in enumerate(ALIASES):
+            (r_said, r_rc), (o_said, o_rc) = results[0][i], results[1][i]
+            what = "%r\nreference: %s %s\nours: %s %s" % (source[:80], r_rc, r_said, o_rc, o_said)
+            expect(r_rc == o_rc, what)
+            expect("total" in r_said or not r_said, what)
+            if b"\0" not in source:  # the reference loses what follows one
+                expect(r_said.split("\n")[-2].split(": ")[1] == o_said.split("\n")[-2].split(": ")[1], what)
+                theirs, mine = entries(REFERENCE, "hash", "r%d" % i), entries(REFERENCE, "hash", "o%d" % i)
+                expect(theirs == mine, "%r\nreference: %s\nours: %s" % (source[:80], theirs[:9], mine[:9]))
+                expect(mine == entries(ours(), "hash", "r%d" % i), source)
+                expect(o_said.count("Warning") == r_said.count("Warning"), what)
+            expect(os.stat("o%d.db" % i).st_mode == os.stat("r%d.db" % i).st_mode, source)
+        for i, source in enumerate(NO_ALIASES, len(ALIASES)):
+            said, rc = results[1][i]
+            expect(rc in ("64\n", "70\n", "64", "70") and ": line 1: " in said, (source, said, rc))
+            expect(entries(REFERENCE, "hash", "o%d" % i) == [b"", b"@\t@"], source)
+        expect(not [f for f in os.listdir(".") if f.startswith(".")], "left behind")
+    in_a_safe_folder(compare)
+
+
+def test_newaliases_files():
+    """Which files an AliasFile names, what is made of them and what not, as the reference does."""
+    def compare(here):
+        programs = alias_cf(here)
+        with open("t.cf", "rb") as f:
+            cf = f.read()
+        lines, folders = [], []
+        for which, program in enumerate(programs):
+            for i, (spec, _) in enumerate(ALIAS_FILES):
+                folder = "%s/%d.%d" % (here, which, i)
+                os.mkdir(folder, 0o755)
+                for name, data, mode in (("a", b"A: b\n", 0o644), ("b", b"z: y\nw: x\n", 0o644), ("writable", b"a: b\n", 0o664)):
+                    write(os.path.join(folder, name), data)
+                    os.chmod(os.path.join(folder, name), mode)
+                os.mkdir(os.path.join(folder, "folder"))
+                os.symlink("b", os.path.join(folder, "link"))
+                write(folder + "/t.cf", re.sub(rb"(?m)^O AliasFile=.*\n", lambda m: b"", cf) +
+                      b"O AliasFile=%s\n" % spec.replace("@", folder).encode() * bool(spec))
+                lines.append("%s -C %s/t.cf" % (program, folder))
+                folders.append(folder)
+        results, n = in_ns(lines), len(ALIAS_FILES)
+        for i, (spec, made) in enumerate(ALIAS_FILES):
+            what = "%s\nreference: %s\nours: %s" % (spec, results[i], results[n + i])
+            expect(results[i][1] == results[n + i][1], what)
+            total = [sorted(re.findall(r"/(\w+: .* total)", results[x][0])) for x in (i, n + i)]
+            expect(total[0] == total[1] or spec == "@/a,@/a", what)
+            expect(bool(results[i][0]) == bool(results[n + i][0]), what)
+            want = made.split()
+            for folder in (folders[i], folders[n + i]):
+                there = sorted(f for f in os.listdir(folder) if f.endswith(".db"))
+                expect(there == sorted(name + ".db" for name in want[1::2]), "%s: %s" % (what, there))
+                for kind, name in zip(want[0::2], want[1::2]):
+                    path = os.path.join(folder, name)
+                    read = entries(REFERENCE, kind, path), entries(ours(), kind, os.path.join(folders[i], name))
+                    expect(read[0] == read[1], "%s\n%s" % (what, read))
+                    expect(has_nul(path + ".db") == ("-N" in spec), "%s: NUL" % what)
+    in_a_safe_folder(compare)
+
+
+def test_newaliases_options():
+    """Options, a .cf that is not there, another owner, and the old database where the new one cannot be."""
+    def compare(here):
+        programs = alias_cf(here)
+        options = ("-C t.cf", "-v -C t.cf", "-C t.cf -bi", "-C t.cf name", "-C t.cf -Ac", "-C t.cf -n -oi", "-C t.cf -OCheckAliases=true",
+                   "-C t.cf -oA%s/b" % here, "-C t.cf -OAliasFile=%s/b" % here, "-C t.cf -O aliasfile=%s/b" % here, "-C t.cf -x",
+                   "-C t.cf -V", "-C t.cf -h", "-C /nonexistent", "")
+        write("a", b"a: b\n")
+        write("b", b"a: b\nc: d\n")
+        os.chmod("a", 0o644)
+        os.chmod("b", 0o644)
+        both = [in_ns(["%s %s %s" % (p, x.replace("t.cf", here + "/t.cf"), "2>&1") for x in options]) for p in programs]
+        for x, r, o in zip(options, *both):
+            expect(r[1] == o[1], "%s\nreference: %s\nours: %s" % (x, r, o))
+            expect(re.findall(".* total", r[0]) == re.findall(".* total", o[0]), "%s\nreference: %s\nours: %s" % (x, r, o))
+        # Who owns it; a link is not followed.
+        with open("t.cf", "ab") as f:
+            f.write(b"O TrustedUser=daemon\n")
+        os.remove("a.db")
+        for program in programs:
+            in_ns([program + " -C %s/t.cf" % here])
+            st = os.stat("a.db")
+            expect((st.st_uid, st.st_mode & 0o7777) == (1, 0o640), (program, st))
+            os.remove("a.db")
+        write("other", b"other")
+        os.symlink("other", "a.db")
+        for program in programs:
+            (said, rc), = in_ns([program + " -C %s/t.cf" % here])
+            expect(rc.strip() == "70" and "Cannot create database" in said, (program, said, rc))
+            with open("other", "rb") as f:
+                expect(f.read() == b"other", program)
+        os.remove("a.db")
+        # Bad lines: what is good of the new one counts, and is there at once.
+        in_ns([programs[1] + " -C %s/t.cf" % here])
+        os.chmod("a.db", 0o604)
+        before = os.stat("a.db").st_ino
+        write("a", b"bad\nx: y\n")
+        (said, rc), = in_ns([programs[1] + " -C %s/t.cf" % here])
+        expect(rc.strip() == "70" and "a: line 1: bad has no colon\n" in said, (said, rc))
+        expect(entries(ours(), "hash", "a") == [b"", b"@\t@", b"x\ty"], entries(ours(), "hash", "a"))
+        expect(os.stat("a.db").st_ino != before and os.stat("a.db").st_mode & 0o7777 == 0o604, "a new file, with the old one's mode")
+    in_a_safe_folder(compare)
+
+
+def test_build_aliases():
+    """mcf map build of an alias file: by its name or -k; nothing is replaced when a line is bad."""
+    def built(*arguments):
+        p = run(MCF, "map", "build", *arguments)
+        return p.returncode, p.stdout.decode(), p.stderr.decode()
+
+    write("aliases", b"# x\nPostmaster: root,\n bob\nroot@localhost: eve\n")
+    expect(built("aliases") == (0, "", ""), built("aliases"))
+    want = [b"", b"@\t@", b"postmaster\troot, bob", b"root\teve"]
+    expect(entries(REFERENCE, "hash", "aliases") == want, entries(REFERENCE, "hash", "aliases"))
+    for kind, suffix in (("hash", "db"), ("btree", "db"), ("cdb", "cdb")):
+        expect(built("-k", "aliases", "-t", kind, "-o", "other", "aliases")[0] == 0, kind)
+        p = run(MCF, "map", "dump", "-t", kind, "other")
+        expect(sorted(p.stdout.split(b"\n")) == want, p)
+        expect(not has_nul("other." + suffix), kind)
+        os.remove("other." + suffix)
+    expect(built("-N", "-o", "other", "aliases")[0] == 0 and has_nul("other.db"), "-N")
+    write("plain", b"a: b\n")
+    expect(built("plain")[0] == 0 and entries(REFERENCE, "hash", "plain") == [b"", b"a:\tb"], "another name is another kind")
+    expect(built("-k", "plain", "-o", "other", "plain")[0] == 0 and entries(REFERENCE, "hash", "other") == [b"", b"a:\tb"], "-k plain")
+    expect(built("-k", "nosuch", "plain")[0] == 2 and built("-k", "aliases", "--config", "x.cf")[0] == 2, "usage")
+    expect(built("-k", "aliases", "nosuch")[0] == 66, "no source")
+    before = os.stat("aliases.db")
+    write("aliases", b"a: b\nbad\nc@d.example: e\nf,g: h\n\xc3\x84: x\n\"i:j\": k\n\"l: m\n")
+    rc, said, wrong = built("aliases")
+    expect(rc == 65 and said == "", (rc, said))
+    got = [line for line in wrong.split("\n") if line.startswith("aliases:")]
+    expect(got == ["aliases:2:1: error: bad has no colon [map-alias-syntax]",
+                   "aliases:3:1: error: c@d.example is not local [map-alias-name]",
+                   "aliases:4:1: error: f,g is no address [map-alias-name]",
+                   "aliases:5:1: error: \u00c4 has a byte that no address has [map-alias-name]",
+                   "aliases:6:1: error: \"i: the name has a colon [map-alias-syntax]",
+                   "aliases:7:1: error: \"l: the quote is never closed [map-alias-quote]"], got)
+    after = os.stat("aliases.db")
+    expect((before.st_ino, before.st_mtime_ns) == (after.st_ino, after.st_mtime_ns), "it was replaced")
+    write("aliases", b"a: b\nA: c\na: d\n")
+    rc, said, wrong = built("aliases")
+    got = [line for line in wrong.split("\n") if line.startswith("aliases:")]
+    expect(rc == 0 and got == ["aliases:2: warning: a is there already, in line 1: the last one counts [map-duplicate-alias]",
+                               "aliases:3: warning: a is there already, in line 2: the last one counts [map-duplicate-alias]"], wrong)
+    expect(entries(REFERENCE, "hash", "aliases") == [b"", b"@\t@", b"a\td"], "the last one")
+    # By a configuration: where it is stale, as its lines say.
+    here = os.getcwd().encode()
+    write("c.cf", b"V10\nO AliasFile=hash:-N -o %s/one, btree:%s/two,\n\tcdb:%s/three.db, null:\nO AliasFile=-o %s/one\nO BlankSub=_\nCwhere.example\n"
+          % (here, here, here, here))
+    write("two", b"a b: c\nd@Here.example: e\n")
+    write("three.db", b"a: b\n")
+    rc, said, wrong = built("--config", "c.cf")
+    expect(rc == 0 and wrong == "" and re.sub(r"\S*/", "", said) == "two.db: built for the aliases (c.cf:2): it was not there\n"
+           "three.db.cdb: built for the aliases (c.cf:2): it was not there\n", (rc, said, wrong))
+    expect(entries(REFERENCE, "btree", "two") == [b"", b"@\t@", b"a_b\tc", b"d\te"], entries(REFERENCE, "btree", "two"))
+    rc, said, wrong = built("--config", "c.cf")
+    expect((rc, said) == (0, "nothing to build: every database is as new as its source\n"), said)
+    write("one", b"a: b\n")
+    write("two", b"bad\n")
+    os.utime("two.db", (1, 1))
+    rc, said, wrong = built("--config", "c.cf")
+    expect(rc == 65 and "one.db: built for the aliases (c.cf:2)" in said and has_nul("one.db"), said)
+    expect("two:1:1: error: bad has no colon" in wrong and "c.cf:2: the aliases were not built" in wrong, wrong)
+    expect(entries(REFERENCE, "btree", "two") == [b"", b"@\t@", b"a_b\tc", b"d\te"], "two was replaced")
+    write("c.cf", b"V10\nO AliasFile=nosuch:/x, hash:\nO AliasFile=/nosuch/aliases\n")
+    rc, said, wrong = built("--config", "c.cf")
+    expect(rc == 65 and "c.cf:2: aliases of the class nosuch are not built here" in wrong and "c.cf:2: the aliases names no file" not in wrong
+           and "c.cf:2: the aliases name no file" in wrong and "c.cf:3: cannot read the source of the aliases, /nosuch/aliases" in wrong, wrong)
 
 
 QUERIED_MC = b"""OSTYPE(`linux')
@@ -928,7 +1190,7 @@ root: bob,
 a: "|/usr/bin/sort -r, x", \\root, /var/mail/x, :include:/etc/mail/list, :include: /etc/x
 b : Bob <bob@example.com>, bob@example.com (the boss)
 "c d": bob
-"e:f": g
+"e f": g
 h: i,\\
 j
 owner-a: bob,,
@@ -958,7 +1220,7 @@ I: x
 3:1: error: a b has no colon [map-alias-syntax]
 4:1: error: : c has no name [map-alias-syntax]
 5:1: error: d has no value [map-no-value]
-6:1: warning: the quote of "e: f is never closed [map-alias-quote]
+6:1: error: "e: f: the quote is never closed [map-alias-quote]
 7:4: warning: the quote of "|/usr/bin/sort is never closed [map-alias-quote]
 8:8: warning: # the boss is no remark: it is part of the address [map-alias-remark]
 9:8: warning: no comma stands before eve: it is part of the address before it [map-alias-comma]
