@@ -171,7 +171,8 @@ static struct map_declared alias_file(struct arena *a, const char *part, const c
 {
     struct map_declared m = {.name = "aliases", .class = "implicit", .at = at};
     size_t n = strcspn(part, ":/ \t-");
-    if (part[n] == ':') {
+    bool named = part[n] == ':';
+    if (named) {
         char *class = arena_strndup(a, part, n);
         map_fold(class, n);
         m.class = class;
@@ -181,6 +182,7 @@ static struct map_declared alias_file(struct arena *a, const char *part, const c
     m.made = map_type_find(implicit ? map_type_name(MAP_hash) : m.class, &m.type);
     if (m.made)
         m.source = read_options(a, &m, part);
+    m.nul = m.nul || !named; /* as newaliases has it, whatever the options are */
     m.unknown = !m.made && !needs_no_database(m.class);
     return m;
 }

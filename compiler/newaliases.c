@@ -118,10 +118,6 @@ static void say_findings(const char *source, const struct alias_result *r)
 
 static int make(const struct newaliases *n, const struct map_declared *m)
 {
-    if (!m->source) {
-        printf("%s: AliasFile of the class %s without a file\n", m->at, m->class);
-        return EX_SOFTWARE;
-    }
     const char *why = why_not(n, m->source);
     if (why) {
         if (!m->optional || access(m->source, F_OK) == 0)
@@ -147,16 +143,20 @@ static int make(const struct newaliases *n, const struct map_declared *m)
     return exit_code(r.first);
 }
 
-/* All that are named, or none where one is of a class that there is not. */
+/* All that are named, or none where one is of no class, or has no file. */
 static int make_all(const struct newaliases *n)
 {
     const struct map_aliases files = map_config_aliases(n->config, n->files);
     int rc = EX_OK;
-    for (size_t i = 0; i < files.n; i++)
-        if (files.v[i].unknown) {
-            printf("%s: there is no class %s for aliases\n", files.v[i].at, files.v[i].class);
-            return EX_SOFTWARE;
-        }
+    for (size_t i = 0; i < files.n; i++) {
+        const struct map_declared *m = &files.v[i];
+        if (!m->unknown && (!m->made || m->source))
+            continue;
+        printf("%s: %s %s\n", m->at,
+               m->unknown ? "there is no alias class" : "AliasFile without a file, class",
+               m->class);
+        return EX_SOFTWARE;
+    }
     for (size_t i = 0; i < files.n; i++) {
         int one = files.v[i].made ? make(n, &files.v[i]) : EX_OK;
         rc = rc ? rc : one;

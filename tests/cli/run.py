@@ -827,16 +827,18 @@ def test_make_in_etc_mail():
     expect_status(mcf("init", "mail"), 0)
     write("mail/sendmail.mc", GOOD)
     write("mail/access", "Connect:192.168\tRELAY\n")
+    write("mail/aliases", "postmaster: root\n")
     r = run("make", "-C", "mail", "MCF=" + MCF)
     expect_status(r, 0)
     made = sorted(f for f in os.listdir("mail") if not f.startswith("."))
-    for f in ("sendmail.cf", "access.db"):
+    for f in ("sendmail.cf", "access.db", "aliases.db"):
         expect(f in made, "%s was not made: %s\n%s" % (f, made, r))
     stamp = os.stat("mail/sendmail.cf").st_mtime_ns, os.stat("mail/access.db").st_mtime_ns
     r = run("make", "-C", "mail", "MCF=" + MCF)
     expect_status(r, 0)
     expect(stamp == (os.stat("mail/sendmail.cf").st_mtime_ns, os.stat("mail/access.db").st_mtime_ns),
            "it was made again though nothing changed\n%s" % r)
+    expect_match(r"(?m)^postmaster\troot$", mcf("map", "dump", "mail/aliases").out, "read as aliases")
     old, old_db = read("mail/sendmail.cf"), read("mail/access.db")
     time.sleep(0.05)
     write("mail/sendmail.mc", BAD)

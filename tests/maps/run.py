@@ -243,7 +243,7 @@ NO_ALIASES = [b"\"a: c\n", b"\"a:b\": c\n", b"(a:b) c: d\n", b"a(b: c\n", b"a)b:
 
 # AliasFile (in it, @ is the folder), and which of the files a and b become databases of which type.
 ALIAS_FILES = [
-    ("", ""), ("@/a", "hash a"), ("hash:@/a", "hash a"), ("btree:@/a", "btree a"), ("implicit:@/a", "hash a"), ("HASH:@/a", "hash a"),
+    ("@/a", "hash a"), ("-O @/a", "hash a"), ("hash:@/a", "hash a"), ("hash:@/a, @/b", "hash a hash b"), ("btree:@/a", "btree a"), ("implicit:@/a", "hash a"), ("HASH:@/a", "hash a"),
     ("hash: @/a", "hash a"), ("hash:-o @/a", "hash a"), ("hash:-O @/a", "hash a"), ("hash:-N @/a", "hash a"), ("btree:-N @/a", "btree a"),
     ("hash:-N -O @/a", "hash a"), ("-N @/a", "hash a"), ("-o @/a", "hash a"), ("@/a -o", "hash a"), ("hash:-f @/a", "hash a"),
     ("hash:-o -m -q -a.x @/a", "hash a"), ("hash:-k key -v val @/a", "hash a"), ("hash:-T<TMPF>-o @/a", "hash a"), ("@/a, @/b", "hash a hash b"),
@@ -345,7 +345,8 @@ def test_newaliases_files():
                     path = os.path.join(folder, name)
                     read = entries(REFERENCE, kind, path), entries(ours(), kind, os.path.join(folders[i], name))
                     expect(read[0] == read[1], "%s\n%s" % (what, read))
-                    expect(has_nul(path + ".db") == ("-N" in spec), "%s: NUL" % what)
+                    nul = has_nul(os.path.join(folders[i], name + ".db"))
+                    expect(has_nul(path + ".db") == nul == bool(re.search(r"-N|(^|[\n,] *)(-\S+ )?@/%s" % name, spec)), "%s: NUL" % what)
     in_a_safe_folder(compare)
 
 
@@ -446,6 +447,7 @@ def test_build_aliases():
     expect(entries(REFERENCE, "btree", "two") == [b"", b"@\t@", b"a_b\tc", b"d\te"], entries(REFERENCE, "btree", "two"))
     rc, said, wrong = built("--config", "c.cf")
     expect((rc, said) == (0, "nothing to build: every database is as new as its source\n"), said)
+    expect(not has_nul("two.db"), "a class without -N")
     write("one", b"a: b\n")
     write("two", b"bad\n")
     os.utime("two.db", (1, 1))
@@ -1232,6 +1234,110 @@ I: x
     expect_checked("aliases", b"root: bob\n", " warning: there is no alias postmaster [map-no-postmaster]")
     expect_checked("aliases", b"postmaster: a\n\n b\n",
                    "3:1: error: the line begins with a blank and continues nothing [map-alias-syntax]", 1)
+
+
+def test_check_alias_names():
+    """Names that newaliases leaves out, or keeps otherwise than they are written."""
+    expect_checked("aliases", b"""postmaster: root
+"bob smith": bob
+bob smith: bob
+Bob (the boss) <bob>: carol
+eve@localhost: bob
+a/b: bob
+""", "")
+    expect_checked("aliases", b"""postmaster: root
+bob@example.com: bob
+bob%x: bob
+/bob: bob
+|bob: bob
+bob,eve: bob
+bob@: bob
+bob(x: bob
+"a:b": bob
+\xc3\x84: bob
+""" + b"k" * 256 + b""": bob
+eve@localhost: bob
+Eve: bob
+"a b
+c: bob
+d: bob \0
+e: """ + b"x" * 8190 + b"\n", """
+2:1: warning: bob@example.com has a host [map-alias-host]
+3:1: error: bob%x is not local [map-alias-name]
+4:1: error: /bob is not local [map-alias-name]
+5:1: error: |bob is not local [map-alias-name]
+6:1: error: bob,eve is no address [map-alias-name]
+7:1: error: bob@ is no address [map-alias-name]
+8:1: error: bob(x is no address [map-alias-name]
+9:1: error: "a:b": bob: the name has a colon [map-alias-syntax]
+10:1: error: \u00c4 has a byte that no address has [map-alias-name]
+11:1: error: %s is longer than 255 bytes [map-alias-name]
+13:1: warning: eve is there already, in line 12: the last one counts [map-duplicate-alias]
+14:1: error: "a b: the quote is never closed [map-alias-quote]
+16:1: error: the line has a NUL byte [map-nul-byte]
+17:1: error: the entry is longer than 8190 bytes [map-alias-syntax]
+""" % ("k" * 256), 1)
+
+
+def test_check_alias_loops():
+    """Aliases that lead back to themselves; what ends at a user, or in the same name, is none."""
+    expect_checked("aliases", b"""postmaster: root
+root: root
+a: a, bob
+b: \\b
+c: d
+d: \\c
+e: f@example.com
+f: e
+g: :include:g
+h: "|/bin/h"
+x: y, z
+y: w
+z: w
+w: bob
+""", "")
+    expect_checked("aliases", b"""postmaster: a
+a: b
+b: a
+C: bob, "D"
+d: The Boss <e@localhost>,
+  eve
+e: c
+f+*: g
+f: f+x
+g: f
+h: i
+i: h
+h: bob
+j: k
+k: k, l
+l: j, k
+""", """
+2:1: warning: a leads back to itself: b in line 3 [map-alias-loop]
+4:1: warning: c leads back to itself: d in line 5, e in line 7 [map-alias-loop]
+8:1: warning: f+* leads back to itself: g in line 10, f in line 9 [map-alias-loop]
+13:1: warning: h is there already, in line 11: the last one counts [map-duplicate-alias]
+14:1: warning: j leads back to itself: k in line 15, l in line 16 [map-alias-loop]
+15:1: warning: k leads back to itself: l in line 16 [map-alias-loop]
+""")
+    deep = b"postmaster: n0\n" + b"".join(b"n%d: n%d\n" % (i, i + 1) for i in range(200000))
+    write("aliases", deep)
+    p = run(MCF, "map", "check", "aliases")
+    expect(p.returncode == 0 and p.stdout == b"", p)
+
+
+def test_loops_as_sendmail():
+    """What sendmail does with aliases that lead back: no user in the ring, and one."""
+    def compare(here):
+        alias_cf(here)
+        write("a", b"nosuch: nosuch2\nnosuch2: nosuch\nroot: daemon\ndaemon: root\nbin: bin\nhost@localhost: root\n")
+        os.chmod("a", 0o644)
+        (said, rc), *answers = in_ns(["./newaliases -C t.cf"] + ["/usr/sbin/sendmail -C %s/t.cf -bv %s" % (here, x) for x in
+                                                               ("nosuch", "root", "bin")])
+        expect(rc.strip() == "0", said)
+        for (text, _), want in zip(answers, ("loop broken", "root... deliverable", "bin... deliverable")):
+            expect(want in text, (want, answers))
+    in_a_safe_folder(compare)
 
 
 def test_check_access_keys():
