@@ -16,9 +16,11 @@
 int verb_init(int argc, char **argv)
 {
     if (argc == 2 && strcmp(argv[1], "--help") == 0) {
-        puts("usage: mcf init DIR\n\n"
-             "  puts a Makefile into DIR (targets sendmail.cf, submit.cf, access.db and the other\n"
-             "  maps, aliases too, all); where there is one it is left alone and the difference is shown");
+        puts(
+            "usage: mcf init DIR\n\n"
+            "  puts a Makefile into DIR (targets sendmail.cf, submit.cf, access.db and the other\n"
+            "  maps, aliases too, all); where there is one it is left alone and the difference is\n"
+            "  shown");
         return 0;
     }
     if (argc != 2 || argv[1][0] == '-') {

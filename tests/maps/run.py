@@ -1271,12 +1271,12 @@ e: """ + b"x" * 8190 + b"\n", """
 8:1: error: bob(x is no address [map-alias-name]
 9:1: error: "a:b": bob: the name has a colon [map-alias-syntax]
 10:1: error: \u00c4 has a byte that no address has [map-alias-name]
-11:1: error: %s is longer than 255 bytes [map-alias-name]
+11:1: error: LONG is longer than 255 bytes [map-alias-name]
 13:1: warning: eve is there already, in line 12: the last one counts [map-duplicate-alias]
 14:1: error: "a b: the quote is never closed [map-alias-quote]
 16:1: error: the line has a NUL byte [map-nul-byte]
 17:1: error: the entry is longer than 8190 bytes [map-alias-syntax]
-""" % ("k" * 256), 1)
+""".replace("LONG", "k" * 256), 1)
 
 
 def test_check_alias_loops():
