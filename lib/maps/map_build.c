@@ -20,6 +20,7 @@ enum {
 /* An entry in memory: this, the key, the value, up to a multiple of 8 bytes. */
 struct record {
     uint32_t line, key_len, value_len;
+    uint32_t order; /* of the key's hash; 0 in a btree, whose order is the key's own */
 };
 
 /* What is sorted: records by what comes first in the database, then as they came. */
@@ -88,11 +89,6 @@ static uint64_t first_bytes(struct map_bytes key)
     return x;
 }
 
-static uint64_t order_of(const struct map_build *b, struct map_bytes key)
-{
-    return b->o.type == MAP_btree ? first_bytes(key) : turned(hash_of(key));
-}
-
 static int compare_keys(struct map_bytes x, struct map_bytes y)
 {
     int d = memcmp(x.p, y.p, x.len < y.len ? x.len : y.len);
@@ -109,6 +105,11 @@ static struct record header(const char *p)
 static struct map_bytes key_at(const char *p)
 {
     return (struct map_bytes){p + sizeof(struct record), header(p).key_len};
+}
+
+static uint64_t order_at(const struct map_build *b, const char *p)
+{
+    return b->o.type == MAP_btree ? first_bytes(key_at(p)) : header(p).order;
 }
 
 static int compare_records(uint64_t order_x, const char *x, uint64_t order_y, const char *y)
@@ -395,7 +396,7 @@ int map_build_add(struct map_build *b, struct map_bytes key, struct map_bytes va
         return ENOMEM;
     if (key.len > INT32_MAX - 1 || value.len > INT32_MAX - 1)
         return EFBIG;
-    struct record r = {line, (uint32_t)(key.len + nul), (uint32_t)(value.len + nul)};
+    struct record r = {line, (uint32_t)(key.len + nul), (uint32_t)(value.len + nul), 0};
     size_t size = size_of(r);
     if (size > b->room)
         return EFBIG;
@@ -405,13 +406,14 @@ int map_build_add(struct map_build *b, struct map_bytes key, struct map_bytes va
             return rc;
     }
     char *p = b->data + b->used;
-    memcpy(p, &r, sizeof r);
     memcpy(p + sizeof r, key.p, key.len);
     memcpy(p + sizeof r + r.key_len, value.p, value.len);
     if (nul)
         p[sizeof r + key.len] = p[sizeof r + r.key_len + value.len] = '\0';
-    b->places[b->count++] =
-        (struct place){order_of(b, (struct map_bytes){p + sizeof r, r.key_len}), b->used};
+    if (b->o.type != MAP_btree)
+        r.order = turned(hash_of((struct map_bytes){p + sizeof r, r.key_len}));
+    memcpy(p, &r, sizeof r);
+    b->places[b->count++] = (struct place){order_at(b, p), b->used};
     b->used += size;
     b->entries++;
     b->bytes += r.key_len + (uint64_t)r.value_len;
@@ -500,43 +502,53 @@ static int take(struct writing *w, const char *p)
     return rc;
 }
 
+static const char *in_memory(const struct map_build *b, size_t place)
+{
+    /* What lies where is as good as random: the next ones are asked for ahead. */
+    if (place + 8 < b->count)
+        __builtin_prefetch(b->data + b->places[place + 8].at);
+    return place < b->count ? b->data + b->places[place].at : NULL;
+}
+
 static int write_memory(struct writing *w)
 {
     struct map_build *b = w->b;
     int rc = 0;
     sort(b);
-    for (size_t i = 0; i < b->count && rc == 0; i++) {
-        /* What lies where is as good as random: the next ones are asked for ahead. */
-        if (i + 8 < b->count)
-            __builtin_prefetch(b->data + b->places[i + 8].at);
-        rc = take(w, b->data + b->places[i].at);
-    }
+    for (size_t i = 0; i < b->count && rc == 0; i++)
+        rc = take(w, in_memory(b, i));
     return rc;
 }
 
-/* A merge of so few runs looks at all of them for each record. */
+/* What is in memory is the last run.  A merge of so few looks at all of them for each record. */
 static int write_runs(struct writing *w)
 {
     struct map_build *b = w->b;
-    int rc = b->count > 0 ? spill(b) : 0;
-    const char *first[RUNS];
-    uint64_t order[RUNS];
-    for (size_t i = 0; i < b->nruns && rc == 0; i++)
-        if ((first[i] = first_of(b, &b->runs[i], &rc)) != NULL)
-            order[i] = order_of(b, key_at(first[i]));
+    const char *first[RUNS + 1];
+    uint64_t order[RUNS + 1];
+    size_t memory = b->nruns, place = 0;
+    int rc = 0;
+    sort(b);
+    for (size_t i = 0; i <= memory && rc == 0; i++)
+        if ((first[i] = i == memory ? in_memory(b, place) : first_of(b, &b->runs[i], &rc)) != NULL)
+            order[i] = order_at(b, first[i]);
     while (rc == 0) {
-        size_t least = b->nruns;
-        for (size_t i = 0; i < b->nruns; i++)
-            if (first[i] && (least == b->nruns ||
+        size_t least = memory;
+        for (size_t i = 0; i < memory; i++)
+            if (first[i] && (!first[least] ||
                              compare_records(order[i], first[i], order[least], first[least]) < 0))
                 least = i;
-        if (least == b->nruns)
+        if (!first[least])
             break;
-        struct run *r = &b->runs[least];
         rc = take(w, first[least]);
-        r->used += size_of(header(first[least]));
-        if (rc == 0 && (first[least] = first_of(b, r, &rc)) != NULL)
-            order[least] = order_of(b, key_at(first[least]));
+        if (rc == 0 && least == memory) {
+            first[least] = in_memory(b, ++place);
+        } else if (rc == 0) {
+            b->runs[least].used += size_of(header(first[least]));
+            first[least] = first_of(b, &b->runs[least], &rc);
+        }
+        if (rc == 0 && first[least])
+            order[least] = order_at(b, first[least]);
     }
     return rc;
 }

@@ -12,7 +12,7 @@
 
 enum {
     PAGE = 4096,       /* bytes; what the reference writes */
-    PAGE_FILL = 3000,  /* bytes of a bucket that are filled on average, at most */
+    PAGE_FILL = 3600,  /* bytes of a bucket that are filled on average, at most: few overflow */
     PAIR_OVERHEAD = 6, /* bytes of a page that an entry takes beside its own */
     CACHE = 32 << 20,  /* bytes; entries come bucket by bucket: more gains nothing */
     BUCKETS = 1 << 24, /* at most */
