@@ -7,6 +7,7 @@
 #include <fcntl.h>
 #include <getopt.h>
 #include <stdio.h>
+#include <stdio_ext.h>
 #include <stdlib.h>
 #include <string.h>
 #include <time.h>
@@ -358,7 +359,7 @@ int map_convert(int argc, char **argv)
 
 /* --- reading ---------------------------------------------------------------------------------- */
 
-struct map *map_open_named(const char *verb, struct arena *a, const enum map_type *type,
+struct map *map_open_named(const char *verb, struct arena *a, const enum map_type *type, bool many,
                            const char *name, enum map_type *found)
 {
     int err = ENOENT;
@@ -367,7 +368,7 @@ struct map *map_open_named(const char *verb, struct arena *a, const enum map_typ
         const char *path = map_file_path(a, (enum map_type)t, name);
         if (!fs_exists(path))
             path = name;
-        int rc = map_open(a, (enum map_type)t, path, &m);
+        int rc = (many ? map_open_many : map_open)(a, (enum map_type)t, path, &m);
         if (rc == 0) {
             if (found)
                 *found = (enum map_type)t;
@@ -381,9 +382,9 @@ struct map *map_open_named(const char *verb, struct arena *a, const enum map_typ
     return NULL;
 }
 
-static struct map *open_map(const struct options *o, const char *name)
+static struct map *open_map(const struct options *o, bool many, const char *name)
 {
-    return map_open_named(o->verb, o->arena, o->typed ? &o->type : NULL, name, NULL);
+    return map_open_named(o->verb, o->arena, o->typed ? &o->type : NULL, many, name, NULL);
 }
 
 static void print(struct map_bytes b)
@@ -398,7 +399,7 @@ int map_dump(int argc, char **argv)
     if (rc < 0 && o.n != 1)
         rc = refuse(&o, "one map at a time", "");
     if (rc < 0) {
-        struct map *m = open_map(&o, o.names[0]);
+        struct map *m = open_map(&o, false, o.names[0]);
         struct map_bytes key, value;
         enum map_verdict v = MAP_TEMPFAIL;
         while (m && (v = map_next(m, &key, &value)) == MAP_FOUND) {
@@ -437,6 +438,9 @@ static int query_lines(struct map *m)
     size_t room = 0;
     ssize_t n;
     int rc = 0;
+    /* There is one thread: locks are work for nothing. */
+    __fsetlocking(stdin, FSETLOCKING_BYCALLER);
+    __fsetlocking(stdout, FSETLOCKING_BYCALLER);
     while ((n = getline(&line, &room, stdin)) >= 0) {
         struct map_bytes value;
         size_t len = (size_t)n - (n > 0 && line[n - 1] == '\n');
@@ -461,8 +465,8 @@ int map_query(int argc, char **argv)
     if (rc < 0 && o.config)
         rc = map_query_config(o.config, o.names[0], o.names + 1, o.n - 1);
     if (rc < 0) {
-        struct map *m = open_map(&o, o.names[0]);
         bool lines = o.n == 2 && strcmp(o.names[1], "-") == 0;
+        struct map *m = open_map(&o, lines, o.names[0]);
         rc = !m ? EXIT_NO_INPUT : lines ? query_lines(m) : 0;
         for (size_t i = 1; m && !lines && i < o.n; i++) {
             char *key = arena_strdup(o.arena, o.names[i]);
@@ -490,7 +494,7 @@ static int by_key(const void *a, const void *b)
 /* Everything in the map, as text; NULL: it cannot be read. */
 static struct table *all_of(const struct options *o, const char *name)
 {
-    struct map *m = open_map(o, name);
+    struct map *m = open_map(o, false, name);
     struct table *t = m ? table_new(o->arena) : NULL;
     struct map_bytes key, value;
     enum map_verdict v;

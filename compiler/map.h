@@ -46,8 +46,9 @@ struct map_convert_terms {
 int map_convert_file(const char *name, const enum map_type *type,
                      const struct map_convert_terms *terms);
 /* The database that is meant: any type's suffix may be missing.  type NULL: it is seen.  NULL:
- * there is none that can be read, which is said; else *found, unless NULL, is its type. */
-struct map *map_open_named(const char *verb, struct arena *a, const enum map_type *type,
+ * there is none that can be read, which is said; else *found, unless NULL, is its type.  many: as
+ * map_open_many. */
+struct map *map_open_named(const char *verb, struct arena *a, const enum map_type *type, bool many,
                            const char *name, enum map_type *found);
 
 #endif

@@ -198,7 +198,7 @@ int map_convert_file(const char *name, const enum map_type *type,
 {
     struct arena *a = arena_new(verb_out_of_memory, NULL);
     struct conversion c = {.arena = a, .terms = terms};
-    struct map *m = map_open_named("convert", a, type, name, &c.from);
+    struct map *m = map_open_named("convert", a, type, false, name, &c.from);
     int rc = m ? 0 : EXIT_NO_INPUT;
     map_close(m);
     if (m) {

@@ -79,7 +79,7 @@ static bool add_maps(struct query *q, const struct item *k, int deep)
     if (m.made && m.source) {
         struct asked *x = arena_alloc(q->arena, sizeof *x);
         x->declared = m;
-        x->map = map_open_named("query", q->arena, &m.type, m.source, NULL);
+        x->map = map_open_named("query", q->arena, &m.type, false, m.source, NULL);
         *q->end = x;
         q->end = &x->next;
         return x->map != NULL;

@@ -57,7 +57,13 @@ static struct map *new_map(struct arena *a, enum map_type type)
 int map_open(struct arena *a, enum map_type type, const char *path, struct map **m)
 {
     *m = new_map(a, type);
-    return (*m)->class->open(a, type, path, &(*m)->state);
+    return (*m)->class->open(a, type, path, false, &(*m)->state);
+}
+
+int map_open_many(struct arena *a, enum map_type type, const char *path, struct map **m)
+{
+    *m = new_map(a, type);
+    return (*m)->class->open(a, type, path, true, &(*m)->state);
 }
 
 int map_create(struct arena *a, enum map_type type, const char *path, const struct map_plan *plan,

@@ -40,6 +40,9 @@ bool map_type_find(const char *name, enum map_type *type);
 
 /* The file at path, suffix and all, to read from. */
 int map_open(struct arena *a, enum map_type type, const char *path, struct map **m);
+/* The same for many lookups: what was read stays in memory, up to 256 MiB; who looks up one key has
+ * more work so. */
+int map_open_many(struct arena *a, enum map_type type, const char *path, struct map **m);
 /* As sendmail without -N and -O looks: without a NUL behind the key, then with one; once one of
  * them was found, only so. */
 enum map_verdict map_get(struct map *m, struct map_bytes key, struct map_bytes *value);

@@ -42,9 +42,11 @@ static int as_errno(void)
     return errno == EPROTO || errno == 0 ? EINVAL : errno;
 }
 
-static int cdb_open_read(struct arena *a, enum map_type type, const char *path, void **state)
+static int cdb_open_read(struct arena *a, enum map_type type, const char *path, bool many,
+                         void **state)
 {
     (void)type;
+    (void)many; /* the file is mapped anyway */
     struct stat st;
     int rc = new_state(a, open(path, O_RDONLY | O_CLOEXEC), state);
     if (rc != 0)

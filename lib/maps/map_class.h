@@ -8,7 +8,7 @@
 #include "lib/maps/map.h"
 
 struct map_class {
-    int (*open)(struct arena *a, enum map_type type, const char *path, void **state);
+    int (*open)(struct arena *a, enum map_type type, const char *path, bool many, void **state);
     int (*create)(struct arena *a, enum map_type type, const char *path,
                   const struct map_plan *plan, mode_t mode, void **state);
     /* The three of a file without a name, or none of them. */

@@ -5,6 +5,7 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include "lib/base/arena.h"
@@ -16,6 +17,8 @@ enum {
     PAIR_OVERHEAD = 6, /* bytes of a page that an entry takes beside its own */
     CACHE = 32 << 20,  /* bytes; entries come bucket by bucket: more gains nothing */
     BUCKETS = 1 << 24, /* at most */
+    LEAST_CACHE = 256 << 10, /* bytes: the library's own */
+    KEPT = 256 << 20,        /* bytes of a file that many are looked up in, at most */
 };
 
 struct state {
@@ -65,13 +68,27 @@ static DBTYPE type_of(enum map_type type)
     return type == MAP_btree ? DB_BTREE : DB_HASH;
 }
 
+/* The pages of a btree are read in place, where the library can; those of a hash it copies. */
+static void keep_pages(DB *db, const char *path)
+{
+    struct stat st;
+    DB_ENV *env = db->get_env(db);
+    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode))
+        return;
+    env->set_mp_mmapsize(env, (size_t)st.st_size + PAGE);
+    if (st.st_size > LEAST_CACHE)
+        db->set_cachesize(db, 0, (u_int32_t)(st.st_size < KEPT ? st.st_size : KEPT), 1);
+}
+
 static int open_file(struct arena *a, enum map_type type, const char *path, u_int32_t flags,
-                     void **state)
+                     bool many, void **state)
 {
     int rc = new_state(a, state);
     if (rc != 0)
         return rc;
     struct state *s = *state;
+    if (many)
+        keep_pages(s->db, path);
     rc = s->db->open(s->db, NULL, path, NULL, type_of(type), flags, 0);
     if (rc == 0) {
         u_int32_t how = 0;
@@ -83,14 +100,15 @@ static int open_file(struct arena *a, enum map_type type, const char *path, u_in
     return as_errno(rc);
 }
 
-static int db_open_read(struct arena *a, enum map_type type, const char *path, void **state)
+static int db_open_read(struct arena *a, enum map_type type, const char *path, bool many,
+                        void **state)
 {
-    return open_file(a, type, path, DB_RDONLY, state);
+    return open_file(a, type, path, DB_RDONLY, many, state);
 }
 
 static int db_open_extend(struct arena *a, enum map_type type, const char *path, void **state)
 {
-    return open_file(a, type, path, 0, state);
+    return open_file(a, type, path, 0, false, state);
 }
 
 /* As many buckets from the start as the entries fill: none is ever split, and with entries that
