@@ -231,8 +231,9 @@ static int dump(struct makemap *m, enum map_type type, const char *path)
     struct map_bytes key, value;
     enum map_verdict v;
     int rc = map_open(m->arena, type, path, &map);
+    const char *why = rc == EINVAL ? map_file_trouble(m->arena, type, path) : NULL;
     if (rc != 0)
-        return cannot_open(m, strerror(rc));
+        return cannot_open(m, why ? why : strerror(rc));
     while ((v = map_next(map, &key, &value)) == MAP_FOUND) {
         fwrite(key.p, 1, key.len, stdout);
         putchar(m->delimiter ? m->delimiter : '\t');

@@ -24,6 +24,7 @@
 #include "lib/base/diag.h"
 #include "lib/base/fs.h"
 #include "lib/base/table.h"
+#include "lib/maps/map_format.h"
 #include "lib/maps/map_lines.h"
 #include "lib/model/findings.h"
 
@@ -363,11 +364,15 @@ struct map *map_open_named(const char *verb, struct arena *a, const enum map_typ
                            const char *name, enum map_type *found)
 {
     int err = ENOENT;
+    const char *why = NULL;
     for (int t = type ? (int)*type : 0; t < (type ? (int)*type + 1 : MAP_TYPES); t++) {
         struct map *m;
         const char *path = map_file_path(a, (enum map_type)t, name);
         if (!fs_exists(path))
             path = name;
+        /* A cdb has no mark of its own: what has another's is none. */
+        if (!type && t == MAP_cdb && map_format_of(path).can != MAP_FORMAT_NONE)
+            continue;
         int rc = (many ? map_open_many : map_open)(a, (enum map_type)t, path, &m);
         if (rc == 0) {
             if (found)
@@ -376,9 +381,13 @@ struct map *map_open_named(const char *verb, struct arena *a, const enum map_typ
         }
         if (rc != ENOENT)
             err = rc;
+        if (rc == EINVAL && !why)
+            why = map_file_trouble(a, (enum map_type)t, path);
     }
     fprintf(stderr, "mcf map %s: cannot read %s: %s\n", verb, name,
-            err == EINVAL ? "it is no database of that type, or damaged" : strerror(err));
+            why             ? why
+            : err == EINVAL ? "it is no database of that type, or damaged"
+                            : strerror(err));
     return NULL;
 }
 

@@ -48,7 +48,11 @@ static void check_database(const struct map_checking *c, enum map_type type, con
     if (err && type == MAP_hash)
         err = map_open(c->arena, MAP_btree, path, &m);
     map_close(m);
-    if (err && err != EACCES && err != EPERM)
+    const char *why = err == EINVAL ? map_file_trouble(c->arena, type, path) : NULL;
+    if (why && c->kind != KIND_ALIASES)
+        finding_add(c->diag, FINDING_MAP_UNREADABLE_FORMAT, (struct origin){c->source->id, 0, 0, 0},
+                    path, why, build, NULL);
+    else if (err && err != EACCES && err != EPERM)
         say(c, FINDING_MAP_UNREADABLE, path, build);
     else if (fs_is_older(&st, source))
         say(c, FINDING_MAP_OLD, path, build);

@@ -10,6 +10,7 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/fs.h"
+#include "lib/maps/map_format.h"
 
 #define MODE 0640    /* of a map that is new: its values may be nobody's business */
 #define MARK ".mcf-" /* between a map's name and the process that makes the next one of it */
@@ -20,6 +21,28 @@ char *map_file_path(struct arena *a, enum map_type type, const char *path)
     size_t n = strlen(path), k = strlen(suffix);
     bool has = n > k && strcmp(path + n - k, suffix) == 0;
     return arena_printf(a, "%s%s", path, has ? "" : suffix);
+}
+
+const char *map_file_trouble(struct arena *a, enum map_type type, const char *path)
+{
+    struct map_format f = map_format_of(path);
+    const char *name = map_type_name(type), *suffix = map_type_suffix(MAP_hash), *source = path;
+    size_t n = strlen(path), k = strlen(suffix);
+    if (f.can == MAP_FORMAT_NONE)
+        return NULL;
+    if (f.can == MAP_FORMAT_READ)
+        return strcmp(f.kind, name) == 0 ? NULL
+                                         : arena_printf(a, "it is a %s: say -t %s", f.kind, f.kind);
+    if (n > k && strcmp(path + n - k, suffix) == 0)
+        source = arena_strndup(a, path, n - k);
+    const char *build = arena_printf(a, "mcf map build%s %s",
+                                     strncmp(f.kind, "btree", 5) == 0 ? " -t btree" : "", source);
+    const char *what = arena_printf(a, "it is a %s of format version %u", f.kind, f.version);
+    if (f.read_to)
+        what = arena_printf(a, "%s, and %u to %u are read", what, f.read_from, f.read_to);
+    return f.can == MAP_FORMAT_UPGRADE
+               ? arena_printf(a, "%s: run db_upgrade %s, or %s", what, path, build)
+               : arena_printf(a, "%s: run %s", what, build);
 }
 
 int map_file_safe(const char *path, const char **why)

@@ -10,6 +10,9 @@
 
 /* path with the type's suffix, unless it has that already. */
 char *map_file_path(struct arena *a, enum map_type type, const char *path);
+/* Why a file that is there cannot be read as one of the type, and what mends it, where its format
+ * says so; else NULL. */
+const char *map_file_trouble(struct arena *a, enum map_type type, const char *path);
 /* 0, or an errno and a word why: a map that is a link, or no plain file, is not replaced. */
 int map_file_safe(const char *path, const char **why);
 struct map_file_terms {

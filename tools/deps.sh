@@ -34,6 +34,7 @@ mount            mount                       a private /etc for the tests
 procps           ps                          sees that no process is left
 patch            patch                       takes what --diff prints
 groff-base       groff                       formats the manual pages
+db5.3-util       db5.3_load                  writes databases in the other byte order
 libcmocka-dev    /usr/include/cmocka.h       unit tests
 '
 DEVELOP='

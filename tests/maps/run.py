@@ -17,6 +17,7 @@ import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+import formats
 from reference import LIBRARY
 from report import MCF, expect, need_programs, need_root, run_functions
 
@@ -824,6 +825,94 @@ def test_build_is_whole_or_not_at_all():
     expect(not os.path.exists("folder.db"), "a map of a folder")
 
 
+def loaded(kind, path, order, entries):
+    """A database by the library's own db_load, in the byte order 1234 or 4321."""
+    text = "".join(" %s\n" % "".join("\\%02x" % c for c in s) for entry in entries for s in entry)
+    head = "VERSION=3\nformat=print\ntype=%s\ndb_lorder=%d\nHEADER=END\n" % (kind, order)
+    p = run("db5.3_load", "-f", "/dev/stdin", path, given=(head + text + "DATA=END\n").encode())
+    expect(p.returncode == 0, p)
+
+
+def test_older_formats():
+    """Every version that the library reads, in both byte orders, with the NULs that keys and values have:
+    by makemap -u as the reference, and each key is found. Degenerate files first."""
+    many = [(b"key%d@example.com" % i, b"value %d" % i) for i in range(2000)] + [(b"long", b"v" * 9000)]
+    for order in (1234, 4321):
+        for kind, versions in (("hash", (9, 8, 7)), ("btree", (9, 8))):
+            for plain in ([], [(b"a", b"b")], many):
+                for nul in (b"", b"\0"):
+                    for name in ("m.db", "new.db"):
+                        if os.path.exists(name):
+                            os.remove(name)
+                    loaded(kind, "new.db", order, [(k + nul, v + nul) for k, v in plain])
+                    with open("new.db", "rb") as f:
+                        new = f.read()
+                    for version in versions:
+                        what = "%s %d, %d, %d entries, NUL %r" % (kind, version, order, len(plain), nul)
+                        old = formats.with_version(new, version)
+                        if kind == "hash" and version < 9:
+                            old, pages = formats.unsorted(old)
+                            expect(pages or len(plain) < 2, "%s: no page is unsorted" % what)
+                        write("m.db", old)
+                        want = sorted(b"%s\t%s" % e for e in plain)
+                        for program in (REFERENCE, ours()):
+                            got = [e for e in entries(program, kind, "m") if e]
+                            expect(got == want, "%s, %s: %d" % (what, program, len(got)))
+                        for options in (["m"], ["-t", kind, "m.db"]):
+                            p = run(MCF, "map", "query", *options, "-", given=b"nosuch\n" + b"\n".join(k for k, _ in plain))
+                            expect(p.stdout == b"".join(b"%s\t%s\n" % e for e in plain) and p.returncode == 1, what)
+                        p = run(MCF, "map", "query", "m", "nosuch", *(k.decode() for k, _ in plain[:3]))
+                        expect(p.stdout == b"nosuch\t(not found)\n" + b"".join(b"%s\t%s\n" % e for e in plain[:3]), what)
+    # Keys of both kinds in one file: what is found first says which one is looked for, as in sendmail.
+    loaded("hash", "both.db", 1234, [(b"a", b"plain"), (b"b\0", b"nul\0"), (b"c", b"")])
+    p = run(MCF, "map", "query", "both", "b", "a", "nosuch")
+    expect(p.stdout == b"b\tnul\na\t(not found)\nnosuch\t(not found)\n", p)
+    p = run(MCF, "map", "query", "both", "a", "b", "c")
+    expect(p.stdout == b"a\tplain\nb\t(not found)\nc\t\n", p)
+
+
+def test_formats_that_are_not_read():
+    """Which one it is, and what mends it, by every command; the reference refuses them too."""
+    write("m", b"a\tb\n")
+    build = {"hash": "mcf map build m", "btree": "mcf map build -t btree m"}
+    cases = []
+    for order in (1234, 4321):
+        for kind, read, upgraded, others in (("hash", "7 to 9", (4, 5, 6), (0, 3, 10)),
+                                             ("btree", "8 to 9", (6, 7), (0, 5, 10))):
+            if os.path.exists("new.db"):
+                os.remove("new.db")
+            loaded(kind, "new.db", order, [(b"a", b"b")])
+            with open("new.db", "rb") as f:
+                new = f.read()
+            for version in upgraded + others:
+                mends = "db_upgrade m.db, or " if version in upgraded else ""
+                cases.append((kind, formats.with_version(new, version), "it is a %s of format version %d, and %s are read: "
+                              "run %s%s" % (kind, version, read, mends, build[kind])))
+    for kind, magic, version in (("hash", formats.HASH, 2), ("btree", formats.BTREE, 3)):
+        for order in "<>":
+            cases.append((kind, formats.before_2(magic, version, order), "it is a %s of Berkeley DB 1 of format version %d: "
+                          "run %s" % (kind, version, build[kind])))
+    for kind, data, want in cases:
+        write("m.db", data)
+        os.utime("m.db")
+        for arguments in (["query", "m", "a"], ["query", "m.db", "a"], ["dump", "m"], ["dump", "-t", kind, "m.db"],
+                          ["diff", "m", "m"], ["convert", "--to", "cdb", "m"]):
+            p = run(MCF, "map", *arguments)
+            expect(p.returncode == 66 and p.stdout == b"" and p.stderr.decode() == "mcf map %s: cannot read %s: %s\n" %
+                   (arguments[0], arguments[-1] if arguments[0] != "query" else arguments[1], want), p)
+        r, o = run(REFERENCE, "-u", kind, "m"), run(ours(), "-u", kind, "m")
+        expect(r.returncode == o.returncode == 73, "%s %s" % (r, o))
+        expect(o.stderr.decode() == "makemap: cannot open the %s map m: %s\n" % (kind, want), o)
+        p = run(MCF, "map", "check", "m")
+        expect(p.returncode == 1 and "m.db cannot be read: %s [map-unreadable-database]" % want in p.stdout.decode(), p)
+        # What is said to mend it does.
+        expect(run(MCF, "map", "build", *want.rsplit("build ", 1)[1].split()).returncode == 0, want)
+        expect(run(MCF, "map", "query", "m", "a").stdout == b"a\tb\n", want)
+    # The wrong type: which one it is.
+    p = run(MCF, "map", "dump", "-t", "hash" if kind == "btree" else "btree", "m")
+    expect(p.returncode == 66 and "it is a %s: say -t %s\n" % (kind, kind) in p.stderr.decode(), p)
+
+
 BAD_ACCESS = b"""# remark
 Connect:192.168\tRELAY
 Conect:10\tRELAY
@@ -1493,6 +1582,6 @@ def test_check_files():
 
 
 if __name__ == "__main__":
-    need_programs("makemap")
+    need_programs("makemap", "db5.3_load")
     need_root()
     run_functions("maps", __doc__, globals())
