@@ -23,10 +23,11 @@ struct record {
     uint32_t order; /* of the key's hash; 0 in a btree, whose order is the key's own */
 };
 
-/* What is sorted: records by what comes first in the database, then as they came. */
+/* What is sorted: records by what comes first in the database, then as they came.  There are two of
+ * these for each entry: they are small, so that less has to go to the file. */
 struct place {
-    uint64_t order; /* hash: its bits turned round; btree: the first bytes of the key */
-    uint64_t at;    /* in the buffer */
+    uint32_t high, low; /* hash: 0, its bits turned round; btree: 8 bytes of the key */
+    uint32_t at;        /* in the buffer, in units of 8 bytes */
 };
 
 /* What is remembered of the entries of a file that is filled at once: all that it takes to tell
@@ -81,10 +82,11 @@ static uint32_t turned(uint32_t x)
     return __builtin_bswap32(x);
 }
 
-static uint64_t first_bytes(struct map_bytes key)
+/* Eight bytes of the key, as they are compared. */
+static uint64_t bytes_from(struct map_bytes key, size_t from)
 {
     uint64_t x = 0;
-    for (size_t i = 0; i < 8; i++)
+    for (size_t i = from; i < from + 8; i++)
         x = x << 8 | (i < key.len ? (unsigned char)key.p[i] : 0);
     return x;
 }
@@ -109,7 +111,7 @@ static struct map_bytes key_at(const char *p)
 
 static uint64_t order_at(const struct map_build *b, const char *p)
 {
-    return b->o.type == MAP_btree ? first_bytes(key_at(p)) : header(p).order;
+    return b->o.type == MAP_btree ? bytes_from(key_at(p), 0) : header(p).order;
 }
 
 static int compare_records(uint64_t order_x, const char *x, uint64_t order_y, const char *y)
@@ -122,11 +124,83 @@ static int compare_records(uint64_t order_x, const char *x, uint64_t order_y, co
     return header(x).line < header(y).line ? -1 : header(x).line > header(y).line;
 }
 
-static int by_record(const void *x, const void *y, void *data)
+static uint64_t order_of(struct place p)
 {
-    const struct place *p = x, *q = y;
-    const char *bytes = data;
-    return compare_records(p->order, bytes + p->at, q->order, bytes + q->at);
+    return (uint64_t)p.high << 32 | p.low;
+}
+
+static struct place with_order(struct place p, uint64_t order)
+{
+    return (struct place){(uint32_t)(order >> 32), (uint32_t)order, p.at};
+}
+
+static struct place place_of(const struct map_build *b, size_t at)
+{
+    return with_order((struct place){.at = (uint32_t)(at / 8)}, order_at(b, b->data + at));
+}
+
+static const char *record_at(const struct map_build *b, struct place p)
+{
+    return b->data + (size_t)p.at * 8;
+}
+
+static bool is_before(const struct map_build *b, struct place x, struct place y)
+{
+    return compare_records(order_of(x), record_at(b, x), order_of(y), record_at(b, y)) < 0;
+}
+
+/* For a few. */
+static void sort_records(const struct map_build *b, struct place *p, size_t n)
+{
+    for (size_t i = 1, j; i < n; i++) {
+        struct place x = p[i];
+        for (j = i; j > 0 && is_before(b, x, p[j - 1]); j--)
+            p[j] = p[j - 1];
+        p[j] = x;
+    }
+}
+
+/* by: NULL, or whose records are looked at where orders are alike.  other: room for half of n. */
+static void merge_sort(const struct map_build *by, struct place *p, struct place *other, size_t n)
+{
+    if (n < 2)
+        return;
+    size_t half = n / 2;
+    merge_sort(by, p, other, half);
+    merge_sort(by, p + half, other, n - half);
+    memcpy(other, p, half * sizeof *p);
+    for (size_t i = 0, j = half, to = 0; i < half;)
+        p[to++] =
+            j < n && (by ? is_before(by, p[j], other[i]) : order_of(p[j]) < order_of(other[i]))
+                ? p[j++]
+                : other[i++];
+}
+
+/* By eight bytes, and those in which they are alike by the next eight: so each record is looked at
+ * a few times only, and they lie anywhere.  depth: how many bytes are alike, by 8. */
+static void sort_keys(const struct map_build *b, struct place *p, struct place *other, size_t n,
+                      size_t depth)
+{
+    enum { FEW = 8, DEEP = 64, AHEAD = 8 };
+    if (depth == DEEP) {
+        merge_sort(b, p, other, n);
+        return;
+    }
+    merge_sort(NULL, p, other, n);
+    for (size_t i = 0, j; i < n; i = j) {
+        for (j = i + 1; j < n && order_of(p[j]) == order_of(p[i]); j++)
+            continue;
+        if (j - i <= FEW) {
+            sort_records(b, p + i, j - i);
+            continue;
+        }
+        for (size_t k = i; k < j; k++) {
+            if (k + AHEAD < j)
+                __builtin_prefetch(record_at(b, p[k + AHEAD]));
+            p[k] = with_order(p[k], bytes_from(key_at(record_at(b, p[k])), (depth + 1) * 8));
+        }
+        sort_keys(b, p + i, other, j - i, depth + 1);
+    }
 }
 
 /* Orders of hashes have 32 bits: three rounds, and the few that are alike are sorted one by one. */
@@ -136,27 +210,27 @@ static void sort_hashes(struct map_build *b)
     for (int shift = 0; shift < 32; shift += BITS) {
         size_t bins[BINS + 1] = {0};
         for (size_t i = 0; i < b->count; i++)
-            bins[(b->places[i].order >> shift & (BINS - 1)) + 1]++;
+            bins[(b->places[i].low >> shift & (BINS - 1)) + 1]++;
         for (size_t i = 1; i < BINS; i++)
             bins[i] += bins[i - 1];
         for (size_t i = 0; i < b->count; i++)
-            b->other[bins[b->places[i].order >> shift & (BINS - 1)]++] = b->places[i];
+            b->other[bins[b->places[i].low >> shift & (BINS - 1)]++] = b->places[i];
         struct place *sorted = b->other;
         b->other = b->places;
         b->places = sorted;
     }
     for (size_t i = 0, j; i < b->count; i = j) {
-        for (j = i + 1; j < b->count && b->places[j].order == b->places[i].order; j++)
+        for (j = i + 1; j < b->count && b->places[j].low == b->places[i].low; j++)
             continue;
         if (j > i + 1)
-            qsort_r(b->places + i, j - i, sizeof *b->places, by_record, b->data);
+            merge_sort(b, b->places + i, b->other, j - i);
     }
 }
 
 static void sort(struct map_build *b)
 {
     if (b->o.type == MAP_btree)
-        qsort_r(b->places, b->count, sizeof *b->places, by_record, b->data);
+        sort_keys(b, b->places, b->other, b->count, 0);
     else
         sort_hashes(b);
 }
@@ -209,7 +283,7 @@ static int spill(struct map_build *b)
     size_t n = 0, room = b->most * sizeof *b->other;
     int rc = 0;
     for (size_t i = 0; i < b->count && rc == 0; i++) {
-        const char *p = b->data + b->places[i].at;
+        const char *p = record_at(b, b->places[i]);
         size_t size = size_of(header(p));
         if (n + size > room && n > 0) {
             rc = write_all(b->file, out, n, &b->file_end);
@@ -370,9 +444,11 @@ struct map_build *map_build_new(struct arena *a, const struct map_build_options 
     b->o = *o;
     b->folder = folder;
     b->file = -1;
-    /* A line has some 40 bytes: two places of 16, and 64 with what stands around it. */
-    b->most = memory / 96;
+    /* A line has some 40 bytes: two places of 12, and 56 with what stands around it. */
+    b->most = memory / 80;
     b->room = memory - b->most * 2 * sizeof *b->places;
+    if (b->room / 8 > UINT32_MAX)
+        b->room = (size_t)UINT32_MAX * 8;
     b->data = mapped(b->room);
     b->places = mapped(b->most * sizeof *b->places);
     b->other = mapped(b->most * sizeof *b->other);
@@ -413,7 +489,7 @@ int map_build_add(struct map_build *b, struct map_bytes key, struct map_bytes va
     if (b->o.type != MAP_btree)
         r.order = turned(hash_of((struct map_bytes){p + sizeof r, r.key_len}));
     memcpy(p, &r, sizeof r);
-    b->places[b->count++] = (struct place){order_at(b, p), b->used};
+    b->places[b->count++] = place_of(b, b->used);
     b->used += size;
     b->entries++;
     b->bytes += r.key_len + (uint64_t)r.value_len;
@@ -506,8 +582,8 @@ static const char *in_memory(const struct map_build *b, size_t place)
 {
     /* What lies where is as good as random: the next ones are asked for ahead. */
     if (place + 8 < b->count)
-        __builtin_prefetch(b->data + b->places[place + 8].at);
-    return place < b->count ? b->data + b->places[place].at : NULL;
+        __builtin_prefetch(record_at(b, b->places[place + 8]));
+    return place < b->count ? record_at(b, b->places[place]) : NULL;
 }
 
 static int write_memory(struct writing *w)

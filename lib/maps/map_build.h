@@ -14,7 +14,7 @@
 
 #include "lib/maps/map.h"
 
-#define MAP_BUILD_MEMORY ((size_t)352 << 20)
+#define MAP_BUILD_MEMORY ((size_t)400 << 20)
 
 struct map_build;
 
