@@ -114,3 +114,9 @@ bool confine_enter(int rules)
     return prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) == 0 &&
            syscall(SYS_landlock_restrict_self, rules, 0U) == 0;
 }
+
+int confine_version(void)
+{
+    return (int)syscall(SYS_landlock_create_ruleset, NULL, (size_t)0,
+                        LANDLOCK_CREATE_RULESET_VERSION);
+}

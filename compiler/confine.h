@@ -20,5 +20,7 @@ bool confine_allow_writing(int rules, const char *folder);
 /* From here on the rules hold for this process and for what it starts; false and errno.  Calls
  * nothing but the kernel. */
 bool confine_enter(int rules);
+/* Which Landlock the kernel has; -1: none that can be used. */
+int confine_version(void);
 
 #endif

@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 
-#include "compiler/m4.h"
 #include "compiler/makemap.h"
 #include "compiler/newaliases.h"
 #include "compiler/verbs.h"
@@ -43,7 +42,7 @@ int main(int argc, char **argv)
             return 0;
         }
         if (strcmp(argv[1], "--version") == 0) {
-            printf("mcf %s (expands with %s)\n", MCF_VERSION, m4_program());
+            version_print();
             return 0;
         }
         for (size_t i = 0; i < sizeof verbs / sizeof *verbs; i++)

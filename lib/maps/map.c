@@ -46,11 +46,21 @@ bool map_type_find(const char *name, enum map_type *type)
     return false;
 }
 
+static const struct map_class *class_of(enum map_type type)
+{
+    return type == MAP_cdb ? &map_class_cdb : &map_class_db;
+}
+
+const char *map_type_library(enum map_type type)
+{
+    return class_of(type)->library;
+}
+
 static struct map *new_map(struct arena *a, enum map_type type)
 {
     struct map *m = arena_alloc(a, sizeof *m);
     m->arena = a;
-    m->class = type == MAP_cdb ? &map_class_cdb : &map_class_db;
+    m->class = class_of(type);
     return m;
 }
 

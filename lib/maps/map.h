@@ -36,6 +36,8 @@ struct map_bytes {
 const char *map_type_name(enum map_type type);
 const char *map_type_suffix(enum map_type type);
 const char *map_type_text(enum map_type type);
+/* The library that reads and writes it, with its version. */
+const char *map_type_library(enum map_type type);
 bool map_type_find(const char *name, enum map_type *type);
 
 /* The file at path, suffix and all, to read from. */

@@ -184,7 +184,8 @@ static void cdb_close_file(void *state)
     fs_close(&s->fd);
 }
 
-const struct map_class map_class_cdb = {.open = cdb_open_read,
+const struct map_class map_class_cdb = {.library = "tinycdb " MAP_TEXT(TINYCDB_VERSION),
+                                        .open = cdb_open_read,
                                         .create = cdb_open_new,
                                         .nameless = cdb_open_nameless,
                                         .name = cdb_give_name,

@@ -7,7 +7,12 @@
 
 #include "lib/maps/map.h"
 
+/* The value of a macro, as text. */
+#define MAP_TEXT(x) MAP_TEXT_OF(x)
+#define MAP_TEXT_OF(x) #x
+
 struct map_class {
+    const char *library; /* and its version */
     int (*open)(struct arena *a, enum map_type type, const char *path, bool many, void **state);
     int (*create)(struct arena *a, enum map_type type, const char *path,
                   const struct map_plan *plan, mode_t mode, void **state);

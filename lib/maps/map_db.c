@@ -212,7 +212,10 @@ static int db_finish(void *state)
     return as_errno(rc ? rc : closed);
 }
 
-const struct map_class map_class_db = {.open = db_open_read,
+const struct map_class map_class_db = {.library =
+                                           "Berkeley DB " MAP_TEXT(DB_VERSION_MAJOR) "." MAP_TEXT(
+                                               DB_VERSION_MINOR) "." MAP_TEXT(DB_VERSION_PATCH),
+                                       .open = db_open_read,
                                        .create = db_open_new,
                                        .extend = db_open_extend,
                                        .get = db_get,

@@ -230,6 +230,19 @@ def test_usage():
     expect_files("case.mc")
 
 
+def test_version():
+    """What it is built with, and which m4 it runs; one that is missing, or is none, is said."""
+    libraries = r"  Berkeley DB \d+\.\d+\.\d+: maps of the type hash, btree\n  tinycdb \d[\d.]*: maps of the type cdb\n" \
+                r"  GNU C library \d+\.\d+\n  (Landlock \d+ of the kernel: --confine|no Landlock in this kernel: --confine is refused)\n"
+    for program, want in (("m4", r"m4 \(GNU M4\) \d+\.\S+, run as m4"), ("cat", r"no GNU M4: cat is another program \(cat .*\)"),
+                          ("true", r"no GNU M4: true is another program \(.*\)"),
+                          ("/nonexistent", r"no m4: /nonexistent cannot be run \(No such file or directory\): \.mc files need "
+                           r"GNU M4, in \$PATH or \$MCF_M4")):
+        r = mcf("--version", env=dict(os.environ, MCF_M4=program))
+        expect_status(r, 0)
+        expect(re.fullmatch(r"mcf \S+\n  %s\n%s" % (want, libraries), r.out) and not r.err, r)
+
+
 def test_finding_form():
     """A finding has file, line, column, kind, text and id, then the line with a caret."""
     write("case.mc", BAD)
