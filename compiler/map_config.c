@@ -83,6 +83,15 @@ static const char *read_options(struct arena *a, struct map_declared *m, const c
         case 'N':
             m->nul = true;
             break;
+        case 'O':
+            m->no_nul = true;
+            break;
+        case 'm':
+            m->match_only = true;
+            break;
+        case 'a':
+            m->append = word + 2;
+            break;
         case 'f':
             m->keep_case = true;
             break;
@@ -117,7 +126,7 @@ static const char *place_of(const struct config *c, const struct item *it)
 struct map_declared map_config_declared(const struct config *c, const struct item *k)
 {
     struct arena *a = c->arena;
-    struct map_declared m = {.name = k->name, .class = k->aux, .at = place_of(c, k)};
+    struct map_declared m = {.name = k->name, .class = k->aux, .append = "", .at = place_of(c, k)};
     m.made = map_type_find(k->aux, &m.type);
     if (m.made) {
         read_spec(a, &m, k->value);

@@ -19,6 +19,8 @@ struct map_declared {
     enum map_type type; /*   which */
     const char *source; /*   its file without the type's suffix; NULL: none is named */
     bool optional, nul, keep_case; /* -o -N -f */
+    bool no_nul, match_only;       /* -O -m */
+    const char *append;            /* -a: behind each answer; "" */
     const char **members;          /* of a sequence, NULL-terminated; else NULL */
     bool unknown;                  /* aliases only: no class of sendmail's, or not of every one */
 };

@@ -16,6 +16,7 @@
 
 #include "compiler/map.h"
 #include "compiler/map_config.h"
+#include "compiler/map_local.h"
 #include "compiler/verbs.h"
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
@@ -25,7 +26,7 @@
 
 enum fallback { TAGGED, UNTAGGED };
 enum when { LOCAL_FILTERED, FILTERED, LOCAL, ALWAYS };
-enum step { ONCE, PLUS, DETAIL, PARENTS, NETS };
+enum step { ONCE, PLUS, DETAIL, PARENTS, NETS, BITNET, UUCP };
 
 static const struct lookup {
     const char *map, *tag;
@@ -62,6 +63,7 @@ struct query {
     struct asked *first, **end;
     bool dots, filtered; /* lookupdotdomain, blocklist_recipients */
     struct table *tried;
+    struct table *local; /* NULL: nobody asked yet */
     enum map_verdict verdict;
 };
 
@@ -116,19 +118,11 @@ static void read_rules(struct query *q)
         }
 }
 
-static bool is_local(const struct config *c, const char *domain)
+static bool holds(struct query *q, enum when when, const struct subject *s)
 {
-    for (const struct item *it = c->first; it; it = it->next)
-        if (it->kind == ITEM_CLASS && strcmp(it->name, "w") == 0)
-            for (const char **word = it->words; word && *word; word++)
-                if (strcasecmp(*word, domain) == 0)
-                    return true;
-    return false;
-}
-
-static bool holds(const struct query *q, enum when when, const struct subject *s)
-{
-    bool local = s->at && is_local(q->config, s->domain);
+    if (when != ALWAYS && when != FILTERED && !q->local)
+        q->local = map_local_names(q->config);
+    bool local = s->at && q->local && map_local_has(q->local, s->domain);
     return when == ALWAYS || (when == FILTERED && q->filtered) || (when == LOCAL && local) ||
            (when == LOCAL_FILTERED && q->filtered && local);
 }
@@ -170,6 +164,17 @@ static bool fits(char letter, const struct subject *s, const char *all_searches)
     default:
         return true;
     }
+}
+
+/* The host whose pseudo domain it is in, or the first one of a path with !; a name alone is one;
+ * else NULL. */
+static const char *pseudo_host(struct arena *a, const char *end, const struct subject *s)
+{
+    size_t n = strlen(s->domain), k = strlen(end), path = strcspn(s->domain, "!");
+    if (n > k && strcasecmp(s->domain + n - k, end) == 0)
+        return arena_strndup(a, s->domain, n - k);
+    bool dotted = path < n && memchr(s->domain, '.', path) != NULL;
+    return s->at || dotted ? NULL : arena_strndup(a, s->domain, path);
 }
 
 /* How much of it is left without its last part; 0: nothing. */
@@ -226,6 +231,19 @@ static const char *source_line_of(struct query *q, const struct map_declared *m,
     return said;
 }
 
+/* With -N and -O sendmail looks for the key in one way only; with both, in none.  key has a NUL
+ * behind it. */
+static enum map_verdict look_up(const struct asked *x, struct map_bytes key,
+                                struct map_bytes *value)
+{
+    const struct map_declared *d = &x->declared;
+    if (d->nul && d->no_nul)
+        return MAP_NOT_FOUND;
+    if (d->nul || d->no_nul)
+        return map_get_whole(x->map, (struct map_bytes){key.p, key.len + d->nul}, value);
+    return map_get(x->map, key, value);
+}
+
 /* Prints the key, and what is found; true: the search is over. */
 static bool ask_key(struct query *q, const char *key)
 {
@@ -238,9 +256,7 @@ static bool ask_key(struct query *q, const char *key)
         struct map_bytes value;
         if (!x->declared.keep_case)
             map_fold(folded, len);
-        /* With -N sendmail looks for the key with its NUL only. */
-        q->verdict =
-            map_get(x->map, (struct map_bytes){folded, len + (x->declared.nul ? 1 : 0)}, &value);
+        q->verdict = look_up(x, (struct map_bytes){folded, len}, &value);
         if (q->verdict == MAP_TEMPFAIL) {
             printf("%s\t(cannot be said: the database of %s is damaged)\n", key, x->declared.name);
             return true;
@@ -248,7 +264,9 @@ static bool ask_key(struct query *q, const char *key)
         if (q->verdict == MAP_FOUND) {
             if (x->declared.nul && value.len && value.p[value.len - 1] == '\0')
                 value.len--;
-            printf("%s\t%.*s%s\n", key, (int)value.len, value.p,
+            struct map_bytes said =
+                x->declared.match_only ? (struct map_bytes){key, strlen(key)} : value;
+            printf("%s\t%.*s%s%s\n", key, (int)said.len, said.p, x->declared.append,
                    source_line_of(q, &x->declared, (struct map_bytes){folded, len}, value));
             return true;
         }
@@ -312,9 +330,11 @@ static bool search(struct query *q, const struct lookup *l, char letter, const s
 {
     for (size_t i = 0; i < COUNT(searches); i++) {
         enum step step = searches[i].step;
-        const char *up = s->domain;
+        const char *up = step == BITNET ? pseudo_host(q->arena, ".BITNET", s)
+                         : step == UUCP ? pseudo_host(q->arena, ".UUCP", s)
+                                        : s->domain;
         if (searches[i].letter != letter || (step == PLUS && !s->detail) ||
-            (step == DETAIL && !(s->detail && *s->detail)))
+            (step == DETAIL && !(s->detail && *s->detail)) || !up)
             continue;
         if (step != PARENTS && step != NETS) {
             if (ask_keys(q, l, searches[i].keys, s, up))
@@ -329,7 +349,7 @@ static bool search(struct query *q, const struct lookup *l, char letter, const s
 }
 
 /* The row for the tag that the text begins with; *rest is what follows it. */
-static const struct lookup *find_lookup(const struct query *q, const char *map, const char *text,
+static const struct lookup *find_lookup(struct query *q, const char *map, const char *text,
                                         const char **rest, struct subject *s)
 {
     for (size_t i = 0; i < COUNT(lookups); i++) {

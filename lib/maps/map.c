@@ -131,6 +131,11 @@ enum map_verdict map_get(struct map *m, struct map_bytes key, struct map_bytes *
     return v;
 }
 
+enum map_verdict map_get_whole(struct map *m, struct map_bytes key, struct map_bytes *value)
+{
+    return m->class->get(m->state, key, value);
+}
+
 enum map_verdict map_next_whole(struct map *m, struct map_bytes *key, struct map_bytes *value)
 {
     return m->class->next(m->state, key, value);

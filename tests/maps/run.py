@@ -8,6 +8,7 @@ make, and how they end, does not.
 import os
 import random
 import re
+import shlex
 import shutil
 import signal
 import subprocess
@@ -469,6 +470,8 @@ FEATURE(`virtusertable', `hash -o %(here)s/virtusertable')
 FEATURE(`genericstable', `hash -o %(here)s/genericstable')
 FEATURE(`domaintable', `hash -o %(here)s/domaintable')
 FEATURE(`authinfo', `hash -o %(here)s/authinfo')
+FEATURE(`bitdomain', `hash -o %(here)s/bitdomain')
+FEATURE(`uucpdomain', `hash -o %(here)s/uudomain')
 FEATURE(`blocklist_recipients')
 FEATURE(`delay_checks', `friend')
 FEATURE(`greet_pause', 0)
@@ -479,13 +482,22 @@ FEATURE(`queuegroup')
 FEATURE(`tls_session_features')
 %(dots)sMAILER(`local')
 MAILER(`smtp')
+MAILER(`uucp')
 LOCAL_CONFIG
 Cwlocal.example
+Fw%(here)s/names %%[^\#]
+Fw-o %(here)s/nosuch
 CGgen.example
 C{VirtHost}virt.example
 LOCAL_RULESETS
 SBar
 R$* $$| $*	$: $1 $| $2
+"""
+
+NAMES = b"""# remark
+one.example two.example # three.example
+  Four.Example
+#five.example
 """
 
 CLIENT = b".D{client_name}mail.a.example\n.D{server_name}mail.a.example\n.D{verify}NO\n"
@@ -528,16 +540,40 @@ ASKED = [
     ("access", "TLS_Srv_Features:mail.a.example", b"Bar,tls_srv_features mail.a.example $|\n"),
     ("access", "Compat:a@b.example<@>c@d.example", b"Bar,check_compat a@b.example $| c@d.example\n"),
     ("access", "qgrp:user+det@a.b.example", b"queuegroup user+det@a.b.example\n"),
+    ("access", "To:user@one.example", b"checkrcpt user@one.example\n"),
+    ("access", "To:user@two.example", b"checkrcpt user@two.example\n"),
+    ("access", "To:user@three.example", b"checkrcpt user@three.example\n"),
+    ("access", "To:user@four.example", b"checkrcpt user@four.example\n"),
+    ("access", "To:user@five.example", b"checkrcpt user@five.example\n"),
+    ("access", "To:user@mail.example.com", b"checkrcpt user@mail.example.com\n"),
+    ("access", "To:user@example.com", b"checkrcpt user@example.com\n"),
+    ("bitdomain", "user@host.BITNET", b"3,0 user@host.BITNET\n"),
+    ("bitdomain", "user@a.host.bitnet", b"3,0 user@a.host.bitnet\n"),
+    ("uudomain", "user@host.example.UUCP", b"3,0 user@host.example.UUCP\n"),
+    ("uudomain", "host!user", b"3,0 host!user\n"),
+    ("uudomain", "host!next!user", b"3,0 host!next!user\n"),
     ("authinfo", "AuthInfo:mail.a.example", HOST + b"authinfo x\n"),
 ]
 
 
-def traced(cf, commands, name, tag):
+def traces(cf, asked):
+    """What sendmail prints for each, with its lookups; all in one little world, which takes time to make."""
+    for i, (_, _, commands) in enumerate(asked):
+        write("%d.in" % i, commands)
+    p = run(os.path.join(HERE, "..", "lib", "ns"), "sh", "-c", "for f in *.in; do /usr/sbin/sendmail -C %s -bt -d60.1 "
+            "< $f > ${f%%in}out; done" % shlex.quote(os.path.abspath(cf)))
+    expect(p.returncode == 0, p)
+    said = []
+    for i in range(len(asked)):
+        with open("%d.out" % i) as f:
+            said.append(f.read())
+    return said
+
+
+def keys_of(said, commands, name, tag):
     """The keys that sendmail looks up in the map, in order, each once; of a host its name's only."""
-    p = run(os.path.join(HERE, "..", "lib", "ns"), "/usr/sbin/sendmail", "-C", os.path.abspath(cf), "-bt", "-d60.1",
-            given=commands)
     keys = []
-    for m in re.finditer(r"map_lookup\(%s, (.*?)\) => " % name, p.stdout.decode()):
+    for m in re.finditer(r"map_lookup\(%s, (.*?)\) => " % name, said):
         key = m.group(1)
         other = re.match(r"([A-Z]\w+|qgrp):", key)
         if other and other.group(1) not in (tag, "IPv6"):
@@ -548,12 +584,16 @@ def traced(cf, commands, name, tag):
     return [k for k in keys if k]
 
 
-def asked(cf, name, key):
-    p = run(MCF, "map", "query", "--config", cf, name, key)
-    expect(p.returncode == 1 and p.stderr == b"", p)
-    lines = p.stdout.decode().splitlines()
-    expect(all(line.endswith("\t(not found)") for line in lines), lines)
-    return [line.split("\t")[0] for line in lines]
+def asked(questions):
+    """The keys that we print for each (configuration, map, key); in a little world of one's own, too, as
+    the host's name counts."""
+    commands = "".join("%s map query --config %s %s %s; echo = $?\n" % tuple(map(shlex.quote, (MCF,) + q)) for q in questions)
+    p = run(os.path.join(HERE, "..", "lib", "ns"), "sh", "-c", commands)
+    answers = p.stdout.decode().split("= 1\n")
+    expect(p.stderr == b"" and len(answers) == len(questions) + 1 and answers[-1] == "", p)
+    for q, answer in zip(questions, answers):
+        expect(all(line.endswith("\t(not found)") for line in answer.splitlines()), "%s: %s" % (q, answer))
+    return [[line.split("\t")[0] for line in answer.splitlines()] for answer in answers[:-1]]
 
 
 def in_a_safe_folder(function):
@@ -572,23 +612,93 @@ def in_a_safe_folder(function):
 def test_query_order():
     """The keys that are tried are those that sendmail tries, with the reference's rules."""
     def compare(here):
-        for name in ("access", "mailertable", "virtusertable", "genericstable", "domaintable", "authinfo"):
+        for name in ("access", "mailertable", "virtusertable", "genericstable", "domaintable", "authinfo", "bitdomain", "uudomain"):
             run(REFERENCE, "hash", name, given=b"nothing here\n")
+        write("names", NAMES)
         for dots in (b"", b"FEATURE(`lookupdotdomain')\n"):
             mc = QUERIED_MC % {b"here": here.encode(), b"dots": dots}
             write("t.mc", mc)
             p = run("m4", "-D_CF_DIR_=" + LIBRARY, LIBRARY + "m4/cf.m4", "t.mc")
             write("theirs.cf", p.stdout)
             expect(run(MCF, "build", "-o", "own.cf", "t.mc").returncode == 0, "mcf build")
-            for name, key, commands in ASKED:
+            questions, wanted = [], []
+            for (name, key, commands), said in zip(ASKED, traces("theirs.cf", ASKED)):
                 tag = key.split(":")[0] if ":" in key else None
-                want = traced("theirs.cf", commands, name, tag)
+                want = keys_of(said, commands, name, tag)
                 expect(want, "%s %s: the reference looks nothing up" % (name, key))
                 for cf in ("theirs.cf", "own.cf", "t.mc"):
-                    got = asked(cf, name, key)
-                    expect(got == want, "%s %s %s\nreference: %s\nours: %s" % (cf, name, key, want, got))
+                    questions.append((os.path.abspath(cf), name, key))
+                    wanted.append(want)
+            for question, want, got in zip(questions, wanted, asked(questions)):
+                expect(got == want, "%s\nreference: %s\nours: %s" % (question, want, got))
 
     in_a_safe_folder(compare)
+
+
+FLAGS = ("", "-a.suffix", "-a", "-m", "-m -a.suffix", "-N", "-O", "-N -O", "-O -N", "-f", "-Nf", "-f -N", "-A", "-q", "-d5", "-D",
+         "-o", "-T<TMPF>", "-o -m -f -a<OK>")
+
+
+def test_query_flags():
+    """The flags of a K line, over maps with and without NULs and capitals: what the reference answers."""
+    def compare(here):
+        for name, options in (("plain", ["-f"]), ("nul", ["-f", "-N"])):
+            run(REFERENCE, *options, "hash", name, given=b"key Value\nKEY Other\n")
+        maps = [("%s%d" % (name, i), flags, name) for i, flags in enumerate(FLAGS) for name in ("plain", "nul")]
+        write("t.cf", b"V10\nCwlocalhost\nDwlocalhost\nDjlocalhost.localdomain\n" + b"".join(
+            b"K%s hash %s %s/%s\n" % (m.encode(), flags.encode(), here.encode(), name.encode()) for m, flags, name in maps))
+        questions = [(m, key) for m, _, _ in maps for key in ("key", "KEY", "nosuch")]
+        p = run(os.path.join(HERE, "..", "lib", "ns"), "/usr/sbin/sendmail", "-C", here + "/t.cf", "-bt",
+                given="".join("/map %s %s\n" % q for q in questions).encode())
+        theirs = {(m, key): value for m, key, value in
+                  re.findall(r"map_lookup: (\S+) \((\S+)\) (?:returns (.*)|no match) \(0\)", p.stdout.decode())}
+        expect(list(theirs) == questions, p)
+        expect({"", "Value", "Other", "key.suffix", "Value.suffix"} < set(theirs.values()), set(theirs.values()))
+        for m, key in questions:
+            p = run(MCF, "map", "query", "--config", "t.cf", m, key)
+            want = theirs[m, key]
+            said = "%s\t%s\n" % (key, want or "(not found)")
+            expect(p.stdout.decode() == said and p.returncode == (0 if want else 1), "%s\nreference: %s" % (p, want))
+
+    in_a_safe_folder(compare)
+
+
+def test_query_pseudo_domains():
+    """Without the pseudo domain that a map is for nothing is looked up, as by sendmail; a host alone is."""
+    write("c.cf", b"V10\nKbitdomain hash m\nKuudomain hash m\n")
+    write("m", b"host.a ok\n")
+    expect(run(MCF, "map", "build", "m").returncode == 0, "build")
+    for name, key, want in (
+            ("bitdomain", "user@host.a", ""), ("bitdomain", "user@host.a.UUCP", ""), ("bitdomain", "", "\t(not found)\n"),
+            ("bitdomain", "host.a", "host.a\tok\tm:1\n"), ("bitdomain", "user@HOST.A.BITNET", "HOST.A\tok\tm:1\n"),
+            ("uudomain", "user@host.a", ""), ("uudomain", "host.a!user", ""), ("uudomain", "user@.UUCP", ""),
+            ("uudomain", "host.a", "host.a\tok\tm:1\n"), ("uudomain", "user@host.a.uucp", "host.a\tok\tm:1\n")):
+        p = run(MCF, "map", "query", "--config", "c.cf", name, key)
+        expect(p.stdout.decode() == want and p.returncode == (0 if "ok" in want else 1), "%s %s: %s" % (name, key, p))
+
+
+def test_query_own_names():
+    """What class w has from files that cannot be known is said, and once."""
+    write("names", b"one.example two.example\n# three.example\n")
+    write("access", b"To:one.example OK\n")
+    here = os.getcwd().encode()
+    head = b"V10\nKaccess hash access\nSx\nR$*\t$: $>SearchList <+ To> $| <$1>\n"
+    expect(run(MCF, "map", "build", "access").returncode == 0, "build")
+    for line, local, why in (
+            (b"Fw%s/names" % here, "one.example", ""), (b"Fw%s/names %%s" % here, "one.example", ""),
+            (b"F{w}-o %s/names %%[^\\#]" % here, "two.example", ""), (b"Fw%s/names" % here, None, ""),
+            (b"Fw%s/names %%[^;]" % here, "two.example", ""), (b"Fw%s/names %%[^;]" % here, None, ""),
+            (b"Djtwo.example", "two.example", ""), (b"Dwtwo\nDj$w.example", "two.example", ""),
+            (b"Fw-o %s/nosuch" % here, None, ""), (b"Fx%s/names" % here, None, ""),
+            (b"Fw%s/nosuch" % here, None, ", of %s/nosuch: No such file or directory" % here.decode()),
+            (b"Fw|/bin/echo two.example", None, ", of |/bin/echo: only files with a full name are read here"),
+            (b"Fw%s/names %%[a-z]" % here, None, ", of %s/names: its format is not known here" % here.decode())):
+        write("c.cf", head + line + b"\n")
+        name = local or ("three.example" if b";" in line else "two.example")
+        p = run(MCF, "map", "query", "--config", "c.cf", "access", "To:user@" + name, "To:user@" + name)
+        said = p.stderr.decode()
+        expect(("To:user@\t" in p.stdout.decode()) == bool(local), "%s: %s" % (line, p))
+        expect(said == ("mcf map query: c.cf:5: names of class w are missing%s\n" % why if why else ""), said)
 
 
 def test_query_says_where():
