@@ -198,7 +198,7 @@ static void progress(void *ctx, uint64_t done, uint64_t all)
         fprintf(stderr, "\r%llu of %llu entries written", (unsigned long long)done,
                 (unsigned long long)all);
     else
-        fprintf(stderr, "\r%llu entries written", (unsigned long long)done);
+        fprintf(stderr, "\r%llu entries read", (unsigned long long)done);
 }
 
 static int read_source(struct building *b, struct map_build *to, int fd, bool keep_case)

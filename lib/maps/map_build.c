@@ -410,16 +410,21 @@ static int any_twice(struct seen *s)
     return twice;
 }
 
+static void count(struct map_build *b, uint64_t bytes)
+{
+    b->entries++;
+    b->bytes += bytes;
+    if (b->entries % TELL == 0 && b->o.progress)
+        b->o.progress(b->o.ctx, b->entries, 0);
+}
+
 static int add_direct(struct map_build *b, struct map_bytes key, struct map_bytes value,
                       uint32_t line)
 {
     int rc = map_put(b->direct, key, value, false);
     if (rc == 0)
         rc = remember(&b->seen, key, line);
-    b->entries++;
-    b->bytes += key.len + (uint64_t)value.len;
-    if (b->entries % TELL == 0 && b->o.progress)
-        b->o.progress(b->o.ctx, b->entries, 0);
+    count(b, key.len + (uint64_t)value.len);
     return rc;
 }
 
@@ -491,8 +496,7 @@ int map_build_add(struct map_build *b, struct map_bytes key, struct map_bytes va
     memcpy(p, &r, sizeof r);
     b->places[b->count++] = place_of(b, b->used);
     b->used += size;
-    b->entries++;
-    b->bytes += r.key_len + (uint64_t)r.value_len;
+    count(b, r.key_len + (uint64_t)r.value_len);
     return 0;
 }
 

@@ -29,8 +29,8 @@ struct map_build_options {
     /* Is told of each entry that is left out for another, when the database is filled; lines of the
      * one that is kept and of this; of one that is replaced, with its line and the other's. */
     void (*again)(void *ctx, struct map_bytes key, uint32_t first, uint32_t line);
-    /* Is called now and then while the database is filled; all is 0 where it is not known yet;
-     * may be NULL. */
+    /* Is called now and then, while entries come (all is 0: how many is not known yet) and while
+     * the database is filled; may be NULL. */
     void (*progress)(void *ctx, uint64_t done, uint64_t all);
     void *ctx;
 };

@@ -6,6 +6,7 @@ test_NAME below, which runs in an empty folder of its own. What the programs say
 make, and how they end, does not.
 """
 import os
+import pty
 import random
 import re
 import shlex
@@ -1168,6 +1169,44 @@ def test_a_reader_sees_the_new_one():
     finally:
         os.chdir(home)
         shutil.rmtree(safe, ignore_errors=True)
+
+
+def built_slowly(kind, lines, stderr):
+    """mcf map build of a source that takes longer than a second to come."""
+    if os.path.exists("slow"):
+        os.remove("slow")
+    os.mkfifo("slow")
+    p = subprocess.Popen([MCF, "map", "build", "-t", kind, "slow"], stderr=stderr)
+    with open("slow", "wb") as f:
+        for part in range(3):
+            f.write(b"".join(b"key%d.%d\tvalue\n" % (part, i) for i in range(lines)))
+            f.flush()
+            if part < 2 and lines > 1:
+                time.sleep(1.1)
+    return p
+
+
+def test_progress():
+    """A line on a terminal, where it takes long, and nothing of it is left; elsewhere none."""
+    for kind in ("hash", "btree", "cdb"):
+        for lines in (1, 70000):
+            master, slave = pty.openpty()
+            p = built_slowly(kind, lines, slave)
+            os.close(slave)
+            said = b""
+            try:
+                while part := os.read(master, 4096):
+                    said += part
+            except OSError:  # how a terminal ends
+                pass
+            os.close(master)
+            expect(p.wait() == 0, said)
+            if lines == 1:
+                expect(said == b"", said)
+            else:
+                expect(re.fullmatch(rb"(\r\d+ entries read|\r\d+ of 210000 entries written)+\r\033\[K", said), said)
+        p = built_slowly(kind, 70000, subprocess.PIPE)
+        expect(p.communicate()[1] == b"" and p.returncode == 0, "a pipe")
 
 
 def test_killed():
