@@ -85,7 +85,8 @@ static void again(void *ctx, struct map_bytes key, uint32_t first, uint32_t line
 
 static void say_faults(struct makemap *m)
 {
-    qsort(m->faults, m->nfaults, sizeof *m->faults, by_line);
+    if (m->nfaults)
+        qsort(m->faults, m->nfaults, sizeof *m->faults, by_line);
     for (size_t i = 0; i < m->nfaults; i++)
         fprintf(stderr, "makemap: %s: line %u: %s\n", m->name, m->faults[i].line,
                 m->faults[i].text);

@@ -566,7 +566,7 @@ static int take(struct writing *w, const char *p)
     if (!same) {
         rc = flush_kept(w);
         if (rc == 0)
-            rc = grow(&w->last, &w->last_room, key.len);
+            rc = grow(&w->last, &w->last_room, key.len + 1); /* an empty key has a place, too */
         if (rc != 0)
             return rc;
         memcpy(w->last, key.p, key.len);
