@@ -1,12 +1,11 @@
 #include "compiler/alias_build.h"
 
 #include <errno.h>
-#include <limits.h>
 #include <string.h>
 #include <strings.h>
-#include <unistd.h>
 
 #include "compiler/map_file.h"
+#include "compiler/map_local.h"
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
 #include "lib/base/fs.h"
@@ -14,30 +13,6 @@
 #include "lib/maps/map_lines.h"
 
 /* --- this host -------------------------------------------------------------------------------- */
-
-static void add_host(struct arena *a, struct table *hosts, const char *name, size_t len)
-{
-    char *host = arena_strndup(a, name, len);
-    map_fold(host, len);
-    table_set(hosts, host, hosts);
-}
-
-/* A file of a class: a name a line; what stands before it are options. */
-static void add_hosts_of(struct arena *a, struct table *hosts, const char *spec)
-{
-    char *bytes;
-    size_t len;
-    while (*spec == '-')
-        spec += strcspn(spec, " \t"), spec += strspn(spec, " \t");
-    const char *path = arena_strndup(a, spec, strcspn(spec, " \t%"));
-    if (*path != '/' || fs_read(a, path, 0, &bytes, &len) != 0)
-        return;
-    for (char *line = bytes; line && *line; line = strchr(line, '\n')) {
-        line += strspn(line, " \t\r\n");
-        if (*line && *line != '#')
-            add_host(a, hosts, line, strcspn(line, " \t\r\n#"));
-    }
-}
 
 static bool is_host(void *ctx, const char *host)
 {
@@ -52,28 +27,17 @@ static bool is_option(const struct item *it, const char *name, const char *lette
 
 struct alias_terms alias_terms_of(struct arena *a, const struct config *c)
 {
-    struct table *hosts = table_new(a);
+    struct table *hosts = c ? map_local_names(c) : table_new(a);
     struct alias_terms t = alias_terms_usual;
-    char name[HOST_NAME_MAX + 1] = "";
     t.local = is_host;
     t.ctx = hosts;
-    add_host(a, hosts, "localhost", strlen("localhost"));
+    table_set(hosts, "localhost", hosts);
     if (c) {
         t.blank = ' ';
-        gethostname(name, sizeof name - 1);
-        add_host(a, hosts, name, strlen(name));
-        add_host(a, hosts, name, strcspn(name, "."));
-        add_host(a, hosts, "[127.0.0.1]", strlen("[127.0.0.1]"));
+        table_set(hosts, "[127.0.0.1]", hosts);
     }
     for (const struct item *it = c ? c->first : NULL; it; it = it->next)
-        if (it->kind == ITEM_CLASS && strcmp(it->name, "w") == 0)
-            for (const char **w = it->words; *w; w++)
-                add_host(a, hosts, *w, strlen(*w));
-        else if (it->kind == ITEM_CLASSFILE && strcmp(it->name, "w") == 0)
-            add_hosts_of(a, hosts, it->value);
-        else if (it->kind == ITEM_MACRO && strcmp(it->name, "j") == 0)
-            add_host(a, hosts, it->value, strlen(it->value));
-        else if (is_option(it, "OperatorChars", ""))
+        if (is_option(it, "OperatorChars", ""))
             t.operators = it->value;
         else if (is_option(it, "BlankSub", "B"))
             t.blank = *it->value ? *it->value : ' ';

@@ -87,8 +87,8 @@ static void read_file(struct names *n, const struct item *it)
     else if ((f = fopen(path, "re")) == NULL && !(optional && errno == ENOENT))
         why = strerror(errno);
     if (why)
-        fprintf(stderr, "mcf map query: %s:%u: names of class w are missing, of %s: %s\n",
-                s ? s->path : "?", it->at.line, *path ? path : "nothing", why);
+        fprintf(stderr, "mcf: %s:%u: names of class w are missing, of %s: %s\n", s ? s->path : "?",
+                it->at.line, *path ? path : "nothing", why);
     char *line = NULL;
     size_t room = 0;
     while (f && getline(&line, &room, f) >= 0)

@@ -699,7 +699,7 @@ def test_query_own_names():
         p = run(MCF, "map", "query", "--config", "c.cf", "access", "To:user@" + name, "To:user@" + name)
         said = p.stderr.decode()
         expect(("To:user@\t" in p.stdout.decode()) == bool(local), "%s: %s" % (line, p))
-        expect(said == ("mcf map query: c.cf:5: names of class w are missing%s\n" % why if why else ""), said)
+        expect(said == ("mcf: c.cf:5: names of class w are missing%s\n" % why if why else ""), said)
 
 
 def test_query_says_where():
