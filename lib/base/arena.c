@@ -63,6 +63,11 @@ struct arena *arena_new(void (*on_oom)(void *ctx), void *ctx)
     return a;
 }
 
+struct arena *arena_beside(const struct arena *a)
+{
+    return arena_new(a->on_oom, a->ctx);
+}
+
 void arena_free(struct arena *a)
 {
     if (!a)

@@ -18,6 +18,8 @@ struct arena;
 
 /* on_oom(ctx) is called when memory is refused; it must not return. */
 struct arena *arena_new(void (*on_oom)(void *ctx), void *ctx);
+/* Another one with the same handler, for what has a lifetime of its own. */
+struct arena *arena_beside(const struct arena *a);
 void arena_free(struct arena *a);  /* NULL is fine */
 void arena_reset(struct arena *a); /* drops every object, keeps the memory */
 

@@ -19,6 +19,8 @@ struct map {
     void *state;
     struct arena *arena;
     enum { NUL_UNKNOWN, NUL_NONE, NUL_BEHIND } nul; /* what the keys of the file have */
+    char *long_key;                                 /* for a copy with a NUL; long_room bytes */
+    size_t long_room;
 };
 
 const char *map_type_name(enum map_type type)
@@ -111,6 +113,21 @@ static void without_nul(struct map_bytes *b)
         b->len--;
 }
 
+/* Of a map that is open for long, what one lookup needs the next one uses again. */
+static char *room_for(struct map *m, size_t size)
+{
+    if (size > m->long_room) {
+        m->long_room = 2 * size;
+        m->long_key = arena_raw(m->arena, m->long_room);
+    }
+    return m->long_key;
+}
+
+void map_expect_nul(struct map *m, bool nul)
+{
+    m->nul = nul ? NUL_BEHIND : NUL_NONE;
+}
+
 enum map_verdict map_get(struct map *m, struct map_bytes key, struct map_bytes *value)
 {
     enum map_verdict v = MAP_NOT_FOUND;
@@ -119,8 +136,9 @@ enum map_verdict map_get(struct map *m, struct map_bytes key, struct map_bytes *
     if (v == MAP_FOUND) {
         m->nul = NUL_NONE;
     } else if (v == MAP_NOT_FOUND && m->nul != NUL_NONE) {
-        char small[256], *copy = key.len < sizeof small ? small : arena_raw(m->arena, key.len + 1);
-        memcpy(copy, key.p, key.len);
+        char small[256], *copy = key.len < sizeof small ? small : room_for(m, key.len + 1);
+        if (key.len > 0)
+            memcpy(copy, key.p, key.len);
         copy[key.len] = '\0';
         v = m->class->get(m->state, (struct map_bytes){copy, key.len + 1}, value);
         if (v == MAP_FOUND)

@@ -48,6 +48,8 @@ int map_open_many(struct arena *a, enum map_type type, const char *path, struct 
 /* As sendmail without -N and -O looks: without a NUL behind the key, then with one; once one of
  * them was found, only so. */
 enum map_verdict map_get(struct map *m, struct map_bytes key, struct map_bytes *value);
+/* Says which keys the file has, so that map_get looks only so. */
+void map_expect_nul(struct map *m, bool nul);
 /* The key as it is given, and no other; the value with its NUL, if it has one. */
 enum map_verdict map_get_whole(struct map *m, struct map_bytes key, struct map_bytes *value);
 /* The next entry, in the order of the file; MAP_NOT_FOUND behind the last. */
