@@ -20,7 +20,9 @@ THEIRS = -std=c11 -w
 
 BASE_SRC = $(wildcard lib/base/*.c)
 MODEL_SRC = $(wildcard lib/model/*.c)
-MAPS_SRC = $(wildcard lib/maps/*.c)
+# What looks up for an MTA is for that one, and for tests; mcf does without.
+LOOKUP_SRC = $(wildcard lib/maps/lookup*.c lib/maps/resolver*.c)
+MAPS_SRC = $(filter-out $(LOOKUP_SRC),$(wildcard lib/maps/*.c))
 RULE_SRC = $(wildcard grammar/rule*.c)
 GRAMMAR_SRC = $(filter-out $(RULE_SRC),$(wildcard grammar/*.c))
 HOST_SRC = compiler/embed.c compiler/tables.c compiler/split.c
@@ -32,6 +34,11 @@ obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 gen = $(BUILD)/grammar/$(1).tab.o $(BUILD)/grammar/$(1).lex.o
 LIB_OBJ = $(call obj,$(BASE_SRC) $(MODEL_SRC) $(GRAMMAR_SRC)) $(call gen,mc) $(call gen,cf) $(call gen,map)
 RULE_OBJ = $(call obj,$(RULE_SRC)) $(call gen,rule)
+LOOKUP_OBJ = $(call obj,$(LOOKUP_SRC))
+# OpenLDAP's library, where it is: without it class ldap says that it is not built in.
+LDAP := $(shell echo '\#include <ldap.h>' | $(CC) -E -x c - >/dev/null 2>&1 && echo yes)
+LOOKUPLIBS = -lresolv $(if $(LDAP),-lldap -llber)
+$(BUILD)/lib/maps/lookup_ldap.o: CPPFLAGS += $(if $(LDAP),-DHAVE_LDAP)
 MCF_OBJ = $(call obj,$(COMPILER_SRC) $(MAPS_SRC)) $(LIB_OBJ) $(BUILD)/library.o $(BUILD)/vocabulary.o $(BUILD)/parts.o
 
 all: $(BUILD)/mcf
@@ -142,7 +149,14 @@ $(BUILD)/tests/unit/%.o: tests/unit/%.c $(wildcard tests/unit/*.h) $(HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(OURS) $(CFLAGS) -c -o $@ $<
 
+$(BUILD)/tests/maps_lookup: $(LOOKUP_OBJ)
+$(BUILD)/tests/maps_lookup: LDLIBS += $(LOOKUPLIBS) -lpthread
+
 unit: $(UNIT)
+
+# What the tests of lookups ask for our answers.
+$(BUILD)/lookup: $(BUILD)/tests/lookups/lookup.o $(LOOKUP_OBJ) $(call obj,$(MAPS_SRC)) $(LIB_OBJ)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(MAPLIBS) $(LOOKUPLIBS) $(LDLIBS)
 
 # A fuzz target with a main that replays files, or with libFuzzer's (tests/fuzz/README.md).
 FUZZER ?= $(BUILD)/tests/fuzz/replay.o
@@ -157,7 +171,7 @@ fuzz: $(FUZZ)
 
 test:
 	@tools/deps.sh test
-	@$(MAKE) --no-print-directory $(BUILD)/mcf unit fuzz check-deps
+	@$(MAKE) --no-print-directory $(BUILD)/mcf $(BUILD)/lookup unit fuzz check-deps
 	@tests/run.sh
 check: $(BUILD)/mcf unit fuzz check-deps check-format
 	@tests/run.sh unit golden cli formats fuzz

@@ -167,7 +167,7 @@ static const char *next_part(struct arena *a, const char **text)
 static bool needs_no_database(const char *class)
 {
     static const char *const names[] = {
-#define MAP_CLASS(name, elsewhere, needs) elsewhere ? "" : name,
+#define MAP_CLASS(name, elsewhere, needs, lookup) elsewhere ? "" : name,
 #include "lib/model/maps.def"
     };
     for (size_t i = 0; i < sizeof names / sizeof *names; i++)

@@ -10,7 +10,7 @@ check() { # FOLDER 'ALLOWED PATTERN'
 }
 out=$(check lib/base 'lib/base'
       check lib/model 'lib/base|lib/model'
-      check lib/maps 'lib/base|lib/maps'
+      check lib/maps 'lib/base|lib/model|lib/maps'
       check grammar 'lib/base|lib/model|grammar'
       check compiler 'lib/base|lib/model|lib/maps|lib/rewrite|grammar|compiler')
 # The compiler reaches the template parser only through the build-time tool.

@@ -36,6 +36,8 @@ patch            patch                       takes what --diff prints
 groff-base       groff                       formats the manual pages
 db5.3-util       db5.3_load                  writes databases in the other byte order
 libcmocka-dev    /usr/include/cmocka.h       unit tests
+libldap-dev      /usr/include/ldap.h         class ldap of the lookups
+slapd            slapd                       a directory for its tests, which run their own
 '
 DEVELOP='
 git              git                         which files are ours

@@ -24,7 +24,7 @@ static const struct {
     enum map_needs needs;
 } map_classes[] = {
 #define FILE FILE_NAME
-#define MAP_CLASS(name, elsewhere, needs) {name, elsewhere, needs},
+#define MAP_CLASS(name, elsewhere, needs, lookup) {name, elsewhere, needs},
 #include "lib/model/maps.def"
 #undef MAP_CLASS
 #undef FILE

@@ -2,10 +2,12 @@
 """dns.py ZONE [ADDRESS [PORT]]: an authoritative name server for tests.
 
 Returns to the caller once it answers (it goes to the background by itself).
-A zone line is NAME TYPE DATA; # starts a comment. Types: A AAAA CNAME MX NS
-PTR TXT. Two more say how a name and everything below it misbehaves:
+A zone line is NAME TYPE DATA; # starts a comment. Types: A AAAA AFSDB CNAME
+HINFO MX NS PTR SRV TXT, and TYPEn, whose data is hexadecimal. Three more say
+how a name and everything below it misbehaves:
 
     NAME SERVFAIL       the server fails (a temporary error)
+    NAME REFUSED        it does not want to say
     NAME SILENT         no answer at all
 
 A name that is neither listed nor above a listed one does not exist.
@@ -16,13 +18,16 @@ import socket
 import struct
 import sys
 
-TYPES = {"A": 1, "NS": 2, "CNAME": 5, "PTR": 12, "MX": 15, "TXT": 16, "AAAA": 28}
+TYPES = {"A": 1, "NS": 2, "CNAME": 5, "PTR": 12, "HINFO": 13, "MX": 15, "TXT": 16, "AFSDB": 18,
+         "AAAA": 28, "SRV": 33}
+TYPES.update(("TYPE%d" % n, n) for n in range(1, 65536))
 ANY = 255
-NOERROR, SERVFAIL, NXDOMAIN = 0, 2, 3
+NOERROR, SERVFAIL, NXDOMAIN, REFUSED = 0, 2, 3, 5
+FAILURES = {"SERVFAIL": SERVFAIL, "REFUSED": REFUSED, "SILENT": None}
 
 
 def read_zone(path):
-    """{name: [(type, data)]}, and {name: "SERVFAIL" or "SILENT"}."""
+    """{name: [(type, data)]}, and {name: a word of FAILURES}."""
     records, broken = {}, {}
     with open(path, encoding="latin-1") as f:
         for number, line in enumerate(f, 1):
@@ -30,7 +35,7 @@ def read_zone(path):
             if not fields:
                 continue
             name = fields[0].lower().rstrip(".")
-            if len(fields) == 2 and fields[1] in ("SERVFAIL", "SILENT"):
+            if len(fields) == 2 and fields[1] in FAILURES:
                 broken[name] = fields[1]
             elif len(fields) == 3 and fields[1] in TYPES:
                 records.setdefault(name, []).append((fields[1], fields[2].strip()))
@@ -59,13 +64,25 @@ def encode_data(kind, data):
         return socket.inet_aton(data)
     if kind == "AAAA":
         return socket.inet_pton(socket.AF_INET6, data)
-    if kind == "MX":
+    if kind in ("MX", "AFSDB"):
         preference, host = data.split()
         return struct.pack("!H", int(preference)) + encode_name(host)
     if kind == "TXT":
-        raw = data.strip('"').encode("latin-1")
-        return bytes([len(raw)]) + raw
+        # Strings are parted by " ".
+        return encode_strings(data.strip('"').split('" "'))
+    if kind == "HINFO":
+        return encode_strings(data.split())
+    if kind == "SRV":
+        *numbers, host = data.split()
+        return struct.pack("!HHH", *map(int, numbers)) + encode_name(host)
+    if kind.startswith("TYPE"):
+        return bytes.fromhex(data)
     return encode_name(data)
+
+
+def encode_strings(strings):
+    raw = [s.encode("latin-1") for s in strings]
+    return b"".join(bytes([len(r)]) + r for r in raw)
 
 
 def question(packet):
@@ -98,10 +115,9 @@ class Server:
         """The reply to a query, or None for silence."""
         name, kind, asked = question(packet)
         for parent in parents(name):
-            if self.broken.get(parent) == "SILENT":
-                return None
-            if self.broken.get(parent) == "SERVFAIL":
-                return self.reply(packet, asked, SERVFAIL, [])
+            if parent in self.broken:
+                code = FAILURES[self.broken[parent]]
+                return None if code is None else self.reply(packet, asked, code, [])
         answers, code, at = [], NOERROR, name
         for _ in range(8):  # a CNAME chain is never longer in a test
             found = self.find(at)
