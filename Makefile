@@ -28,25 +28,31 @@ GRAMMAR_SRC = $(filter-out $(RULE_SRC),$(wildcard grammar/*.c))
 HOST_SRC = compiler/embed.c compiler/tables.c compiler/split.c
 COMPILER_SRC = $(filter-out $(HOST_SRC) compiler/main.c,$(wildcard compiler/*.c))
 RULES = $(sort $(wildcard rulesets/*.rules rulesets/*/*.rules))
-HEADERS = $(wildcard lib/*/*.h lib/*/*.def grammar/*.h compiler/*.h compiler/*.def)
+HEADERS = $(wildcard lib/*/*.h lib/*/*.def grammar/*.h compiler/*.h compiler/*.def mta/*.h mta/*.def)
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 gen = $(BUILD)/grammar/$(1).tab.o $(BUILD)/grammar/$(1).lex.o
 LIB_OBJ = $(call obj,$(BASE_SRC) $(MODEL_SRC) $(GRAMMAR_SRC)) $(call gen,mc) $(call gen,cf) $(call gen,map)
 RULE_OBJ = $(call obj,$(RULE_SRC)) $(call gen,rule)
 LOOKUP_OBJ = $(call obj,$(LOOKUP_SRC))
+REWRITE_SRC = $(wildcard lib/rewrite/*.c)
+MTA_SRC = $(filter-out mta/main.c,$(wildcard mta/*.c))
+MTA_OBJ = $(call obj,$(MTA_SRC) $(REWRITE_SRC) $(LOOKUP_SRC) $(MAPS_SRC)) $(LIB_OBJ)
 # OpenLDAP's library, where it is: without it class ldap says that it is not built in.
 LDAP := $(shell echo '\#include <ldap.h>' | $(CC) -E -x c - >/dev/null 2>&1 && echo yes)
 LOOKUPLIBS = -lresolv $(if $(LDAP),-lldap -llber)
 $(BUILD)/lib/maps/lookup_ldap.o: CPPFLAGS += $(if $(LDAP),-DHAVE_LDAP)
 MCF_OBJ = $(call obj,$(COMPILER_SRC) $(MAPS_SRC)) $(LIB_OBJ) $(BUILD)/library.o $(BUILD)/vocabulary.o $(BUILD)/parts.o
 
-all: $(BUILD)/mcf
+all: $(BUILD)/mcf $(BUILD)/mcfd
 
 $(BUILD)/mcf: $(BUILD)/compiler/main.o $(MCF_OBJ)
 	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@.linked $^ $(MAPLIBS) $(LDLIBS)
 	@# What was written in one go is cached in larger pieces, and starts sooner.
 	@cp $@.linked $@.new && mv $@.new $@ && rm $@.linked
+
+$(BUILD)/mcfd: $(BUILD)/mta/main.o $(MTA_OBJ)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(MAPLIBS) $(LOOKUPLIBS) $(LDLIBS)
 
 $(BUILD)/%.o: %.c $(HEADERS)
 	@mkdir -p $(@D)
@@ -150,7 +156,8 @@ $(BUILD)/tests/unit/%.o: tests/unit/%.c $(wildcard tests/unit/*.h) $(HEADERS)
 	$(CC) $(CPPFLAGS) $(OURS) $(CFLAGS) -c -o $@ $<
 
 $(BUILD)/tests/maps_lookup: $(LOOKUP_OBJ)
-$(BUILD)/tests/maps_lookup: LDLIBS += $(LOOKUPLIBS) -lpthread
+$(BUILD)/tests/rewrite: $(call obj,$(REWRITE_SRC)) $(LOOKUP_OBJ)
+$(BUILD)/tests/maps_lookup $(BUILD)/tests/rewrite: LDLIBS += $(LOOKUPLIBS) -lpthread
 
 unit: $(UNIT)
 

@@ -12,7 +12,11 @@ out=$(check lib/base 'lib/base'
       check lib/model 'lib/base|lib/model'
       check lib/maps 'lib/base|lib/model|lib/maps'
       check grammar 'lib/base|lib/model|grammar'
+      check lib/rewrite 'lib/base|lib/model|lib/maps|lib/rewrite'
+      check mta 'lib/base|lib/model|lib/maps|lib/rewrite|grammar|mta'
       check compiler 'lib/base|lib/model|lib/maps|lib/rewrite|grammar|compiler')
+# mcfd reads .cf files, and nothing of what belongs to the .mc.
+out="$out$(grep -nE '#include "grammar/(mc|rule|map)' mta/*.[ch])"
 # The compiler reaches the template parser only through the build-time tool.
 out="$out$(grep -lE '#include "grammar/rule_' compiler/*.c | grep -v compiler/embed.c)"
 if [ -n "$out" ]; then

@@ -1,0 +1,32 @@
+/*
+ * compile: what the parts of program_compile share (program.c, mailer.c, class_file.c).
+ */
+#ifndef MCF_REWRITE_COMPILE_H
+#define MCF_REWRITE_COMPILE_H
+
+#include "lib/rewrite/program.h"
+
+struct compiler {
+    struct program *p;
+    struct diag *diag; /* may be NULL */
+    const struct program_host *host;
+    struct ruleset *ruleset; /* that rules go to; NULL: none */
+    long next_named;         /* the number above the next named ruleset's */
+    size_t name_room;        /* of macros and classes */
+};
+
+/* The number of a macro's or class's name, with room for its value. */
+uint32_t compile_name(struct compiler *k, const char *name);
+/* s with its $ forms taken apart; s must live as long as the program. */
+struct text compile_text(struct compiler *k, const char *s);
+/* s as it reads with the macros of this place. */
+char *compile_expanded(struct compiler *k, const char *s);
+void compile_set(struct compiler *k, const char *name, const char *value);
+void compile_word(struct compiler *k, uint32_t cls, const char *word, size_t len);
+/* The ruleset of this name or number, made if need be; number: what a new name gets, -1: the next.
+ * NULL where there is no room for it. */
+struct ruleset *compile_ruleset(struct compiler *k, const char *name, size_t len, long number);
+void compile_mailer(struct compiler *k, const struct item *it);
+void compile_built_in_mailers(struct compiler *k);
+
+#endif

@@ -1,0 +1,273 @@
+/*
+ * mailer: M lines as a program has them.
+ */
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/arena.h"
+#include "lib/rewrite/compile.h"
+
+enum { RECIPIENTS_DEFAULT = 100 };
+
+/* Each letter once, in the order of the character set. */
+static const char *sorted(struct arena *a, const char *flags)
+{
+    bool there[256] = {false};
+    char *out = arena_raw(a, 257), *q = out;
+
+    for (const char *s = flags; *s; s++)
+        there[(unsigned char)*s] = *s != ' ' && *s != '\t' && *s != '\n';
+    for (int c = 1; c < 256; c++) {
+        if (there[c])
+            *q++ = (char)c;
+    }
+    *q = '\0';
+    return out;
+}
+
+static const char *without(struct arena *a, const char *flags, char flag)
+{
+    char *out = arena_strdup(a, flags), *at = strchr(out, flag);
+
+    if (at)
+        memmove(at, at + 1, strlen(at));
+    return out;
+}
+
+static int ruleset_number(struct compiler *k, const char *s, size_t len)
+{
+    while (len > 0 && (*s == ' ' || *s == '\t')) {
+        s++;
+        len--;
+    }
+    while (len > 0 && (s[len - 1] == ' ' || s[len - 1] == '\t'))
+        len--;
+    if (len == 0)
+        return 0;
+    const struct ruleset *r = compile_ruleset(k, s, len, -1);
+    return r ? r->number : 0;
+}
+
+/* "sender/header", or one for both. */
+static void rulesets(struct compiler *k, const char *s, int *envelope, int *header)
+{
+    const char *slash = strchr(s, '/');
+
+    *envelope = ruleset_number(k, s, slash ? (size_t)(slash - s) : strlen(s));
+    *header = slash ? ruleset_number(k, slash + 1, strlen(slash + 1)) : *envelope;
+}
+
+/* E=: backslash forms become bytes. */
+static const char *line_end(struct arena *a, const char *s)
+{
+    char *out = arena_raw(a, strlen(s) + 1), *q = out;
+
+    for (; *s; s++) {
+        if (*s != '\\' || !s[1]) {
+            *q++ = *s;
+            continue;
+        }
+        s++;
+        *q++ = *s == 'n' ? '\n' : *s == 'r' ? '\r' : *s;
+    }
+    *q = '\0';
+    return out;
+}
+
+static bool is_path(struct compiler *k, const struct mailer *m, const char *path)
+{
+    size_t len;
+
+    return strcmp(text_bytes(k->p->arena, &m->path, &len), path) == 0;
+}
+
+/* What is not given: a mailer whose argument is not the user speaks SMTP. */
+static void usual_values(struct compiler *k, struct mailer *m)
+{
+    static const char *const usual[] = {"dns", "rfc822", "smtp"};
+    bool over_network = is_path(k, m, "[IPC]") || is_path(k, m, "[LPC]");
+    uint32_t u = compile_name(k, "u");
+    bool smtp = true;
+
+    for (size_t i = 0; i < m->argv.n; i++)
+        smtp = smtp && !(m->argv.pieces[i].op == OP_MACRO && m->argv.pieces[i].number == u);
+    m->smtp = smtp || over_network;
+    if (!m->eol_text)
+        m->eol_text = m->smtp ? "\r\n" : "\n";
+    for (size_t i = 0; i < 3; i++) {
+        if (!m->types[i] && (over_network || m->has_types))
+            m->types[i] = usual[i];
+    }
+}
+
+/* The words of A=, with one blank between them. */
+static const char *one_blank(struct arena *a, const char *s)
+{
+    char *out = arena_raw(a, strlen(s) + 1), *q = out;
+
+    for (; *s; s++) {
+        bool blank = *s == ' ' || *s == '\t' || *s == '\n';
+        if (!blank)
+            *q++ = *s;
+        else if (q > out && q[-1] != ' ')
+            *q++ = ' ';
+    }
+    while (q > out && q[-1] == ' ')
+        q--;
+    *q = '\0';
+    return out;
+}
+
+/* U=: names become numbers, where the system knows them. */
+static const char *user_numbers(struct arena *a, const char *s)
+{
+    size_t n = strcspn(s, ":.");
+    char *name = arena_strndup(a, s, n);
+    const struct passwd *pw = getpwnam(name);
+    long uid = -1, gid = -1;
+
+    if (pw) {
+        uid = (long)pw->pw_uid;
+        gid = (long)pw->pw_gid;
+    } else if (*name >= '0' && *name <= '9') {
+        uid = strtol(name, NULL, 10);
+    }
+    if (s[n]) {
+        const struct group *g = getgrnam(s + n + 1);
+        if (g)
+            gid = (long)g->gr_gid;
+        else if (s[n + 1] >= '0' && s[n + 1] <= '9')
+            gid = strtol(s + n + 1, NULL, 10);
+    }
+    return arena_printf(a, "%ld:%ld", uid, gid);
+}
+
+static void types(struct compiler *k, struct mailer *m, const char *s)
+{
+    m->has_types = true;
+    for (size_t i = 0; i < 3; i++) {
+        size_t n = strcspn(s, "/");
+        m->types[i] = n > 0 ? arena_strndup(k->p->arena, s, n) : NULL;
+        s += n;
+        s += *s == '/';
+    }
+}
+
+static void equate(struct compiler *k, struct mailer *m, const struct equate *e)
+{
+    struct arena *a = k->p->arena;
+
+    switch (*e->key) {
+    case 'P':
+        m->path = compile_text(k, e->value);
+        break;
+    case 'F':
+        m->flags = sorted(a, e->value);
+        break;
+    case 'S':
+        rulesets(k, e->value, &m->sender_envelope, &m->sender_header);
+        break;
+    case 'R':
+        rulesets(k, e->value, &m->recipient_envelope, &m->recipient_header);
+        break;
+    case 'E':
+        m->eol_text = line_end(a, e->value);
+        break;
+    case 'A':
+        m->argv = compile_text(k, one_blank(a, e->value));
+        break;
+    case 'M':
+        m->max_size = atol(e->value);
+        break;
+    case 'L':
+        m->line_limit = atol(e->value);
+        break;
+    case 'm':
+        m->messages = atol(e->value);
+        break;
+    case 'r':
+        m->recipients = atol(e->value);
+        break;
+    case 'C':
+        m->charset = e->value;
+        break;
+    case 'T':
+        types(k, m, e->value);
+        break;
+    case 'U':
+        m->user = user_numbers(a, e->value);
+        break;
+    default:
+        break;
+    }
+}
+
+const struct mailer *program_mailer(const struct program *p, const char *name, size_t len)
+{
+    for (size_t i = 0; i < p->nmailers; i++) {
+        if (words_same(p->mailers[i]->name, strlen(p->mailers[i]->name), name, len))
+            return p->mailers[i];
+    }
+    return NULL;
+}
+
+static struct mailer *new_mailer(struct compiler *k, const char *name)
+{
+    struct program *p = k->p;
+    struct mailer *m = NULL;
+    int index = (int)p->nmailers;
+
+    for (size_t i = 0; i < p->nmailers && !m; i++) {
+        if (strcasecmp(p->mailers[i]->name, name) == 0) {
+            m = p->mailers[i];
+            index = m->index;
+        }
+    }
+    if (!m) {
+        p->mailers = arena_grow(p->arena, p->mailers, p->nmailers, &p->mailer_room,
+                                sizeof(struct mailer *), 8);
+        m = p->mailers[p->nmailers++] = arena_alloc(p->arena, sizeof *m);
+    }
+    *m = (struct mailer){.name = name,
+                         .index = index,
+                         .flags = "",
+
+                         .recipients = RECIPIENTS_DEFAULT};
+    return m;
+}
+
+void compile_mailer(struct compiler *k, const struct item *it)
+{
+    struct mailer *m = new_mailer(k, it->name);
+
+    m->item = it;
+    for (const struct equate *e = it->equates; e; e = e->next)
+        equate(k, m, e);
+    usual_values(k, m);
+    /* A program and a file take one recipient at a time, whatever the flags say. */
+    if (strcasecmp(m->name, "prog") == 0 || strcmp(m->name, "*file*") == 0)
+        m->flags = without(k->p->arena, m->flags, 'm');
+}
+
+void compile_built_in_mailers(struct compiler *k)
+{
+    static const struct {
+        const char *name, *path, *flags, *argv, *type;
+    } built_in[] = {
+        {"prog", "/bin/sh", "lsoDq9u", "sh -c $u", "X-Unix"},
+        {"*file*", "[FILE]", "lsDFMPEouq9", "FILE $u", "X-Unix"},
+        {"*include*", "/dev/null", "su", "INCLUDE $u", NULL},
+    };
+
+    for (size_t i = 0; i < sizeof built_in / sizeof *built_in; i++) {
+        struct mailer *m = new_mailer(k, built_in[i].name);
+        m->path = compile_text(k, built_in[i].path);
+        m->flags = sorted(k->p->arena, built_in[i].flags);
+        m->argv = compile_text(k, built_in[i].argv);
+        m->eol_text = "\n";
+        for (size_t t = 0; t < 3; t++)
+            m->types[t] = built_in[i].type;
+    }
+}

@@ -1,0 +1,43 @@
+/*
+ * match: does a rule's left-hand side match a workspace?
+ *
+ * Matching is minimal, with backtracking: each wildcard takes as little as it can, and what stands
+ * last takes more first.  $*, $+, $-, $= and $~ number what they took; a class may take several
+ * tokens, if they read as one of its words.
+ *
+ * What a rule needs (rule.need) is a set of bits, one for each word or operator in it: a workspace
+ * that lacks one of them cannot match, and most rules are passed over so.
+ */
+#ifndef MCF_REWRITE_MATCH_H
+#define MCF_REWRITE_MATCH_H
+
+#include "lib/rewrite/program.h"
+
+enum { ELEMENTS_MAX = TOKENS_MAX };
+
+struct binding {
+    uint32_t first, end;
+};
+
+/* What matching asks for. */
+struct matcher {
+    const struct program *program;
+    /* A macro's present value. */
+    const char *(*late)(void *ctx, uint32_t name, size_t *len);
+    /* Words that were added to a class since; NULL: none.  tokens is 1 for a single word. */
+    bool (*added)(void *ctx, uint32_t cls, const char *word, size_t len);
+    uint32_t (*longest_added)(void *ctx, uint32_t cls);
+    void *ctx;
+    uint64_t steps, limit;    /* tokens looked at, and how many there may be */
+    struct binding *bindings; /* room for ELEMENTS_MAX */
+    uint16_t *places;         /* the same */
+    uint32_t n;               /* of the last match */
+};
+
+uint64_t match_bit(uint32_t id);
+/* *operators: a bit for the number of each operator in ws. */
+uint64_t match_bits(const struct tokens *ws, uint32_t *operators);
+/* False also where the limit was reached: then steps > limit. */
+bool match(struct matcher *m, const struct rule *r, const struct tokens *ws);
+
+#endif

@@ -1,0 +1,588 @@
+#include "lib/rewrite/program.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/buf.h"
+#include "lib/base/table.h"
+#include "lib/model/findings.h"
+#include "lib/rewrite/class_file.h"
+#include "lib/rewrite/compile.h"
+#include "lib/rewrite/match.h"
+
+/* What sendmail has where a configuration says nothing. */
+static const char default_operators[] = ".:@[]";
+
+/* What a level changes: from 5 on, $w is the name without its domain; before 6, a colon begins no
+ * group; before 7, $o is what OperatorChars is. */
+enum { LEVEL_DEFAULT = 0, LEVEL_SHORT_NAME = 5, LEVEL_GROUPS = 6, LEVEL_OPERATOR_OPTION = 7 };
+
+/* --- names, macros, classes --------------------------------------------------------------- */
+
+static void make_room(struct compiler *k)
+{
+    struct program *p = k->p;
+    size_t need = p->names.count + 1;
+
+    if (need <= k->name_room)
+        return;
+    size_t room = need * 2 < 512 ? 512 : need * 2;
+    const struct text **macros = arena_calloc(p->arena, room, sizeof(struct text *));
+    struct class_words *classes = arena_calloc(p->arena, room, sizeof *classes);
+    if (k->name_room > 0) {
+        memcpy(macros, p->macros, k->name_room * sizeof(struct text *));
+        memcpy(classes, p->classes, k->name_room * sizeof *classes);
+    }
+    p->macros = macros;
+    p->classes = classes;
+    k->name_room = room;
+}
+
+static const struct text *value_of(void *ctx, uint32_t name)
+{
+    struct compiler *k = ctx;
+
+    make_room(k);
+    return k->p->macros[name];
+}
+
+uint32_t compile_name(struct compiler *k, const char *name)
+{
+    uint32_t id = names_add(&k->p->names, name, strlen(name));
+
+    make_room(k);
+    return id;
+}
+
+struct text compile_text(struct compiler *k, const char *s)
+{
+    struct text t = text_read(k->p->arena, &k->p->names, s, strlen(s));
+
+    make_room(k);
+    return t;
+}
+
+char *compile_expanded(struct compiler *k, const char *s)
+{
+    struct text t = compile_text(k, s);
+    size_t len;
+
+    t = text_expand(k->p->arena, &t, value_of, k);
+    return text_bytes(k->p->arena, &t, &len);
+}
+
+void compile_set(struct compiler *k, const char *name, const char *value)
+{
+    struct text *t = arena_alloc(k->p->arena, sizeof *t);
+    uint32_t id = compile_name(k, name);
+
+    *t = compile_text(k, value);
+    k->p->macros[id] = t;
+}
+
+static uint32_t tokens_in(struct compiler *k, const char *word)
+{
+    struct token v[TOKENS_MAX];
+    struct tokens out = {v, 0, TOKENS_MAX};
+    struct scan sc = {.table = &k->p->rules,
+                      .words = &k->p->words,
+                      .arena = k->p->arena,
+                      .delimiter = -1,
+                      .rule = true};
+
+    scan_text(&sc, word, strlen(word), &out, NULL);
+    return out.n;
+}
+
+void compile_word(struct compiler *k, uint32_t cls, const char *word, size_t len)
+{
+    struct program *p = k->p;
+    uint32_t id = words_add(&p->words, word, len);
+    struct word *w = words_at(&p->words, id);
+    struct class_words *c = &p->classes[cls];
+
+    for (uint16_t i = 0; i < w->nclasses; i++) {
+        if (w->classes[i] == cls)
+            return;
+    }
+    uint16_t *classes = arena_calloc(p->arena, (size_t)w->nclasses + 1, sizeof *classes);
+    if (w->nclasses)
+        memcpy(classes, w->classes, w->nclasses * sizeof *classes);
+    classes[w->nclasses] = (uint16_t)cls;
+    w->classes = classes;
+    w->nclasses++;
+    c->words = arena_grow(p->arena, c->words, c->n, &c->room, sizeof *c->words, 4);
+    c->words[c->n++] = arena_strndup(p->arena, word, len);
+    uint32_t n = tokens_in(k, c->words[c->n - 1]);
+    if (n > c->longest)
+        c->longest = n;
+}
+
+static void read_class(struct compiler *k, const struct item *it)
+{
+    uint32_t cls = compile_name(k, it->name);
+
+    for (const char *s = compile_expanded(k, it->value); *s;) {
+        size_t blanks = strspn(s, " \t\r\n");
+        size_t n = strcspn(s + blanks, " \t\r\n");
+        if (n > 0)
+            compile_word(k, cls, s + blanks, n);
+        s += blanks + n;
+    }
+}
+
+/* A macro's value as the line gives it: quotes are gone, a backslash goes before what it hides. */
+static char *unquoted(struct arena *a, const char *s)
+{
+    char *out = arena_raw(a, strlen(s) + 1), *q = out;
+
+    for (; *s; s++) {
+        if (*s == '"')
+            continue;
+        if (*s == '\\' && s[1]) {
+            s++;
+            *q++ = *s == 'n' ? '\n' : *s == 'r' ? '\r' : *s;
+            continue;
+        }
+        *q++ = *s;
+    }
+    *q = '\0';
+    return out;
+}
+
+/* --- rulesets ----------------------------------------------------------------------------- */
+
+static const char *small(struct arena *a, const char *s, size_t len)
+{
+    char *out = arena_strndup(a, s, len);
+
+    for (char *q = out; *q; q++)
+        *q = words_fold(*q);
+    return out;
+}
+
+static bool is_number(const char *s, size_t len, long *n)
+{
+    *n = 0;
+    if (len == 0 || len > 9)
+        return false;
+    for (size_t i = 0; i < len; i++) {
+        if (s[i] < '0' || s[i] > '9')
+            return false;
+        *n = *n * 10 + (s[i] - '0');
+    }
+    return true;
+}
+
+static struct ruleset *new_ruleset(struct compiler *k, const char *name, long number)
+{
+    struct program *p = k->p;
+    struct ruleset *r = p->rulesets[number];
+
+    if (!r) {
+        r = arena_alloc(p->arena, sizeof *r);
+        r->number = (uint16_t)number;
+        r->name = "";
+        p->rulesets[number] = r;
+    }
+    if (*name) {
+        r->name = name;
+        table_set(p->ruleset_names, small(p->arena, name, strlen(name)), r);
+    }
+    return r;
+}
+
+struct ruleset *compile_ruleset(struct compiler *k, const char *name, size_t len, long number)
+{
+    struct program *p = k->p;
+    long n;
+
+    if (is_number(name, len, &n))
+        return n < RULESETS_MAX ? new_ruleset(k, "", n) : NULL;
+    if (number < 0) {
+        struct ruleset *r = table_get(p->ruleset_names, small(p->arena, name, len));
+        if (r)
+            return r;
+        do {
+            number = --k->next_named;
+        } while (number >= RULESETS_MAX / 2 && p->rulesets[number]);
+        if (number < RULESETS_MAX / 2)
+            return NULL;
+    }
+    return new_ruleset(k, arena_strndup(p->arena, name, len), number);
+}
+
+const struct ruleset *program_ruleset(const struct program *p, const char *name, size_t len)
+{
+    char key[256];
+    long n;
+
+    if (is_number(name, len, &n))
+        return n < RULESETS_MAX ? p->rulesets[n] : NULL;
+    if (len >= sizeof key)
+        return NULL;
+    for (size_t i = 0; i < len; i++)
+        key[i] = words_fold(name[i]);
+    key[len] = '\0';
+    return table_get(p->ruleset_names, key);
+}
+
+const char *program_ruleset_label(const struct ruleset *r, char number[8])
+{
+    if (*r->name)
+        return r->name;
+    unsigned n = r->number, i = 7;
+    number[7] = '\0';
+    do {
+        number[--i] = (char)('0' + n % 10);
+        n /= 10;
+    } while (n);
+    return number + i;
+}
+
+static void read_ruleset(struct compiler *k, const struct item *it)
+{
+    long number = -1;
+
+    if (it->value && !is_number(it->value, strlen(it->value), &number))
+        number = -1;
+    if (number >= RULESETS_MAX / 2)
+        number = -1;
+    k->ruleset = compile_ruleset(k, it->name, strlen(it->name), number);
+    if (k->ruleset)
+        k->ruleset->defined = true;
+}
+
+/* --- rules -------------------------------------------------------------------------------- */
+
+/* The number behind "$=x", "$&{name}". */
+static uint32_t named(struct compiler *k, const struct token *t)
+{
+    const char *s = t->p + 2;
+    size_t len = t->len - 2;
+
+    if (len > 2 && *s == '{') {
+        s++;
+        len -= 2;
+    }
+    uint32_t id = names_add(&k->p->names, s, len);
+    make_room(k);
+    return id;
+}
+
+static void side(struct compiler *k, const char *s, struct tokens *out)
+{
+    struct program *p = k->p;
+    struct text t = compile_text(k, s);
+    struct scan sc = {
+        .table = &p->rules, .words = &p->words, .arena = p->arena, .delimiter = -1, .rule = true};
+
+    t = text_expand(p->arena, &t, value_of, k);
+    if (!scan_pieces(&sc, &t, out))
+        p->has_errors = true;
+    for (uint32_t i = 0; i < out->n; i++) {
+        if (out->v[i].id == WORD_NONE)
+            out->v[i].id = words_add(&p->words, out->v[i].p, out->v[i].len);
+    }
+}
+
+static void left_side(struct compiler *k, struct rule *r, const struct tokens *in)
+{
+    struct element *left = arena_calloc(k->p->arena, in->n, sizeof *left);
+
+    for (uint32_t i = 0; i < in->n; i++) {
+        const struct token *t = &in->v[i];
+        struct element *e = &left[i];
+        e->id = t->id;
+        switch (t->id) {
+        case OP_ZERO_OR_MORE:
+            e->kind = LEFT_ANY0;
+            continue;
+        case OP_ONE_OR_MORE:
+            e->kind = LEFT_ANY;
+            break;
+        case OP_ONE:
+            e->kind = LEFT_ONE;
+            break;
+        case OP_IN_CLASS:
+            e->kind = LEFT_CLASS;
+            e->id = named(k, t);
+            break;
+        case OP_NOT_IN_CLASS:
+            e->kind = LEFT_NOT_CLASS;
+            e->id = named(k, t);
+            break;
+        case OP_AT:
+            e->kind = LEFT_NOTHING;
+            continue;
+        case OP_LATE_MACRO:
+            e->kind = LEFT_LATE;
+            e->id = named(k, t);
+            continue;
+        default:
+            e->kind = t->id < WORD_FIRST ? LEFT_OPERATOR : LEFT_WORD;
+            r->need |= match_bit(t->id);
+            break;
+        }
+        r->least++;
+    }
+    struct token *tokens = arena_calloc(k->p->arena, in->n, sizeof *tokens);
+    memcpy(tokens, in->v, in->n * sizeof *tokens);
+    r->left_tokens = tokens;
+    r->nleft = r->nleft_tokens = (uint16_t)in->n;
+    r->left = left;
+}
+
+static void right_side(struct compiler *k, struct rule *r, const struct tokens *in)
+{
+    struct token *right = arena_calloc(k->p->arena, in->n, sizeof *right);
+    uint32_t i = 0, n = 0;
+
+    if (in->n > 0 && in->v[0].id == OP_AT) {
+        r->mode = RULE_RETURN;
+        i++;
+    } else if (in->n > 0 && in->v[0].id == OP_COLON) {
+        r->mode = RULE_ONCE;
+        i++;
+    } else if (in->n > 0 && in->v[0].id == OP_HASH) {
+        r->mode = RULE_RESOLVE;
+    }
+    for (; i < in->n; i++) {
+        struct token t = in->v[i];
+        if (n > 0 && right[n - 1].id == OP_CALL && t.len > 2 && *t.p == '"' &&
+            t.p[t.len - 1] == '"') {
+            t.p++;
+            t.len -= 2;
+            t.id = words_add(&k->p->words, t.p, t.len);
+        }
+        right[n++] = t;
+        if (t.id < WORD_FIRST)
+            r->operators |= 1U << t.id;
+    }
+    r->right = right;
+    r->nright = (uint16_t)n;
+}
+
+/* A $ before the tab is the name of a macro that nobody sets. */
+static const char *without_last_dollar(struct arena *a, const char *s)
+{
+    size_t len = strlen(s), n = 0;
+
+    while (n < len && s[len - n - 1] == '$')
+        n++;
+    return n % 2 == 1 ? arena_strndup(a, s, len - 1) : s;
+}
+
+static void read_rule(struct compiler *k, const struct item *it)
+{
+    struct ruleset *s = k->ruleset;
+    struct token v[TOKENS_MAX];
+    struct tokens in = {v, 0, TOKENS_MAX};
+
+    if (!s)
+        return;
+    s->rules = arena_grow(k->p->arena, s->rules, s->nrules, &s->room, sizeof *s->rules, 8);
+    struct rule *r = &s->rules[s->nrules++];
+    *r = (struct rule){.item = it};
+    side(k, without_last_dollar(k->p->arena, it->aux), &in);
+    left_side(k, r, &in);
+    in.n = 0;
+    side(k, it->value, &in);
+    right_side(k, r, &in);
+}
+
+/* --- options ------------------------------------------------------------------------------ */
+
+const char *program_option(const struct program *p, const char *name)
+{
+    const char *value = NULL;
+
+    for (const struct item *it = p->config->first; it; it = it->next) {
+        if (it->kind == ITEM_OPTION && strcasecmp(it->name, name) == 0)
+            value = it->value;
+    }
+    return value;
+}
+
+static void tables(struct program *p)
+{
+    scan_table_init(&p->rules, p->operators);
+    p->addresses = p->comments = p->rules;
+    p->comments.comments = true;
+}
+
+static void read_option(struct compiler *k, const struct item *it)
+{
+    struct program *p = k->p;
+
+    if (strcasecmp(it->name, "OperatorChars") == 0) {
+        p->operators = it->value;
+        tables(p);
+    } else if (strcasecmp(it->name, "BlankSub") == 0 || strcmp(it->name, "B") == 0) {
+        p->space = *it->value ? *it->value : ' ';
+    }
+}
+
+/* --- the whole ---------------------------------------------------------------------------- */
+
+static void read_map(struct compiler *k, const struct item *it)
+{
+    lookup_declare(k->p->maps, it->name, it->aux, compile_expanded(k, it->value), k->diag, it->at);
+}
+
+static void read_item(struct compiler *k, const struct item *it)
+{
+    switch (it->kind) {
+    case ITEM_VERSION:
+        k->p->level = atoi(it->value);
+        if (k->p->level >= LEVEL_SHORT_NAME && k->host && k->host->name)
+            compile_set(k, "w",
+                        arena_strndup(k->p->arena, k->host->name, strcspn(k->host->name, ".")));
+        break;
+    case ITEM_MACRO: {
+        const char *value = unquoted(k->p->arena, it->value);
+        compile_set(k, it->name, value);
+        if (k->p->level < LEVEL_OPERATOR_OPTION && strcmp(it->name, "o") == 0) {
+            k->p->operators = value;
+            tables(k->p);
+        }
+        break;
+    }
+    case ITEM_CLASS:
+        read_class(k, it);
+        break;
+    case ITEM_TRUSTED:
+        for (const char **w = it->words; w && *w; w++)
+            compile_word(k, compile_name(k, "t"), *w, strlen(*w));
+        break;
+    case ITEM_CLASSFILE:
+        class_file_read(k, it);
+        break;
+    case ITEM_MAP:
+        read_map(k, it);
+        break;
+    case ITEM_MAILER:
+        compile_mailer(k, it);
+        break;
+    case ITEM_OPTION:
+        read_option(k, it);
+        break;
+    case ITEM_RULESET:
+        read_ruleset(k, it);
+        break;
+    case ITEM_RULE:
+        read_rule(k, it);
+        break;
+    default:
+        break;
+    }
+}
+
+static bool is_fixed(const struct element *e)
+{
+    return e->kind == LEFT_WORD || e->kind == LEFT_OPERATOR;
+}
+
+static void make_keys(struct program *p)
+{
+    for (size_t n = 0; n < RULESETS_MAX; n++) {
+        struct ruleset *s = p->rulesets[n];
+        if (!s || s->nrules == 0)
+            continue;
+        struct rule_key *keys = arena_calloc(p->arena, s->nrules, sizeof *keys);
+        for (size_t i = 0; i < s->nrules; i++) {
+            const struct rule *r = &s->rules[i];
+            keys[i] = (struct rule_key){.need = r->need, .least = r->least};
+            if (r->nleft > 0 && is_fixed(&r->left[0]))
+                keys[i].first = r->left[0].id;
+            if (r->nleft > 0 && is_fixed(&r->left[r->nleft - 1]))
+                keys[i].last = r->left[r->nleft - 1].id;
+        }
+        s->keys = keys;
+    }
+}
+
+/* What a token says is found without looking for it by name. */
+static void link_words(struct program *p)
+{
+    for (uint32_t i = 0; i < p->words.count; i++) {
+        struct word *w = &p->words.words[i];
+        const struct ruleset *r = program_ruleset(p, w->text, w->len);
+        w->ruleset = r ? (uint16_t)(r->number + 1) : 0;
+        w->map = lookup_find(p->maps, w->text, w->len);
+    }
+}
+
+static void what_the_machine_is(struct compiler *k, const struct program_host *host)
+{
+    static const char *const known[] = {"b", "n", "j", "w", "m", "k", "v"};
+
+    for (size_t i = 0; i < sizeof known / sizeof *known; i++)
+        compile_name(k, known[i]);
+    if (!host || !host->name)
+        return;
+    const char *dot = strchr(host->name, '.');
+    compile_set(k, "j", host->name);
+    compile_set(k, "w", host->name);
+    compile_set(k, "k", host->node ? host->node : host->name);
+    compile_set(k, "n", "MAILER-DAEMON");
+    if (dot && dot[1]) {
+        compile_set(k, "m", dot + 1);
+        compile_word(k, compile_name(k, "m"), dot + 1, strlen(dot + 1));
+    }
+    const char *node = host->node ? host->node : host->name;
+    compile_word(k, compile_name(k, "k"), node, strlen(node));
+    if (host->version)
+        compile_set(k, "v", host->version);
+    if (host->date)
+        compile_set(k, "b", host->date);
+    uint32_t w = compile_name(k, "w");
+    for (const char *const *name = host->names; name && *name; name++)
+        compile_word(k, w, *name, strlen(*name));
+}
+
+struct program *program_compile(struct arena *a, const struct config *c,
+                                const struct program_host *host, struct diag *d)
+{
+    struct program *p = arena_alloc(a, sizeof *p);
+    struct compiler k = {.p = p, .diag = d, .host = host, .next_named = RULESETS_MAX};
+
+    *p = (struct program){.arena = a,
+                          .config = c,
+                          .operators = default_operators,
+                          .space = ' ',
+                          .level = LEVEL_DEFAULT,
+                          .ruleset_names = table_new(a),
+                          .maps = lookup_maps_new(a)};
+    names_init(&p->names, a);
+    words_init(&p->words, a);
+    tables(p);
+    make_room(&k);
+    what_the_machine_is(&k, host);
+    compile_built_in_mailers(&k);
+    for (const struct item *it = c->first; it; it = it->next)
+        read_item(&k, it);
+    const char *colon = program_option(p, "ColonOkInAddr");
+    p->colon_ok = colon ? !*colon || strchr("tTyY", *colon) != NULL : p->level < LEVEL_GROUPS;
+    make_room(&k);
+    p->nnames = p->names.count + 1;
+    link_words(p);
+    make_keys(p);
+    return p;
+}
+
+bool program_in_class(const struct program *p, uint32_t cls, const char *word, size_t len)
+{
+    uint32_t id = words_find(&p->words, word, len);
+
+    if (id == WORD_NONE)
+        return false;
+    const struct word *w = words_at(&p->words, id);
+    for (uint16_t i = 0; i < w->nclasses; i++) {
+        if (w->classes[i] == cls)
+            return true;
+    }
+    return false;
+}

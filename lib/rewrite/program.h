@@ -1,0 +1,137 @@
+/*
+ * program: a configuration, compiled to be run.
+ *
+ * program_compile walks the model once, in file order, as sendmail reads a .cf: $x in a rule is the
+ * macro's value at that place, a class word may use macros, a map must be declared before it is
+ * asked.  The result is constant, lives in the arena that it was made in, and may be used by any
+ * number of threads at once.  The configuration must live as long.
+ */
+#ifndef MCF_REWRITE_PROGRAM_H
+#define MCF_REWRITE_PROGRAM_H
+
+#include "lib/base/diag.h"
+#include "lib/maps/lookup.h"
+#include "lib/model/config.h"
+#include "lib/rewrite/scan.h"
+
+enum {
+    RULESETS_MAX = 200, /* numbers below half of it are free, names count down from the end */
+    MATCHES_MAX = 9     /* $1 to $9 */
+};
+
+enum element_kind {
+    LEFT_WORD,
+    LEFT_OPERATOR,
+    LEFT_ANY0,
+    LEFT_ANY,
+    LEFT_ONE,
+    LEFT_CLASS,
+    LEFT_NOT_CLASS,
+    LEFT_NOTHING, /* $@ */
+    LEFT_LATE     /* $&x */
+};
+
+struct element {
+    uint8_t kind;
+    uint32_t id; /* word, operator, class or macro */
+};
+
+enum rule_mode {
+    RULE_REPEAT, /* is tried again until it fails */
+    RULE_ONCE,   /* $: */
+    RULE_RETURN, /* $@ */
+    RULE_RESOLVE /* $# */
+};
+
+struct rule {
+    const struct element *left;
+    const struct token *left_tokens; /* as they were read */
+    const struct token *right;       /* without $@ and $: before it */
+    uint64_t need;                   /* bits of words and operators that must be there (match.h) */
+    uint16_t nleft, nright, nleft_tokens;
+    uint32_t operators; /* bits of those in its right-hand side */
+    uint16_t least;     /* tokens that it takes at least */
+    uint8_t mode;
+    const struct item *item;
+};
+
+/* What a workspace must have for a rule to be tried at all; a few bytes, all in a row. */
+struct rule_key {
+    uint64_t need;
+    uint32_t first, last; /* the word that it begins or ends with; WORD_NONE: any */
+    uint16_t least;
+};
+
+struct ruleset {
+    const char *name; /* "" for one without */
+    uint16_t number;
+    bool defined; /* it has rules, or a line that starts it */
+    struct rule *rules;
+    const struct rule_key *keys; /* of each rule */
+    size_t nrules, room;
+};
+
+struct class_words {
+    const char **words; /* in the order of the file, each once */
+    size_t n, room;
+    uint32_t longest; /* tokens of its longest word */
+};
+
+struct mailer {
+    const char *name;
+    int index;
+    struct text path, argv, eol; /* argv: the words behind A= */
+    const char *flags;           /* each letter once, sorted */
+    int sender_envelope, sender_header, recipient_envelope, recipient_header; /* numbers, 0: none */
+    long max_size, line_limit, recipients, messages;
+    const char *types[3]; /* T=: MTA, address, diagnostic; NULL: not set */
+    const char *user;     /* U= as "uid:gid"; NULL: not set */
+    const char *charset;  /* C=; NULL: not set */
+    bool has_types, smtp; /* T= is there; it speaks SMTP */
+    const char *eol_text;
+    const struct item *item; /* NULL: built in */
+};
+
+struct program {
+    struct arena *arena;
+    const struct config *config;
+    struct names names;
+    struct words words;
+    struct scan_table rules, addresses, comments; /* how rules and addresses are scanned; the last
+                                                     with comments left out */
+    const struct text **macros;                   /* by name number; NULL: not set */
+    struct class_words *classes;                  /* by name number */
+    size_t nnames;                                /* of both arrays */
+    struct ruleset *rulesets[RULESETS_MAX];       /* by number; NULL: none */
+    struct table *ruleset_names;                  /* name in small letters -> struct ruleset */
+    struct lookup_maps *maps;
+    struct mailer **mailers;
+    size_t nmailers, mailer_room;
+    int level; /* of the V line */
+    const char *operators;
+    char space;    /* BlankSub */
+    bool colon_ok; /* a colon in an address begins no group (ColonOkInAddr) */
+    bool has_errors;
+};
+
+/* What the machine is, as sendmail finds it out; all may be NULL. */
+struct program_host {
+    const char *name;         /* $j and $w: mail.example.com */
+    const char *const *names; /* of class w; NULL-terminated */
+    const char *node;         /* $k; NULL: the name */
+    const char *version;      /* $v */
+    const char *date;         /* $b: when it was started (RFC 5322 3.3) */
+};
+
+struct program *program_compile(struct arena *a, const struct config *c,
+                                const struct program_host *host, struct diag *d);
+
+/* By name or number, as after $> and in test mode; NULL if there is none. */
+const struct ruleset *program_ruleset(const struct program *p, const char *name, size_t len);
+const struct mailer *program_mailer(const struct program *p, const char *name, size_t len);
+const char *program_ruleset_label(const struct ruleset *r, char number[8]);
+bool program_in_class(const struct program *p, uint32_t cls, const char *word, size_t len);
+/* The value of the last option of this long or short name; NULL if it is not set. */
+const char *program_option(const struct program *p, const char *name);
+
+#endif

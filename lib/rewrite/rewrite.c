@@ -1,0 +1,893 @@
+#include "lib/rewrite/rewrite.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/table.h"
+#include "lib/rewrite/match.h"
+
+enum { DEFAULT_BYTES_MAX = 1021, ARGUMENTS_MAX = 10, FIRST_VALUE = 64, CALL_STEPS = 64 };
+
+/* A text has no tokens and should have: EX_DATAERR, and at the outermost ruleset an empty
+ * workspace. */
+enum { EMPTIED = -1 };
+
+/* A macro's present value. */
+struct slot {
+    const struct text *text; /* NULL: not set */
+    struct text own;         /* of a value that was set, over bytes */
+    struct piece piece;
+    char *bytes;
+    size_t room;
+    struct tokens tokens; /* of this value, where scanned is the present evaluation's number */
+    uint64_t scanned;
+    int status; /* of scanning */
+};
+
+/* Memory of one depth of calls. */
+struct level {
+    struct tokens ws, next, other;
+};
+
+struct added_word {
+    uint32_t cls;
+    uint32_t tokens;
+    const char *cls_name, *word;
+    size_t len;
+};
+
+struct rewrite {
+    struct arena *arena;   /* of the rewriter */
+    struct arena *scratch; /* of one evaluation */
+    const struct program *p;
+    struct lookup_world world;
+    struct lookup_session *maps;
+    struct rewrite_watch watch;
+    struct rewrite_limits limits;
+    struct slot *slots;  /* by name number */
+    struct table *extra; /* slots of names that the program does not know */
+    struct added_word *added;
+    size_t nadded, added_room;
+    struct level *levels[REWRITE_DEPTH + 4];
+    struct matcher matcher;
+    uint64_t evaluation;
+    const struct lookup_map *host;
+};
+
+static void note(struct rewrite *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void note(struct rewrite *r, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (!r->watch.note)
+        return;
+    va_start(ap, fmt);
+    r->watch.note(r->watch.ctx, arena_vprintf(r->scratch, fmt, ap));
+    va_end(ap);
+}
+
+/* --- macros ------------------------------------------------------------------------------- */
+
+static struct slot *slot_of(struct rewrite *r, const char *name, size_t len, bool make)
+{
+    uint32_t id = names_find(&r->p->names, name, len);
+
+    if (id)
+        return &r->slots[id];
+    char key[NAME_MAX_LEN + 1];
+    if (len > NAME_MAX_LEN)
+        len = NAME_MAX_LEN;
+    memcpy(key, name, len);
+    key[len] = '\0';
+    struct slot *s = table_get(r->extra, key);
+    if (!s && make) {
+        s = arena_alloc(r->arena, sizeof *s);
+        table_set(r->extra, key, s);
+    }
+    return s;
+}
+
+void rewrite_set(struct rewrite *r, const char *name, size_t len, const char *value,
+                 size_t value_len)
+{
+    struct slot *s = slot_of(r, name, len, true);
+
+    s->scanned = 0;
+    if (!value) { /* what the configuration says is in force again */
+        uint32_t id = names_find(&r->p->names, name, len);
+        s->text = id ? r->p->macros[id] : NULL;
+        return;
+    }
+    if (value_len + 1 > s->room) {
+        s->room = value_len + 1 > FIRST_VALUE ? (value_len + 1) * 2 : FIRST_VALUE;
+        s->bytes = arena_raw(r->arena, s->room);
+    }
+    memcpy(s->bytes, value, value_len);
+    s->bytes[value_len] = '\0';
+    s->piece = (struct piece){0, 0, s->bytes, (uint32_t)value_len};
+    s->own = (struct text){&s->piece, value_len > 0};
+    s->text = &s->own;
+}
+
+const char *rewrite_get(struct rewrite *r, const char *name, size_t len)
+{
+    const struct slot *s = slot_of(r, name, len, false);
+    size_t n;
+
+    if (!s || !s->text)
+        return NULL;
+    return s->text == &s->own ? s->bytes : text_bytes(r->scratch, s->text, &n);
+}
+
+static const struct text *value_of(void *ctx, uint32_t name)
+{
+    struct rewrite *r = ctx;
+
+    return name < r->p->nnames ? r->slots[name].text : NULL;
+}
+
+const char *rewrite_expand(struct rewrite *r, const struct text *text)
+{
+    struct text t = text_expand(r->scratch, text, value_of, r);
+    size_t len;
+
+    return text_bytes(r->scratch, &t, &len);
+}
+
+const char *rewrite_source(struct rewrite *r, const struct text *text)
+{
+    size_t len;
+
+    return text_bytes(r->scratch, text, &len);
+}
+
+/* The class macro of maps. */
+static void set_macro(void *ctx, struct map_bytes name, const struct map_bytes *value)
+{
+    rewrite_set(ctx, name.p, name.len, value ? value->p : NULL, value ? value->len : 0);
+}
+
+const char *rewrite_shortened(struct rewrite *r, const char *text)
+{
+    enum { END = 100, LONGEST = 2 * END + 3 };
+    size_t len = strlen(text);
+
+    if (len <= LONGEST)
+        return text;
+    return arena_printf(r->scratch, "%.*s...%s", END, text, text + len - END);
+}
+
+void rewrite_fault(struct rewrite *r, enum scan_fault f, char ch, const char *text)
+{
+    const char *part = rewrite_shortened(r, text);
+
+    if (f == SCAN_UNBALANCED)
+        note(r, "%s... Unbalanced '%c'", part, ch);
+    else
+        note(r, "%s... %s too long", part, f == SCAN_TOO_LONG ? "Address" : "prescan: token");
+}
+
+struct value {
+    struct rewrite *r;
+    const struct text *text;
+    bool faulty;
+};
+
+/* The text as a note shows it: without operators. */
+static const char *shown(struct rewrite *r, const struct text *t)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < t->n; i++)
+        len += t->pieces[i].len;
+    char *s = arena_raw(r->scratch, len + 1), *q = s;
+    for (size_t i = 0; i < t->n; i++) {
+        const struct piece *p = &t->pieces[i];
+        if (p->op != 0 && p->op != OP_LATE_MACRO)
+            continue;
+        size_t from = p->op == OP_LATE_MACRO;
+        memcpy(q, p->p + from, p->len - from);
+        q += p->len - from;
+    }
+    *q = '\0';
+    return s;
+}
+
+static void value_fault(void *ctx, enum scan_fault f, char ch)
+{
+    struct value *v = ctx;
+
+    v->faulty = true;
+    if (v->r->watch.note)
+        rewrite_fault(v->r, f, ch, shown(v->r, v->text));
+}
+
+static bool is_blank(const struct text *t)
+{
+    for (size_t i = 0; i < t->n; i++) {
+        for (uint32_t k = 0; k < t->pieces[i].len; k++) {
+            if (!strchr(" \t\r\n\v\f", t->pieces[i].p[k]))
+                return false;
+        }
+    }
+    return true;
+}
+
+/* The tokens of a macro's value or a map's answer, which are read as an address is; EX_DATAERR
+ * where it is a text without any.  Bytes may be overwritten while tokens of them are in use:
+ * scanning copies. */
+static int scan_value(struct rewrite *r, const struct text *t, struct tokens *out, bool *faulty)
+{
+    uint32_t before = out->n;
+
+    struct value v = {r, t, false};
+    struct scan sc = {.table = &r->p->comments,
+                      .words = &r->p->words,
+                      .arena = r->scratch,
+                      .delimiter = -1,
+                      .fault = value_fault,
+                      .ctx = &v};
+
+    if (faulty)
+        *faulty = false;
+    if (!scan_pieces(&sc, t, out))
+        return EMPTIED;
+    if (faulty)
+        *faulty = v.faulty;
+    return out->n > before || is_blank(t) ? 0 : EMPTIED;
+}
+
+static const char *late_bytes(void *ctx, uint32_t name, size_t *len)
+{
+    struct rewrite *r = ctx;
+    const struct text *t = r->slots[name].text;
+
+    *len = 0;
+    if (!t || t->n == 0)
+        return "";
+    if (t->n == 1) {
+        *len = t->pieces->len;
+        return t->pieces->p;
+    }
+    return text_bytes(r->scratch, t, len);
+}
+
+/* The macro's tokens; *status: EMPTIED where it has none and should have. */
+static const struct tokens *late(struct rewrite *r, uint32_t name, int *status)
+{
+    struct slot *s = &r->slots[name];
+
+    if (s->scanned != r->evaluation) {
+        size_t len = 0;
+        s->tokens.n = 0;
+        for (size_t i = 0; s->text && i < s->text->n; i++)
+            len += s->text->pieces[i].len;
+        /* A bracket may be closed for each that is open. */
+        uint32_t cap = len > TOKENS_MAX / 2 ? TOKENS_MAX : (uint32_t)len * 2;
+        s->tokens.v = arena_raw(r->scratch, (cap + 1) * sizeof *s->tokens.v);
+        s->tokens.cap = cap;
+        bool faulty = false;
+        s->status = s->text ? scan_value(r, s->text, &s->tokens, &faulty) : 0;
+        s->scanned = faulty ? 0 : r->evaluation; /* a fault is told each time */
+    }
+    *status = s->status;
+    return &s->tokens;
+}
+
+/* --- classes ------------------------------------------------------------------------------ */
+
+void rewrite_add_word(struct rewrite *r, const char *cls, size_t cls_len, const char *word,
+                      size_t len)
+{
+    struct token v[TOKENS_MAX];
+    struct tokens out = {v, 0, TOKENS_MAX};
+    struct scan sc = {.table = &r->p->rules,
+                      .words = &r->p->words,
+                      .arena = r->scratch,
+                      .delimiter = -1,
+                      .rule = true};
+
+    scan_text(&sc, word, len, &out, NULL);
+    r->added = arena_grow(r->arena, r->added, r->nadded, &r->added_room, sizeof *r->added, 16);
+    r->added[r->nadded++] = (struct added_word){names_find(&r->p->names, cls, cls_len), out.n,
+                                                arena_strndup(r->arena, cls, cls_len),
+                                                arena_strndup(r->arena, word, len), len};
+}
+
+const char *rewrite_added_word(const struct rewrite *r, size_t i, const char **cls)
+{
+    if (i >= r->nadded)
+        return NULL;
+    *cls = r->added[i].cls_name;
+    return r->added[i].word;
+}
+
+static bool added(void *ctx, uint32_t cls, const char *word, size_t len)
+{
+    const struct rewrite *r = ctx;
+
+    for (size_t i = 0; i < r->nadded; i++) {
+        const struct added_word *w = &r->added[i];
+        if (w->cls == cls && words_same(w->word, w->len, word, len))
+            return true;
+    }
+    return false;
+}
+
+static uint32_t longest_added(void *ctx, uint32_t cls)
+{
+    const struct rewrite *r = ctx;
+    uint32_t longest = 0;
+
+    for (size_t i = 0; i < r->nadded; i++) {
+        if (r->added[i].cls == cls && r->added[i].tokens > longest)
+            longest = r->added[i].tokens;
+    }
+    return longest;
+}
+
+/* --- a rewriter --------------------------------------------------------------------------- */
+
+struct rewrite *rewrite_new(struct arena *a, const struct program *p,
+                            const struct lookup_world *world)
+{
+    struct rewrite *r = arena_alloc(a, sizeof *r);
+
+    r->arena = a;
+    r->scratch = arena_beside(a);
+    r->p = p;
+    if (world)
+        r->world = *world;
+    r->world.set_macro = set_macro;
+    r->world.macros = r;
+    if (!r->world.space)
+        r->world.space = p->space;
+    r->maps = lookup_session_new(a, p->maps, &r->world);
+    r->slots = arena_calloc(a, p->nnames, sizeof *r->slots);
+    for (size_t i = 0; i < p->nnames; i++)
+        r->slots[i].text = p->macros[i];
+    r->extra = table_new(a);
+    r->limits.steps = REWRITE_STEPS;
+    r->host = lookup_find(p->maps, "host", 4);
+    r->matcher = (struct matcher){
+        .program = p,
+        .late = late_bytes,
+        .ctx = r,
+        .bindings = arena_calloc(a, ELEMENTS_MAX + 1, sizeof(struct binding)),
+        .places = arena_calloc(a, ELEMENTS_MAX + 1, sizeof(uint16_t)),
+    };
+    r->evaluation = 1;
+    return r;
+}
+
+void rewrite_close(struct rewrite *r)
+{
+    if (!r)
+        return;
+    lookup_session_close(r->maps);
+    arena_free(r->scratch);
+}
+
+const struct program *rewrite_program(const struct rewrite *r)
+{
+    return r->p;
+}
+
+struct lookup_session *rewrite_maps(struct rewrite *r)
+{
+    return r->maps;
+}
+
+void rewrite_watch(struct rewrite *r, const struct rewrite_watch *w)
+{
+    r->watch = w ? *w : (struct rewrite_watch){0};
+}
+
+void rewrite_limit(struct rewrite *r, const struct rewrite_limits *l)
+{
+    r->limits = *l;
+}
+
+void rewrite_begin(struct rewrite *r)
+{
+    arena_reset(r->scratch);
+    r->evaluation++;
+    r->matcher.steps = 0;
+    r->matcher.limit = r->limits.steps;
+    r->matcher.added = r->nadded ? added : NULL;
+    r->matcher.longest_added = longest_added;
+}
+
+static struct tokens list(struct arena *a)
+{
+    return (struct tokens){arena_raw(a, TOKENS_MAX * sizeof(struct token)), 0, TOKENS_MAX};
+}
+
+struct tokens *rewrite_workspace(struct rewrite *r)
+{
+    struct tokens *ws = arena_alloc(r->scratch, sizeof *ws);
+
+    *ws = list(r->scratch);
+    return ws;
+}
+
+struct arena *rewrite_arena(struct rewrite *r)
+{
+    return r->scratch;
+}
+
+/* --- right-hand sides --------------------------------------------------------------------- */
+
+static uint32_t operators_in(const struct token *v, uint32_t n)
+{
+    uint32_t bits = 0;
+
+    for (uint32_t i = 0; i < n; i++)
+        bits |= v[i].id < WORD_FIRST ? 1U << v[i].id : 0;
+    return bits;
+}
+
+static bool append(struct tokens *out, const struct token *v, uint32_t n)
+{
+    if (n > out->cap - out->n)
+        return false;
+    struct token *to = out->v + out->n;
+    for (uint32_t i = 0; i < n; i++)
+        to[i] = v[i];
+    out->n += n;
+    return true;
+}
+
+/* The name in "$&x" or "$&{name}". */
+static uint32_t macro_of(const struct rewrite *r, const struct token *t)
+{
+    return t->p[2] == '{' && t->len > 3 ? names_find(&r->p->names, t->p + 3, t->len - 4)
+                                        : names_find(&r->p->names, t->p + 2, t->len - 2);
+}
+
+static int too_long(struct rewrite *r)
+{
+    note(r, "rewrite: expansion too long");
+    return EX_DATAERR;
+}
+
+static int out_of_bounds(struct rewrite *r, const struct ruleset *s, uint32_t n)
+{
+    char number[8];
+
+    note(r, "rewrite: ruleset %s: replacement $%u out of bounds", program_ruleset_label(s, number),
+         (unsigned)n);
+    return EX_CONFIG;
+}
+
+static void tell_macro(struct rewrite *r, uint32_t name)
+{
+    const struct text *v = value_of(r, name);
+    size_t len;
+
+    if (r->watch.macro)
+        r->watch.macro(r->watch.ctx, names_text(&r->p->names, name),
+                       v ? text_bytes(r->scratch, v, &len) : NULL);
+}
+
+/* What the rule makes of ws, into out; *seen gets the operators that may be in it, to those that
+ * may be in ws. */
+static int substitute(struct rewrite *r, const struct ruleset *s, const struct rule *rule,
+                      const struct tokens *ws, struct tokens *out, uint32_t *seen)
+{
+    out->n = 0;
+    *seen |= rule->operators;
+    for (uint32_t i = 0; i < rule->nright; i++) {
+        const struct token *t = &rule->right[i];
+        bool fits;
+        if (t->id == OP_MATCHED) {
+            uint32_t n = (uint32_t)(t->p[1] - '0');
+            if (n == 0 || n > r->matcher.n)
+                return out_of_bounds(r, s, n);
+            const struct binding *b = &r->matcher.bindings[n - 1];
+            fits = append(out, ws->v + b->first, b->end - b->first);
+        } else if (t->id == OP_LATE_MACRO) {
+            uint32_t name = macro_of(r, t);
+            int status;
+            tell_macro(r, name);
+            const struct tokens *v = late(r, name, &status);
+            if (status)
+                return status;
+            *seen |= operators_in(v->v, v->n);
+            fits = append(out, v->v, v->n);
+        } else {
+            fits = append(out, t, 1);
+        }
+        if (!fits)
+            return too_long(r);
+    }
+    return 0;
+}
+
+static char *joined(struct rewrite *r, const struct token *v, uint32_t n, char space, size_t *len)
+{
+    size_t size = 1;
+
+    for (uint32_t i = 0; i < n; i++)
+        size += v[i].len + 1U;
+    char *s = arena_raw(r->scratch, size);
+    *len = scan_join(&r->p->rules, v, n, space, s, size);
+    return s;
+}
+
+/* Would these tokens come out as they are, joined and read again? */
+static bool is_settled(const struct token *v, uint32_t n)
+{
+    uint32_t angles = 0, cost = 0;
+
+    for (uint32_t i = 0; i < n; i++) {
+        const char *s = v[i].p;
+        uint32_t len = v[i].len;
+        cost += len + 1;
+        if (len > TOKEN_BYTES_MAX || cost > DEFAULT_BYTES_MAX)
+            return false;
+        if (len == 0 || *s == '(' || *s == ')')
+            return false;
+        angles += *s == '<';
+        if (*s == '>' && angles-- == 0)
+            return false;
+        if (*s == '"' && (len < 2 || s[len - 1] != '"'))
+            return false;
+        if (*s != '"' && memchr(s, '\\', len))
+            return false;
+    }
+    return angles == 0;
+}
+
+/* Appends v[0..n) as their text reads when it is read as an address.  0, EX_DATAERR or EMPTIED. */
+static int append_again(struct rewrite *r, const struct token *v, uint32_t n, struct tokens *out)
+{
+    if (r->p->space == ' ' && is_settled(v, n))
+        return append(out, v, n) ? 0 : too_long(r);
+    struct piece *pieces = arena_raw(r->scratch, (n + 1) * sizeof *pieces);
+    struct text t = {pieces, 0};
+    size_t left = DEFAULT_BYTES_MAX; /* what is longer is cut off */
+    for (uint32_t i = 0; i < n && left > 0;) {
+        uint32_t words = 0;
+        size_t len;
+        while (i + words < n && (v[i + words].id >= WORD_FIRST || v[i + words].id == WORD_NONE))
+            words++;
+        if (words == 0) {
+            pieces[t.n++] = (struct piece){v[i].id, 0, v[i].p, v[i].len};
+            left--;
+            i++;
+            continue;
+        }
+        const char *s = joined(r, v + i, words, r->p->space, &len);
+        if (len > left)
+            len = left;
+        pieces[t.n++] = (struct piece){0, 0, s, (uint32_t)len};
+        left -= len;
+        i += words;
+    }
+    return scan_value(r, &t, out, NULL);
+}
+
+/* One lookup of the tokens v[0..n), from its opening operator to before the closing one; what it
+ * comes to goes to out. */
+static int look_up(struct rewrite *r, const struct token *v, uint32_t n, struct tokens *out,
+                   int *fatal)
+{
+    const struct lookup_map *map = r->host;
+    const char *name = "host";
+    uint32_t name_len = 4, i = 1;
+
+    if (v[0].id == OP_MAP_BEGIN && n > 1) {
+        name = v[1].p;
+        name_len = v[1].len;
+        map = v[1].id >= WORD_FIRST ? words_at(&r->p->words, v[1].id)->map
+                                    : lookup_find(r->p->maps, name, name_len);
+        i = 2;
+    }
+    struct map_bytes args[ARGUMENTS_MAX] = {{"", 0}};
+    char space = map ? lookup_map_space(map, r->p->space) : r->p->space;
+    uint32_t from = i, nargs = 0, key_from = i, key_end = n, default_from = n, default_end = n;
+    uint32_t part = 0; /* 0: the key, else the operator that began it */
+    bool has_default = false;
+    for (;; i++) {
+        if (i < n && v[i].id != OP_COLON && v[i].id != OP_AT)
+            continue;
+        if (part == 0) {
+            key_end = i;
+        } else if (part == OP_COLON) {
+            has_default = true;
+            default_from = from;
+            default_end = i;
+        } else if (nargs < ARGUMENTS_MAX) {
+            args[nargs].p = joined(r, v + from, i - from, space, &args[nargs].len);
+            nargs++;
+        }
+        if (i >= n)
+            break;
+        part = v[i].id;
+        from = i + 1;
+    }
+    int status = 0;
+    if (!map) {
+        note(r, "rewrite: map %.*s not found", (int)name_len, name);
+    } else {
+        struct map_bytes key;
+        struct lookup_answer answer = {0};
+        key.p = joined(r, v + key_from, key_end - key_from, space, &key.len);
+        lookup(r->maps, map, key, args, nargs, r->scratch, &answer);
+        if (r->watch.looked_up)
+            r->watch.looked_up(r->watch.ctx, lookup_map_name(map), key.p, &answer);
+        if (answer.verdict == MAP_FOUND || (answer.verdict == MAP_TEMPFAIL && answer.value.p)) {
+            struct text t = text_plain(r->scratch, answer.value.p, answer.value.len);
+            *fatal = scan_value(r, &t, out, NULL);
+            return answer.verdict == MAP_TEMPFAIL ? EX_TEMPFAIL : 0;
+        }
+        if (answer.verdict == MAP_TEMPFAIL) {
+            status = EX_TEMPFAIL;
+            if (strcmp(lookup_map_class(map), "host") == 0)
+                note(r, "%.*s: Name server timeout", (int)key.len, key.p);
+            else if (r->watch.failed)
+                r->watch.failed(r->watch.ctx, answer.why);
+        }
+    }
+    if (has_default)
+        *fatal = append_again(r, v + default_from, default_end - default_from, out);
+    else if (!append(out, v + key_from, key_end - key_from))
+        *fatal = too_long(r);
+    return status;
+}
+
+/* Carries out all lookups in ws, from left to right.  *fatal: what ends the ruleset, else 0. */
+static int look_up_all(struct rewrite *r, struct tokens *ws, struct tokens *out, int *fatal)
+{
+    int status = 0;
+
+    *fatal = 0;
+    out->n = 0;
+    for (uint32_t i = 0; i < ws->n && !*fatal; i++) {
+        uint32_t id = ws->v[i].id;
+        if (id != OP_HOST_BEGIN && id != OP_MAP_BEGIN) {
+            if (!append(out, &ws->v[i], 1))
+                *fatal = too_long(r);
+            continue;
+        }
+        uint32_t close = id == OP_HOST_BEGIN ? OP_HOST_END : OP_MAP_END, end = i + 1;
+        while (end < ws->n && ws->v[end].id != close)
+            end++;
+        int now = look_up(r, ws->v + i, end - i, out, fatal);
+        if (status == 0 || now == EX_TEMPFAIL)
+            status = now;
+        i = end;
+    }
+    if (!*fatal) {
+        ws->n = 0;
+        append(ws, out->v, out->n);
+    }
+    return status;
+}
+
+static int run(struct rewrite *r, const struct ruleset *s, struct tokens *ws, unsigned depth);
+
+static struct level *level(struct rewrite *r, unsigned depth)
+{
+    if (!r->levels[depth]) {
+        struct level *l = arena_alloc(r->arena, sizeof *l);
+        l->ws = list(r->arena);
+        l->next = list(r->arena);
+        l->other = list(r->arena);
+        r->levels[depth] = l;
+    }
+    return r->levels[depth];
+}
+
+static const struct ruleset *called(const struct rewrite *r, const struct token *name)
+{
+    if (name->id == WORD_NONE)
+        return program_ruleset(r->p, name->p, name->len);
+    if (name->id < WORD_FIRST)
+        return NULL;
+    uint16_t n = words_at(&r->p->words, name->id)->ruleset;
+    return n ? r->p->rulesets[n - 1] : NULL;
+}
+
+/* Carries out the calls in ws from i on.  The argument of one is all that stands behind it, so the
+ * last is made first; but names are looked up from the left, and one that is not known ends it all.
+ */
+static int call_all(struct rewrite *r, struct tokens *ws, uint32_t i, unsigned depth)
+{
+    for (; i < ws->n; i++) {
+        if (ws->v[i].id != OP_CALL || i + 1 >= ws->n)
+            continue;
+        const struct token *name = &ws->v[i + 1];
+        const struct ruleset *s = called(r, name);
+        if (!s) {
+            if (name->id > WORD_NONE && name->id < WORD_FIRST)
+                note(r, "invalid ruleset name: \"\"\nUnknown ruleset ");
+            else
+                note(r, "Unknown ruleset %.*s", (int)name->len, name->p);
+            return EX_CONFIG;
+        }
+        if (s->nrules ==
+            0) { /* its argument is its answer, and what that begins with is not looked at */
+            memmove(ws->v + i, ws->v + i + 2, (ws->n - i - 2) * sizeof *ws->v);
+            ws->n -= 2;
+            continue;
+        }
+        int status = call_all(r, ws, i + 2, depth);
+        if (status && status != EX_TEMPFAIL)
+            return status;
+        struct tokens *sub = &level(r, depth + 1)->ws;
+        sub->n = 0;
+        append(sub, ws->v + i + 2, ws->n - i - 2);
+        int now = run(r, s, sub, depth + 1);
+        if (now == EMPTIED)
+            now = EX_DATAERR;
+        if (status == 0 || now == EX_TEMPFAIL)
+            status = now;
+        ws->n = i;
+        if (!append(ws, sub->v, sub->n))
+            return too_long(r);
+        return status;
+    }
+    return 0;
+}
+
+static bool may_match(const struct rule_key *k, const struct tokens *ws, uint64_t bits)
+{
+    return k->least <= ws->n && (k->need & ~bits) == 0 &&
+           (k->first == WORD_NONE || k->first == ws->v[0].id) &&
+           (k->last == WORD_NONE || k->last == ws->v[ws->n - 1].id);
+}
+
+/* The next rule from i on that matches; nrules if there is none. */
+static size_t next_match(struct rewrite *r, const struct ruleset *s, const struct tokens *ws,
+                         uint64_t bits, size_t i)
+{
+    for (; i < s->nrules; i++) {
+        r->matcher.steps++;
+        if (r->watch.trying)
+            r->watch.trying(r->watch.ctx, s, &s->rules[i]);
+        if (may_match(&s->keys[i], ws, bits) && match(&r->matcher, &s->rules[i], ws))
+            return i;
+        if (r->watch.tried)
+            r->watch.tried(r->watch.ctx, &s->rules[i], NULL);
+        if (r->matcher.steps > r->matcher.limit)
+            return s->nrules;
+    }
+    return i;
+}
+
+/* Carries out what the rule that matched says, into the level's next.  operators: those in ws.
+ * *fatal: what ends the ruleset, else 0. */
+static int carry_out(struct rewrite *r, const struct ruleset *s, const struct rule *rule,
+                     const struct tokens *ws, uint32_t operators, unsigned depth, int *fatal)
+{
+    const uint32_t lookups = 1U << OP_HOST_BEGIN | 1U << OP_MAP_BEGIN;
+    struct level *l = level(r, depth);
+    uint32_t seen = operators;
+    int status = 0;
+
+    *fatal = substitute(r, s, rule, ws, &l->next, &seen);
+    if (!*fatal && (seen & lookups)) {
+        status = look_up_all(r, &l->next, &l->other, fatal);
+        seen = operators_in(l->next.v, l->next.n);
+    }
+    if (!*fatal && (seen & 1U << OP_CALL)) {
+        int now = call_all(r, &l->next, 0, depth);
+        if (status == 0 || now == EX_TEMPFAIL)
+            status = now;
+    }
+    return status;
+}
+
+static bool should_stop(struct rewrite *r)
+{
+    if (!r->limits.stop || !r->limits.stop(r->limits.ctx))
+        return false;
+    r->matcher.steps = r->matcher.limit + 1;
+    return true;
+}
+
+/* Applies the ruleset's rules to ws, which is the level's, from the first to the last. */
+static int apply(struct rewrite *r, const struct ruleset *s, struct tokens *ws, unsigned depth,
+                 int *fatal)
+{
+    struct level *l = level(r, depth);
+    size_t i = 0, last = SIZE_MAX;
+    unsigned loops = 0;
+    int status = 0;
+
+    /* What is resolved already stays as it is. */
+    while (!(ws->n > 0 && ws->v[0].id == OP_HASH)) {
+        uint32_t operators;
+        const uint64_t bits = match_bits(ws, &operators);
+        i = next_match(r, s, ws, bits, i);
+        if (i == s->nrules || should_stop(r))
+            break;
+        const struct rule *rule = &s->rules[i];
+        loops = i == last ? loops + 1 : 1;
+        last = i;
+        if (loops > REWRITE_LOOPS) {
+            char number[8];
+            note(r, "Infinite loop in ruleset %s, rule %zu", program_ruleset_label(s, number),
+                 i + 1);
+            break;
+        }
+        int now = carry_out(r, s, rule, ws, operators, depth, fatal);
+        if (*fatal)
+            return *fatal;
+        if (status == 0 || now == EX_TEMPFAIL)
+            status = now;
+        const struct tokens made = l->next;
+        l->next = *ws;
+        *ws = made;
+        if (r->watch.tried)
+            r->watch.tried(r->watch.ctx, rule, ws);
+        if (rule->mode == RULE_RETURN || rule->mode == RULE_RESOLVE)
+            break;
+        i += rule->mode == RULE_ONCE;
+    }
+    return status;
+}
+
+static int run(struct rewrite *r, const struct ruleset *s, struct tokens *ws, unsigned depth)
+{
+    char number[8];
+    int fatal = 0;
+
+    if (r->watch.enter)
+        r->watch.enter(r->watch.ctx, s, ws);
+    if (depth > REWRITE_DEPTH + 1) { /* the first does not count */
+        note(r, "rewrite: excessive recursion (max %d), ruleset %s", REWRITE_DEPTH,
+             program_ruleset_label(s, number));
+        return EX_CONFIG;
+    }
+    r->matcher.steps += CALL_STEPS;
+    int status = apply(r, s, ws, depth, &fatal);
+    if (fatal)
+        return fatal;
+    if (r->matcher.steps > r->matcher.limit) {
+        if (status != EX_TEMPFAIL)
+            note(r, "rewrite: ruleset %s takes too long", program_ruleset_label(s, number));
+        status = EX_TEMPFAIL;
+    }
+    if (r->watch.leave)
+        r->watch.leave(r->watch.ctx, s, ws);
+    return status;
+}
+
+int rewrite_run(struct rewrite *r, const struct ruleset *ruleset, struct tokens *ws)
+{
+    struct tokens *own = &level(r, 1)->ws;
+
+    own->n = 0;
+    append(own, ws->v, ws->n);
+    int status = run(r, ruleset, own, 1);
+    ws->n = 0;
+    append(ws, own->v, own->n);
+    if (status != EMPTIED)
+        return status;
+    ws->n = 0;
+    return EX_DATAERR;
+}
+
+void rewrite_rest(struct rewrite *r)
+{
+    lookup_session_rest(r->maps);
+}
+
+int rewrite_run_empty(struct rewrite *r, int number, struct tokens *ws)
+{
+    struct ruleset none = {.name = "", .number = (uint16_t)number};
+
+    return run(r, &none, ws, 1);
+}
+
+void rewrite_note(struct rewrite *r, const char *text)
+{
+    if (r->watch.note)
+        r->watch.note(r->watch.ctx, text);
+}

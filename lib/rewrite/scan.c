@@ -1,0 +1,278 @@
+#include "lib/rewrite/scan.h"
+
+#include <string.h>
+
+#include "lib/base/arena.h"
+
+static bool is_blank(unsigned char c)
+{
+    return c == ' ' || (c >= '\t' && c <= '\r');
+}
+
+void scan_table_init(struct scan_table *t, const char *operators)
+{
+    static const char always[] = "()<>,;\r\n";
+
+    memset(t, 0, sizeof *t);
+    for (unsigned c = 0; c < 256; c++)
+        t->cls[c] = is_blank((unsigned char)c) ? CHAR_BLANK
+                    : c < ' ' || c == 0x7f     ? CHAR_NOTHING
+                                               : CHAR_WORD;
+    for (const char *o = operators; *o; o++) {
+        if (t->cls[(unsigned char)*o] == CHAR_WORD)
+            t->cls[(unsigned char)*o] = CHAR_OPERATOR;
+    }
+    for (const char *o = always; *o; o++)
+        t->cls[(unsigned char)*o] = CHAR_OPERATOR;
+    t->cls['\r'] = t->cls['\n'] = CHAR_BLANK;
+    t->cls['"'] = CHAR_QUOTE;
+}
+
+/* One run over a text. */
+struct run {
+    const struct scan *sc;
+    struct tokens *out;
+    char *to;    /* where the next byte goes */
+    char *begin; /* of the open token, NULL: none is open */
+    bool quoted, escaped;
+    bool open, route; /* a < has just come; it began a route */
+    unsigned comments, angles;
+    size_t cost; /* of finished tokens */
+    bool full;
+};
+
+static void fault(struct run *r, enum scan_fault f, char ch)
+{
+    if (r->sc->fault)
+        r->sc->fault(r->sc->ctx, f, ch);
+}
+
+static void push(struct run *r, const char *p, size_t len, uint32_t id)
+{
+    if (r->out->n >= r->out->cap) {
+        if (!r->full)
+            fault(r, SCAN_TOO_LONG, '\0');
+        r->full = true;
+        return;
+    }
+    r->out->v[r->out->n++] = (struct token){p, (uint32_t)len, id};
+}
+
+static void finish(struct run *r)
+{
+    if (!r->begin)
+        return;
+    size_t len = (size_t)(r->to - r->begin);
+    r->cost += len + 1;
+    push(r, r->begin, len, words_find(r->sc->words, r->begin, len));
+    r->begin = NULL;
+}
+
+static void too_long(struct run *r, enum scan_fault f)
+{
+    if (!r->full)
+        fault(r, f, '\0');
+    r->full = true;
+}
+
+static void keep(struct run *r, char c)
+{
+    if (!r->begin)
+        r->begin = r->to;
+    *r->to++ = c;
+    if (r->sc->rule)
+        return;
+    size_t len = (size_t)(r->to - r->begin);
+    if (r->cost + len + 1 > TEXT_COST_MAX)
+        too_long(r, SCAN_TOO_LONG);
+    else if (len > TOKEN_BYTES_MAX)
+        too_long(r, SCAN_TOKEN_TOO_LONG);
+}
+
+static void single(struct run *r, char c)
+{
+    finish(r);
+    keep(r, c);
+    finish(r);
+}
+
+/* Takes c; false where it is the delimiter. */
+static bool take(struct run *r, char c)
+{
+    const struct scan *sc = r->sc;
+    unsigned char cls = sc->table->cls[(unsigned char)c];
+
+    if (r->escaped) {
+        r->escaped = false;
+        if ((unsigned char)c == (unsigned)sc->delimiter && sc->delimiter >= 0 && !r->quoted &&
+            !r->route && r->comments == 0)
+            return false;
+        if (r->comments > 0)
+            return true;
+        if (c != '!' || r->quoted) { /* "\!" is what shells make people write */
+            keep(r, '\\');
+            keep(r, c);
+            return true;
+        }
+    } else if (c == '\\') {
+        r->escaped = true;
+        return true;
+    }
+    if (r->quoted) {
+        keep(r, c);
+        if (c == '"') {
+            r->quoted = false;
+            finish(r);
+        }
+        return true;
+    }
+    if (sc->table->comments && !sc->rule) {
+        if (c == '(') {
+            r->comments++;
+            finish(r);
+            return true;
+        }
+        if (c == ')') {
+            if (r->comments == 0)
+                fault(r, SCAN_UNBALANCED, ')');
+            else
+                r->comments--;
+            return true;
+        }
+        if (r->comments > 0)
+            return true;
+    }
+    if (c == '<') {
+        r->angles++;
+        r->open = true;
+    } else if (cls != CHAR_BLANK) {
+        r->route = r->route || (r->open && c == '@');
+        r->open = false;
+    }
+    if (c == '>' && !sc->rule) {
+        r->route = false;
+        if (r->angles == 0) {
+            fault(r, SCAN_UNBALANCED, '>');
+            return true;
+        }
+        r->angles--;
+    }
+    if ((unsigned char)c == (unsigned)sc->delimiter && sc->delimiter >= 0 && !r->route)
+        return false;
+    switch (cls) {
+    case CHAR_BLANK:
+        finish(r);
+        break;
+    case CHAR_OPERATOR:
+        single(r, c);
+        break;
+    case CHAR_QUOTE:
+        finish(r);
+        r->quoted = true;
+        keep(r, c);
+        break;
+    case CHAR_NOTHING:
+        break;
+    default:
+        keep(r, c);
+        break;
+    }
+    return true;
+}
+
+static void end(struct run *r)
+{
+    if (r->escaped && r->comments == 0 && (r->sc->rule || r->quoted))
+        keep(r, '\\');
+    r->escaped = false;
+    if (r->quoted && !r->sc->rule) {
+        fault(r, SCAN_UNBALANCED, '"');
+        keep(r, '"');
+    }
+    finish(r);
+    if (!r->sc->rule) {
+        while (r->comments > 0) {
+            r->comments--;
+            fault(r, SCAN_UNBALANCED, '(');
+        }
+        while (r->angles > 0) {
+            r->angles--;
+            fault(r, SCAN_UNBALANCED, '<');
+            single(r, '>');
+        }
+    }
+}
+
+/* At most: every byte is kept, a quote is closed, and so is each bracket. */
+static char *room_for(const struct scan *sc, size_t len)
+{
+    return arena_raw(sc->arena, 2 * len + 2);
+}
+
+bool scan_text(const struct scan *sc, const char *s, size_t len, struct tokens *out, size_t *used)
+{
+    struct run r = {.sc = sc, .out = out, .to = room_for(sc, len)};
+    size_t i = 0;
+
+    while (i < len && !r.full && take(&r, s[i]))
+        i++;
+    if (!r.full)
+        end(&r);
+    if (used)
+        *used = i;
+    return !r.full;
+}
+
+bool scan_pieces(const struct scan *sc, const struct text *t, struct tokens *out)
+{
+    size_t len = 0;
+
+    for (size_t i = 0; i < t->n; i++)
+        len += t->pieces[i].len;
+    struct run r = {.sc = sc, .out = out, .to = room_for(sc, len)};
+    for (size_t i = 0; i < t->n && !r.full; i++) {
+        const struct piece *p = &t->pieces[i];
+        if (p->op == 0 || p->op == OP_MACRO || (p->op == OP_END_IF && !sc->rule)) {
+            for (uint32_t k = 0; k < p->len && !r.full; k++)
+                if (!take(&r, p->p[k]))
+                    break;
+        } else if (r.comments > 0) {
+            continue;
+        } else if (r.quoted || r.escaped) {
+            if (r.escaped)
+                keep(&r, '\\');
+            r.escaped = false;
+            for (uint32_t k = 0; k < p->len; k++)
+                keep(&r, p->p[k]);
+        } else {
+            finish(&r);
+            push(&r, p->p, p->len, p->op);
+        }
+    }
+    if (!r.full)
+        end(&r);
+    return !r.full;
+}
+
+size_t scan_join(const struct scan_table *t, const struct token *v, size_t n, char space, char *out,
+                 size_t size)
+{
+    size_t len = 0;
+    bool word = false;
+
+    for (size_t i = 0; i < n; i++) {
+        bool is_word = v[i].len > 0 && t->cls[(unsigned char)v[i].p[0]] == CHAR_WORD &&
+                       (v[i].id == WORD_NONE || v[i].id >= WORD_FIRST);
+        if (word && is_word && space && len + 1 < size)
+            out[len++] = space;
+        word = is_word;
+        size_t k = v[i].len;
+        if (k > size - 1 - len)
+            k = size - 1 - len;
+        memcpy(out + len, v[i].p, k);
+        len += k;
+    }
+    if (size > 0)
+        out[len] = '\0';
+    return len;
+}

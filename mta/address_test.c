@@ -1,0 +1,845 @@
+#include "mta/address_test.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "lib/base/arena.h"
+#include "lib/maps/resolver.h"
+#include "lib/rewrite/address.h"
+
+enum { READ_BYTES = 1 << 16, WRITE_BYTES = 1 << 17, NAME_WIDTH = 16, TRACE_RULES = 12 };
+
+struct test {
+    struct arena *arena;
+    const struct program *p;
+    const struct lookup_world *world;
+    struct rewrite *r;
+    int in, out;
+    char *line; /* READ_BYTES + 1 */
+    size_t have, at;
+    bool at_end;
+    char *held; /* WRITE_BYTES */
+    size_t nheld;
+    unsigned flags; /* of /try */
+    unsigned debug; /* level of -d21 */
+    int status;     /* exit code */
+    bool quit;
+};
+
+/* --- output ------------------------------------------------------------------------------- */
+
+static void flush(struct test *t)
+{
+    size_t done = 0;
+
+    while (done < t->nheld) {
+        ssize_t n = write(t->out, t->held + done, t->nheld - done);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            break; /* nobody reads any more */
+        done += (size_t)n;
+    }
+    t->nheld = 0;
+}
+
+static void put(struct test *t, const char *s, size_t len)
+{
+    if (len > WRITE_BYTES - t->nheld)
+        flush(t);
+    while (len > WRITE_BYTES) {
+        memcpy(t->held, s, WRITE_BYTES);
+        t->nheld = WRITE_BYTES;
+        flush(t);
+        s += WRITE_BYTES;
+        len -= WRITE_BYTES;
+    }
+    memcpy(t->held + t->nheld, s, len);
+    t->nheld += len;
+}
+
+static void puts_(struct test *t, const char *s)
+{
+    put(t, s, strlen(s));
+}
+
+static void say(struct test *t, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static void say(struct test *t, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    puts_(t, arena_vprintf(rewrite_arena(t->r), fmt, ap));
+    va_end(ap);
+}
+
+/* Text that may have control characters or 8-bit ones in it. */
+static void put_visible(struct test *t, const char *s, size_t len)
+{
+    size_t plain = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)s[i];
+        if (c >= ' ' && c < 0x7f)
+            continue;
+        put(t, s + plain, i - plain);
+        if (c >= 0x80) {
+            put(t, "M-", 2);
+            c &= 0x7f;
+        }
+        if (c >= ' ' && c < 0x7f)
+            put(t, &(char){(char)c}, 1);
+        else if (c == '\n')
+            put(t, "\\n", 2);
+        else if (c == '\r')
+            put(t, "\\r", 2);
+        else if (c == '\t')
+            put(t, "\\t", 2);
+        else
+            say(t, "^%c", c ^ 0100);
+        plain = i + 1;
+    }
+    put(t, s + plain, len - plain);
+}
+
+/* A token as the .cf writes it: "$=w" for "$={w}". */
+static void put_token(struct test *t, const struct token *tok)
+{
+    const char *s = tok->p;
+    size_t len = tok->len;
+
+    if (tok->id > WORD_NONE && tok->id < WORD_FIRST && len == 5 && s[2] == '{') {
+        put(t, s, 2);
+        put(t, s + 3, 1);
+        return;
+    }
+    put_visible(t, s, len);
+}
+
+static void put_tokens(struct test *t, const struct token *v, uint32_t n)
+{
+    for (uint32_t i = 0; i < n; i++) {
+        put(t, " ", 1);
+        put_token(t, &v[i]);
+    }
+}
+
+/* --- the trace ---------------------------------------------------------------------------- */
+
+/* Room for so many bytes, which are put there by hand. */
+static char *room_for(struct test *t, size_t bytes)
+{
+    if (bytes > WRITE_BYTES - t->nheld)
+        flush(t);
+    return bytes > WRITE_BYTES - t->nheld ? NULL : t->held + t->nheld;
+}
+
+/* False if a byte of it must be shown otherwise. */
+static bool copy_visible(char *to, const char *s, size_t len)
+{
+    unsigned odd = 0;
+
+    for (size_t i = 0; i < len; i++) {
+        to[i] = s[i];
+        odd |= (unsigned)(unsigned char)(s[i] - ' ') > '~' - ' ';
+    }
+    return !odd;
+}
+
+static void ruleset_line(struct test *t, const struct ruleset *r, const char *what,
+                         const struct tokens *ws)
+{
+    char number[8];
+    const char *name = program_ruleset_label(r, number);
+    size_t len = strlen(name), bytes = NAME_WIDTH + strlen(what) + 1;
+
+    for (uint32_t i = 0; i < ws->n; i++)
+        bytes += ws->v[i].len + 1U;
+    if (len > NAME_WIDTH)
+        len = NAME_WIDTH;
+    char *begin = room_for(t, bytes), *q = begin;
+    bool plain = begin != NULL;
+    if (plain) {
+        memcpy(q, name, len);
+        memset(q + len, ' ', NAME_WIDTH - len);
+        q = stpcpy(q + NAME_WIDTH, what);
+        for (uint32_t i = 0; i < ws->n && plain; i++) {
+            const struct token *tok = &ws->v[i];
+            *q++ = ' ';
+            plain = copy_visible(q, tok->p, tok->len) && !(tok->id < WORD_FIRST && tok->len == 5);
+            q += tok->len;
+        }
+    }
+    if (plain) {
+        *q++ = '\n';
+        t->nheld += (size_t)(q - begin);
+        return;
+    }
+    char line[NAME_WIDTH + 1];
+    memcpy(line, name, len);
+    memset(line + len, ' ', NAME_WIDTH - len);
+    put(t, line, NAME_WIDTH);
+    puts_(t, what);
+    put_tokens(t, ws->v, ws->n);
+    put(t, "\n", 1);
+}
+
+static void enter(void *ctx, const struct ruleset *r, const struct tokens *ws)
+{
+    ruleset_line(ctx, r, "   input:", ws);
+}
+
+static void leave(void *ctx, const struct ruleset *r, const struct tokens *ws)
+{
+    ruleset_line(ctx, r, " returns:", ws);
+}
+
+static void note(void *ctx, const char *text)
+{
+    while (*text) {
+        size_t len = strcspn(text, "\n");
+        put_visible(ctx, text, len);
+        put(ctx, "\n", 1);
+        text += len + (text[len] == '\n');
+    }
+}
+
+static void failed(void *ctx, const char *why)
+{
+    (void)ctx;
+    fprintf(stderr, "mcfd: %s\n", why);
+}
+
+static void trying(void *ctx, const struct ruleset *s, const struct rule *rule)
+{
+    (void)s;
+    say(ctx, "  line %u: %s\n", (unsigned)rule->item->at.line, rule->item->text);
+}
+
+static void tried(void *ctx, const struct rule *rule, const struct tokens *ws)
+{
+    (void)rule;
+    if (!ws)
+        return;
+    puts_(ctx, "    matches, and makes:");
+    put_tokens(ctx, ws->v, ws->n);
+    puts_(ctx, "\n");
+}
+
+static void macro(void *ctx, const char *name, const char *value)
+{
+    say(ctx, "    $&{%s} is %s%s%s\n", name, value ? "\"" : "", value ? value : "not set",
+        value ? "\"" : "");
+}
+
+static void looked_up(void *ctx, const char *map, const char *key,
+                      const struct lookup_answer *answer)
+{
+    static const char *const verdicts[] = {"found", "not found", "cannot be said now"};
+
+    say(ctx, "    map %s, key \"%s\": %s", map, key, verdicts[answer->verdict]);
+    if (answer->verdict == MAP_FOUND) {
+        puts_(ctx, ": \"");
+        put_visible(ctx, answer->value.p, answer->value.len);
+        puts_(ctx, "\"");
+    }
+    puts_(ctx, "\n");
+}
+
+static void watch(struct test *t)
+{
+    struct rewrite_watch w = {
+        .ctx = t, .enter = enter, .leave = leave, .failed = failed, .note = note};
+
+    if (t->debug >= TRACE_RULES) {
+        w.trying = trying;
+        w.tried = tried;
+        w.macro = macro;
+        w.looked_up = looked_up;
+    }
+    rewrite_watch(t->r, &w);
+}
+
+/* -d's argument: categories and levels; ours is 21. */
+static void set_debug(struct test *t, const char *s)
+{
+    while (*s) {
+        char *end;
+        unsigned long first = strtoul(s, &end, 10), last = first, level = 1;
+        if (end == s)
+            break;
+        s = end;
+        if (*s == '-') {
+            last = strtoul(s + 1, &end, 10);
+            s = end;
+        }
+        if (*s == '.') {
+            level = strtoul(s + 1, &end, 10);
+            s = end;
+        }
+        if (first <= 21 && 21 <= last)
+            t->debug = level > 99 ? 99 : (unsigned)level;
+        s += *s == ',';
+    }
+    watch(t);
+}
+
+/* --- rulesets ----------------------------------------------------------------------------- */
+
+static bool is_name(char c)
+{
+    return isalnum((unsigned char)c) || c == '_';
+}
+
+/* A ruleset by the name that s begins with; NULL, and said so, if there is none. */
+static const struct ruleset *ruleset_at(struct test *t, const char *s, const char **end,
+                                        struct ruleset *empty)
+{
+    const char *from = s;
+
+    while (*from && isspace((unsigned char)*from))
+        from++;
+    if (!is_name(*from)) {
+        say(t, "invalid ruleset name: \"%.20s\"\nUndefined ruleset %s\n", from, s);
+        t->status = EX_SOFTWARE;
+        return NULL;
+    }
+    const char *q = from;
+    if (isdigit((unsigned char)*from))
+        q += strspn(from, "0123456789");
+    else
+        while (is_name(*q))
+            q++;
+    *end = q;
+    const unsigned long n = isdigit((unsigned char)*from) ? strtoul(from, NULL, 10) : 0;
+    const struct ruleset *r =
+        n < RULESETS_MAX / 2 ? program_ruleset(t->p, from, (size_t)(q - from)) : NULL;
+    if (r)
+        return r;
+    if (isdigit((unsigned char)*from)) {
+        if (n < RULESETS_MAX / 2) {
+            *empty = (struct ruleset){.name = "", .number = (uint16_t)n};
+            return empty;
+        }
+        say(t, "bad ruleset %lu (%d max)\n", n, RULESETS_MAX / 2);
+        t->status = EX_SOFTWARE;
+    }
+    say(t, "Undefined ruleset %s\n", s);
+    return NULL;
+}
+
+static void run_rulesets(struct test *t, const char *names, const char *addresses)
+{
+    const char *rest = addresses;
+
+    for (;;) {
+        struct tokens *ws;
+        struct ruleset empty;
+        size_t used, len = strlen(rest);
+        rewrite_begin(t->r);
+        ws = rewrite_workspace(t->r);
+        if (address_scan(t->r, rest, len, t->p->level < 9, ',', ws, &used)) {
+            for (const char *name = names; *name;) {
+                const char *end;
+                const struct ruleset *r = ruleset_at(t, name, &end, &empty);
+                if (!r)
+                    break;
+                int status =
+                    r == &empty ? rewrite_run_empty(t->r, r->number, ws) : rewrite_run(t->r, r, ws);
+                if (status)
+                    say(t, "== Ruleset %s (%u) status %d\n", name, (unsigned)r->number, status);
+                name = end + strcspn(end, ",");
+                name += *name == ',';
+            }
+        }
+        rest += used;
+        if (*rest != ',')
+            return;
+        rest++;
+    }
+}
+
+static void dump_ruleset(struct test *t, const char *name)
+{
+    const char *end;
+    struct ruleset empty;
+    const struct ruleset *r = ruleset_at(t, name, &end, &empty);
+
+    if (!r)
+        return;
+    for (size_t i = 0; i < r->nrules; i++) {
+        const struct rule *rule = &r->rules[i];
+        put(t, "R", 1);
+        for (uint32_t k = 0; k < rule->nleft_tokens; k++) {
+            put_token(t, &rule->left_tokens[k]);
+            put(t, " ", 1);
+        }
+        puts_(t, "\t\t");
+        if (rule->mode == RULE_RETURN)
+            puts_(t, "$@ ");
+        else if (rule->mode == RULE_ONCE)
+            puts_(t, "$: ");
+        for (uint32_t k = 0; k < rule->nright; k++) {
+            put_token(t, &rule->right[k]);
+            put(t, " ", 1);
+        }
+        put(t, "\n", 1);
+    }
+}
+
+/* --- macros and classes ------------------------------------------------------------------- */
+
+/* The name at s, "x" or "{name}"; *end behind it.  NULL, and said so, if there is none. */
+static const char *name_at(struct test *t, const char *s, size_t *len, const char **end)
+{
+    if (*s == '{') {
+        const char *close = strchr(s, '}');
+        if (close && close > s + 1) {
+            *len = (size_t)(close - s) - 1;
+            *end = close + 1;
+            return s + 1;
+        }
+    } else if (*s && !isspace((unsigned char)*s)) {
+        *len = 1;
+        *end = s + 1;
+        return s;
+    }
+    puts_(t, "Name required for macro/class\n");
+    t->status = EX_CONFIG;
+    return NULL;
+}
+
+static void define(struct test *t, const char *s)
+{
+    size_t len;
+    const char *end, *name;
+
+    switch (*s) {
+    case 'D':
+        name = name_at(t, s + 1, &len, &end);
+        if (name) {
+            size_t n = strlen(end);
+            while (n > 0 && isspace((unsigned char)end[n - 1]))
+                n--;
+            rewrite_set(t->r, name, len, end, n);
+        }
+        break;
+    case 'C':
+        name = name_at(t, s + 1, &len, &end);
+        while (name && *end) {
+            end += strspn(end, " \t");
+            size_t n = strcspn(end, " \t");
+            if (n > 0)
+                rewrite_add_word(t->r, name, len, end, n);
+            end += n;
+        }
+        break;
+    case '\0':
+        puts_(t, "Usage: .[DC]macro value(s)\n");
+        break;
+    default:
+        say(t, "Unknown \".\" command .%s\n", s);
+        break;
+    }
+}
+
+static void show_class(struct test *t, const char *s)
+{
+    size_t len;
+    const char *end, *name = name_at(t, s, &len, &end), *cls, *word;
+
+    if (!name)
+        return;
+    uint32_t id = names_find(&t->p->names, name, len);
+    if (id && id < t->p->nnames) {
+        const struct class_words *c = &t->p->classes[id];
+        for (size_t i = 0; i < c->n; i++)
+            say(t, "%s\n", c->words[i]);
+    }
+    for (size_t i = 0; (word = rewrite_added_word(t->r, i, &cls)); i++) {
+        if (strlen(cls) == len && memcmp(cls, name, len) == 0)
+            say(t, "%s\n", word);
+    }
+}
+
+static void show_macro(struct test *t, const char *s)
+{
+    size_t len;
+    const char *end, *name;
+
+    if (*s == '=') {
+        show_class(t, s + 1);
+        return;
+    }
+    name = name_at(t, s, &len, &end);
+    if (!name)
+        return;
+    const char *value = rewrite_get(t->r, name, len);
+    if (value)
+        put_visible(t, value, strlen(value));
+    else
+        puts_(t, "Undefined");
+    put(t, "\n", 1);
+}
+
+/* --- mailers ------------------------------------------------------------------------------ */
+
+static void put_ruleset(struct test *t, int number)
+{
+    const struct ruleset *r = t->p->rulesets[number];
+
+    if (r && *r->name)
+        puts_(t, r->name);
+    else
+        say(t, "%d", number);
+}
+
+static void dump_mailer(struct test *t, const struct mailer *m)
+{
+    say(t, "mailer %d (%s): P=%s S=", m->index, m->name, rewrite_source(t->r, &m->path));
+    put_ruleset(t, m->sender_envelope);
+    put(t, "/", 1);
+    put_ruleset(t, m->sender_header);
+    puts_(t, " R=");
+    put_ruleset(t, m->recipient_envelope);
+    put(t, "/", 1);
+    put_ruleset(t, m->recipient_header);
+    say(t, " M=%ld U=%s F=%s L=%ld E=", m->max_size, m->user ? m->user : "-1:-1", m->flags,
+        m->line_limit);
+    put_visible(t, m->eol_text, strlen(m->eol_text));
+    if (m->charset)
+        say(t, " C=%s", m->charset);
+    for (size_t i = 0; i < 3; i++)
+        say(t, "%s%s", i ? "/" : " T=", m->types[i] ? m->types[i] : "<undefined>");
+    say(t, " r=%ld A=%s\n", m->recipients, rewrite_source(t->r, &m->argv));
+}
+
+static void dump(struct test *t, const char *s)
+{
+    switch (*s) {
+    case 'S':
+        dump_ruleset(t, s + 1);
+        break;
+    case 'M':
+        for (size_t i = 0; i < t->p->nmailers; i++)
+            dump_mailer(t, t->p->mailers[i]);
+        break;
+    case '\0':
+        puts_(t, "Usage: =Sruleset or =M\n");
+        break;
+    default:
+        say(t, "Unknown \"=\" command =%s\n", s);
+        break;
+    }
+}
+
+/* --- commands with a slash ---------------------------------------------------------------- */
+
+static const char *kind(const struct test *t)
+{
+    static const char *const kinds[] = {"envelope recipient", "envelope sender", "header recipient",
+                                        "header sender"};
+
+    return kinds[t->flags];
+}
+
+static void command_quit(struct test *t, char *arg)
+{
+    (void)arg;
+    t->quit = true;
+}
+
+static void command_parse(struct test *t, char *arg)
+{
+    struct address a;
+
+    if (!*arg) {
+        puts_(t, "Usage: /parse address\n");
+        return;
+    }
+    const char *form = address_form(t->r, arg);
+    puts_(t, "Cracked address = ");
+    put_visible(t, form, strlen(form));
+    say(t, "\nParsing %s address\n", kind(t));
+    if (!address_parse(t->r, arg, &a)) {
+        puts_(t, "Cannot parse\n");
+        return;
+    }
+    say(t, "mailer %s", a.mailer ? a.mailer->name : "*error*");
+    if (a.host)
+        say(t, ", host %s", a.host);
+    say(t, ", user %s\n", a.user);
+}
+
+static void command_try(struct test *t, char *arg)
+{
+    char *name = arg;
+    int status;
+
+    arg += strcspn(arg, " \t");
+    if (*arg)
+        *arg++ = '\0';
+    arg += strspn(arg, " \t");
+    if (!*name || !*arg) {
+        puts_(t, "Usage: /try mailer address\n");
+        return;
+    }
+    const struct mailer *m = program_mailer(t->p, name, strlen(name));
+    if (!m) {
+        say(t, "Unknown mailer %s\n", name);
+        return;
+    }
+    say(t, "Trying %s address %s for mailer %s\n", kind(t), arg, name);
+    const char *answer = address_remote(t->r, arg, m, t->flags, &status);
+    say(t, "Rcode = %d, addr = %s\n", status, answer ? answer : arg);
+}
+
+static void command_tryflags(struct test *t, char *arg)
+{
+    if (!*arg) {
+        puts_(t, "Usage: /tryflags [Hh|Ee][Ss|Rr]\n");
+        return;
+    }
+    for (; *arg; arg++) {
+        switch (*arg) {
+        case 'H':
+        case 'h':
+            t->flags |= ADDRESS_HEADER;
+            break;
+        case 'E':
+        case 'e':
+            t->flags &= ~(unsigned)ADDRESS_HEADER;
+            break;
+        case 'S':
+        case 's':
+            t->flags |= ADDRESS_SENDER;
+            break;
+        case 'R':
+        case 'r':
+            t->flags &= ~(unsigned)ADDRESS_SENDER;
+            break;
+        default:
+            break;
+        }
+    }
+}
+
+static void command_map(struct test *t, char *arg)
+{
+    char *name = arg;
+
+    arg += strcspn(arg, " \t");
+    if (*arg)
+        *arg++ = '\0';
+    arg += strspn(arg, " \t");
+    if (!*name) {
+        puts_(t, "Usage: /map mapname key\n");
+        return;
+    }
+    if (!*arg) {
+        puts_(t, "No key specified\n");
+        return;
+    }
+    const struct lookup_map *m = lookup_find(t->p->maps, name, strlen(name));
+    if (!m) {
+        say(t, "Map named \"%s\" not found\n", name);
+        return;
+    }
+    struct lookup_answer answer = {0};
+    lookup_plainly(rewrite_maps(t->r), m, (struct map_bytes){arg, strlen(arg)}, rewrite_arena(t->r),
+                   &answer);
+    say(t, "map_lookup: %s (%s) ", name, arg);
+    if (answer.verdict == MAP_FOUND) {
+        puts_(t, "returns ");
+        put(t, answer.value.p, answer.value.len);
+    } else {
+        puts_(t, "no match");
+    }
+    say(t, " (%d)\n", answer.status);
+}
+
+static struct resolver_sources sources(const struct test *t)
+{
+    return (struct resolver_sources){.service_switch = t->world->service_switch,
+                                     .hosts_file = t->world->hosts_file,
+                                     .host = t->world->host};
+}
+
+static void command_canon(struct test *t, char *arg)
+{
+    struct resolver_name answer;
+
+    if (!*arg) {
+        puts_(t, "Usage: /canon address\n");
+        return;
+    }
+    const struct resolver_sources from = sources(t);
+    resolver_canon(t->world->resolver, arg, &from, rewrite_arena(t->r), &answer);
+    say(t, "getcanonname(%s) returns %s\n", arg, answer.name);
+}
+
+static bool is_ours(void *ctx, const char *host)
+{
+    const struct test *t = ctx;
+    size_t len = strlen(host);
+
+    len -= len > 0 && host[len - 1] == '.';
+    return program_in_class(t->p, names_find(&t->p->names, "w", 1), host, len);
+}
+
+static void command_mx(struct test *t, char *arg)
+{
+    struct resolver_mx answer;
+
+    if (!*arg) {
+        puts_(t, "Usage: /mx address\n");
+        return;
+    }
+    const struct resolver_sources from = sources(t);
+    resolver_mx(t->world->resolver, arg, &from, is_ours, t, rewrite_arena(t->r), &answer);
+    say(t, "getmxrr(%s) returns %zu value(s):\n", arg, answer.count);
+    for (size_t i = 0; i < answer.count; i++)
+        say(t, "\t%s\n", answer.list[i].host);
+}
+
+static void command_expand(struct test *t, char *arg)
+{
+    puts_(t, arg);
+}
+
+static const struct command {
+    const char *name;
+    void (*run)(struct test *t, char *arg);
+} commands[] = {
+    {"quit", command_quit}, {"parse", command_parse},
+    {"try", command_try},   {"tryflags", command_tryflags},
+    {"map", command_map},   {"canon", command_canon},
+    {"mx", command_mx},     {"expand", command_expand},
+};
+
+static void slash(struct test *t, char *s)
+{
+    size_t len = strcspn(s, " \t");
+    char *arg = s + len + strspn(s + len, " \t");
+
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        if (strlen(commands[i].name) == len && strncasecmp(commands[i].name, s, len) == 0) {
+            commands[i].run(t, arg);
+            return;
+        }
+    }
+    if (len == 0)
+        puts_(t, "Usage: /[canon|map|mx|parse|try|tryflags]\n");
+    else
+        say(t, "Unknown \"/\" command /%s\n", s);
+}
+
+/* --- lines -------------------------------------------------------------------------------- */
+
+static void line(struct test *t, char *s)
+{
+    rewrite_begin(t->r);
+    while (isspace((unsigned char)*s))
+        s++;
+    switch (*s) {
+    case '\0':
+    case '#':
+        return;
+    case '.':
+        define(t, s + 1);
+        return;
+    case '=':
+        dump(t, s + 1);
+        return;
+    case '$':
+        show_macro(t, s + 1);
+        return;
+    case '-':
+        if (s[1] == 'd')
+            set_debug(t, s + 2);
+        else if (s[1])
+            say(t, "Unknown \"-\" command %s\n", s);
+        else
+            puts_(t, "Usage: -d{debug arguments}\n");
+        return;
+    case '/':
+        slash(t, s + 1);
+        return;
+    case '?':
+        puts_(t, "Rulesets: NAME[,NAME...] ADDRESS; /quit /parse /try /tryflags /map /canon /mx\n"
+                 ".Dx VALUE .Cx WORDS =S RULESET =M $x $=x -dLEVELS: see mcfd(8)\n");
+        return;
+    default:
+        break;
+    }
+    size_t len = strcspn(s, " \t\r\n\v\f");
+    if (!s[len]) {
+        puts_(t, "No address!\n");
+        return;
+    }
+    s[len] = '\0';
+    run_rulesets(t, s, s + len + 1);
+}
+
+/* The next line, without its end; NULL at the end of input. */
+static char *next_line(struct test *t)
+{
+    for (;;) {
+        char *begin = t->line + t->at;
+        char *nl = memchr(begin, '\n', t->have - t->at);
+        if (nl || t->at_end || t->have - t->at == READ_BYTES) {
+            if (!nl && t->have == t->at)
+                return NULL;
+            size_t len = nl ? (size_t)(nl - begin) : t->have - t->at;
+            t->at += len + (nl != NULL);
+            begin[len] = '\0';
+            return begin;
+        }
+        memmove(t->line, begin, t->have - t->at);
+        t->have -= t->at;
+        t->at = 0;
+        flush(t);
+        rewrite_rest(t->r);
+        ssize_t n = read(t->in, t->line + t->have, READ_BYTES - t->have);
+        if (n < 0 && errno == EINTR)
+            continue;
+        if (n <= 0)
+            t->at_end = true;
+        else
+            t->have += (size_t)n;
+    }
+}
+
+int address_test(struct arena *a, const struct program *p, const struct lookup_world *world, int in,
+                 int out, const char *debug)
+{
+    struct test t = {.arena = a, .p = p, .world = world, .in = in, .out = out};
+    char *s;
+
+    t.r = rewrite_new(a, p, world);
+    t.line = arena_raw(a, READ_BYTES + 1);
+    t.held = arena_raw(a, WRITE_BYTES);
+    rewrite_begin(t.r);
+    watch(&t);
+    if (debug)
+        set_debug(&t, debug);
+    puts_(&t, "ADDRESS TEST MODE (ruleset 3 NOT automatically invoked)\n"
+              "Enter <ruleset> <address>\n");
+    for (;;) {
+        puts_(&t, "> ");
+        s = next_line(&t);
+        if (!s)
+            break;
+        line(&t, s);
+        if (t.quit)
+            break;
+    }
+    flush(&t);
+    rewrite_close(t.r);
+    return t.status;
+}

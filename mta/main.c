@@ -1,0 +1,77 @@
+/*
+ * mcfd: runs a sendmail configuration.
+ */
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "grammar/cf.h"
+#include "lib/base/arena.h"
+#include "lib/base/fs.h"
+#include "lib/maps/resolver.h"
+#include "mta/address_test.h"
+#include "mta/host.h"
+
+static const char usual_file[] = "/etc/mail/sendmail.cf";
+
+static void no_memory(void *ctx)
+{
+    (void)ctx;
+    fputs("mcfd: out of memory\n", stderr);
+    exit(EX_OSERR);
+}
+
+static int usage(void)
+{
+    fputs("usage: mcfd -bt [-C FILE] [-dLEVELS]\n", stderr);
+    return EX_USAGE;
+}
+
+int main(int argc, char **argv)
+{
+    const char *path = usual_file, *debug = NULL;
+    char mode = '\0';
+    int c;
+
+    while ((c = getopt(argc, argv, "b:C:d:")) != -1) {
+        switch (c) {
+        case 'b':
+            mode = *optarg;
+            break;
+        case 'C':
+            path = optarg;
+            break;
+        case 'd':
+            debug = optarg;
+            break;
+        default:
+            return usage();
+        }
+    }
+    if (mode != 't')
+        return usage();
+    struct arena *a = arena_new(no_memory, NULL);
+    struct source_set *sources = source_set_new(a);
+    int err;
+    const struct source *src = source_open(sources, path, &err);
+    if (!src->bytes) {
+        fprintf(stderr, "mcfd: %s: cannot open: %s\n", path, strerror(err));
+        return EX_OSFILE;
+    }
+    struct diag *d = diag_new(a, sources);
+    struct config *config = config_new(a, sources);
+    cf_read(config, src->bytes, src->len, src, NULL, false, d);
+    const struct program_host *host = host_find(a, true);
+    struct program *p = program_compile(a, config, host, d);
+    diag_print(d, stderr, false);
+    struct resolver *resolver = resolver_new(a);
+    struct lookup_world world = {.resolver = resolver, .host = host->name};
+    int status = address_test(a, p, &world, STDIN_FILENO, STDOUT_FILENO, debug);
+    if (diag_count(d, DIAG_ERROR) > 0)
+        status = EX_SOFTWARE;
+    resolver_close(resolver);
+    arena_free(a);
+    return status;
+}
