@@ -1,0 +1,235 @@
+#!/usr/bin/env python3
+"""fuzz.py [--seed N] [--cases N] [--engine PROGRAM] [--keep DIR]: random rules and random addresses, asked of the
+reference and of mcfd in address-test mode; every line that they print must agree.
+
+A case is one question to one configuration.  Rules are made of few words, so that they match often; a configuration is
+thrown away where the reference reports an error in it, unless we report one too.  Prints each disagreement with the
+configuration that shows it, and the totals; status 1 if there is any."""
+import argparse
+import os
+import random
+import re
+import subprocess
+import sys
+import tempfile
+
+REFERENCE = '/usr/sbin/sendmail'
+REFERENCE_SECONDS = 4
+WORDS = ['a', 'b', 'c', 'x', 'A', 'foo', 'bar.baz', '1', '12']
+OPS = ['@', '.', ':', '<', '>', '!', '%', '[', ']', '(', ')', ',', ';', '/', '+', '^', '|', '$', '"q w"', '""', '\\a']
+LONG = ['{m1}', '{m2}', '{m3}', 'z', 'Y']
+RULESETS = ['r0', 'r1', 'r2', 'r3', '50', 'Named_x']
+
+
+class Maker:
+    def __init__(self, seed):
+        self.r = random.Random(seed)
+
+    def pick(self, *choices):
+        return self.r.choice(choices)
+
+    def word(self):
+        return self.r.choice(WORDS) if self.r.random() < .7 else self.r.choice(OPS)
+
+    def left(self):
+        out = []
+        for _ in range(self.r.randint(1, 6)):
+            k = self.r.random()
+            if k < .35:
+                out.append(self.pick('$*', '$*', '$+', '$-'))
+            elif k < .5:
+                out.append(self.pick('$=', '$~', '$=') + self.pick('A', 'B', '{C}'))
+            elif k < .55:
+                out.append('$&' + self.r.choice(LONG))
+            elif k < .58:
+                out.append(self.pick('$@', '$|', '$#'))
+            elif k < .61:
+                out.append('$' + self.r.choice(LONG))
+            else:
+                out.append(self.word())
+        return self.join(out)
+
+    def join(self, parts):
+        return ''.join(p + (' ' if self.r.random() < .8 else '') for p in parts).strip() or 'a'
+
+    def inner(self, n, depth=0):
+        out = []
+        for _ in range(self.r.randint(0 if depth else 1, 4)):
+            k = self.r.random()
+            if k < .45 and n:
+                out.append('$%d' % self.r.randint(1, n))
+            elif k < .5:
+                out.append('$&' + self.r.choice(LONG))
+            elif k < .53:
+                out.append('$' + self.r.choice(LONG))
+            elif k < .56:
+                out.append('$?%s %s $| %s $.' % (self.r.choice(LONG), self.word(), self.word()))
+            elif k < .62 and depth == 0:
+                out.append(self.lookup(n))
+            elif k < .65 and depth == 0:
+                out.append(self.pick('$|', '$#', '$@', '$:'))
+            else:
+                out.append(self.word())
+        return out
+
+    def lookup(self, n):
+        m = self.pick('dq', 'dqs', 'set', 'sum', 'tab', 'seq', 'nul', 'nosuch', 'tab', 'tabq', 'tabm')
+        if m == 'set':
+            s = '$(set {%s} ' % self.pick('m1', 'm2', 'm9')
+            return s + (('$@ ' + self.join(self.inner(n, 1))) if self.r.random() < .8 else '') + ' $)'
+        if m == 'sum':
+            return '$(sum %s $@ %s $@ %s $: E $)' % (self.pick('+', '-', '*', '/', '%', 'l', '=', '&', '|'), self.pick('$1' if n else '3', '7', '0'), self.pick('2', '0', '-3'))
+        s = '$(%s %s' % (m, self.join(self.inner(n, 1)))
+        if self.r.random() < .3:
+            s += ' $@ ' + self.join(self.inner(n, 1))
+        if self.r.random() < .5:
+            s += ' $: ' + self.join(self.inner(n, 1))
+        return s + ' $)'
+
+    def right(self, n, level):
+        out = [self.pick('$:', '$:', '$:', '$@', '$@', '')]
+        if self.r.random() < .1:
+            out.append('$#%s $@ %s $: ' % (self.pick('error', 'local'), self.word()))
+        out += self.inner(n)
+        if self.r.random() < .3 and level < 5:
+            out.append('$>' + self.pick(*RULESETS[level + 1:], RULESETS[5]) + ' ')
+            out += self.inner(n)
+        elif self.r.random() < .01:
+            out.append('$>' + self.pick(*RULESETS) + ' ')
+            out += self.inner(n)
+        return self.join([o for o in out if o])
+
+    def config(self, table):
+        r = self.r
+        lines = ['V10/Berkeley', 'O OperatorChars=' + self.pick('.:%@!^/[]+', '.:@[]', '.:%@!^=/[]|+'), 'Djmail.test.example']
+        for m in LONG:
+            if r.random() < .8:
+                lines.append('D%s%s' % (m, self.pick('a', 'a b', 'x.y', '', 'foo@bar.baz', 'q(c)r', '"s t"', '12')))
+        for c in 'A', 'B', '{C}':
+            lines.append('C%s %s' % (c, ' '.join(self.pick('a', 'b', 'c', 'a.b', 'a@b', 'foo', 'bar.baz', 'x', 'b.c.d', '1', 'foo.bar.baz') for _ in range(r.randint(1, 4)))))
+        lines += ['Kdq dequote', 'Kdqs dequote -s_ -a.end', 'Kset macro', 'Ksum arith', 'Knul null', 'Ktab hash -o ' + table,
+                  'Ktabq hash -q -a@APP ' + table, 'Ktabm hash -m -f ' + table, 'Kseq sequence dq tab']
+        for level, s in enumerate(RULESETS):
+            lines.append('S' + s)
+            for _ in range(r.randint(0, 5)):
+                left = self.left()
+                n = len(re.findall(r'\$[*+\-=~]', left))
+                lines.append('R%s\t%s' % (left, self.right(min(n, 9), level)))
+        return '\n'.join(lines) + '\n'
+
+    def address(self):
+        out = []
+        for _ in range(self.r.randint(1, 7)):
+            out.append(self.word())
+        return ''.join(p + (' ' if self.r.random() < .3 else '') for p in out) or 'a'
+
+    def questions(self, n):
+        out = []
+        for _ in range(n):
+            k = self.r.random()
+            if k < .05:
+                out.append('.D%s%s' % (self.r.choice(LONG), self.pick('a', 'b c', '', 'x@y', '"')))
+            elif k < .07:
+                out.append('.C%s %s' % (self.pick('A', 'B'), self.pick('x', 'q.r', 'a b', '12')))
+            else:
+                names = ','.join(self.r.choice(RULESETS) for _ in range(self.pick(1, 1, 1, 2)))
+                out.append('%s %s' % (names, self.address()))
+        return out
+
+
+def answers(text):
+    """Each answer by itself; the prompt stands before each question."""
+    text = text[text.find('Enter <ruleset> <address>\n') + 26:]
+    out, now = [], None
+    for line in text.split('\n'):
+        while line.startswith('> ') or line == '>':
+            if now is not None:
+                out.append(now)
+            now = []
+            line = line[2:]
+        if line and now is not None:
+            now.append(re.sub(r': Unknown error -\d+$', '', line.rstrip()))  # the reference adds an old errno
+    if now:
+        out.append(now)
+    return [until_failure(x) for x in out]
+
+
+def until_failure(lines):
+    """What the reference gives the next ruleset when a text could not be read (status 65) is what happens to be left in
+    its buffers."""
+    for i, line in enumerate(lines):
+        if line.startswith('== Ruleset ') and line.endswith(' status 65'):
+            return lines[:i + 1]
+    return lines
+
+
+def ask(engine, cf, questions, limit):
+    p = subprocess.run([engine, '-C', cf, '-bt'], input='\n'.join(questions) + '\n', stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+                       encoding='latin1', timeout=limit)
+    return answers(p.stdout), p.stdout[:p.stdout.find('ADDRESS TEST')], p.returncode
+
+
+def main():
+    p = argparse.ArgumentParser()
+    p.add_argument('--seed', type=int, default=1)
+    p.add_argument('--cases', type=int, default=2000)
+    p.add_argument('--per', type=int, default=100, help='questions a configuration')
+    p.add_argument('--engine', default='build/mcfd')
+    p.add_argument('--show', type=int, default=5)
+    p.add_argument('--keep')
+    a = p.parse_args()
+    folder = a.keep or tempfile.mkdtemp(dir='/root')
+    os.makedirs(folder, exist_ok=True)
+    table = folder + '/table'
+    with open(table, 'w') as f:
+        f.write('a first\nb second %0 %1\nfoo x.y@z\nbar.baz (com) q\nx "s t"\n12 <a\nc z\n1 %1%2\na.b phrase\n')
+    subprocess.run(['/usr/sbin/makemap', 'hash', table + '.db'], stdin=open(table), check=True)
+    done = bad = configs = endless = 0
+    seed = a.seed
+    while done < a.cases:
+        m = Maker(seed)
+        cf = '%s/%d.cf' % (folder, seed)
+        with open(cf, 'w') as f:
+            f.write(m.config(table))
+        questions = m.questions(a.per)
+        seed += 1
+        try:
+            ref, said, _ = ask(REFERENCE, cf, questions, REFERENCE_SECONDS)
+        except subprocess.TimeoutExpired:
+            # Matching explodes in the reference, which has no limit; ours must end all the same.
+            ask(a.engine, cf, questions, 60)
+            endless += 1
+            continue
+        our, _, rc = ask(a.engine, cf, questions, 60)
+        configs += 1
+        wrong = 0
+        for i, q in enumerate(questions):
+            x = ref[i] if i < len(ref) else ['(no answer)']
+            y = our[i] if i < len(our) else ['(no answer)']
+            done += 1
+            if x == y:
+                continue
+            bad += 1
+            wrong += 1
+            if wrong == 1 and a.show > 0:
+                a.show -= 1
+                print('%s: %s' % (cf, q))
+                for k in range(max(len(x), len(y))):
+                    u = x[k] if k < len(x) else None
+                    v = y[k] if k < len(y) else None
+                    if u != v:
+                        print('  reference: %s\n  ours:      %s' % (u and u[:300], v and v[:300]))
+                        break
+        if rc < 0:
+            print('%s: ended by signal %d' % (cf, -rc))
+            bad += 1
+        if not wrong and not a.keep:
+            os.unlink(cf)
+    print('%d configurations, %d questions, %d disagreements; %d configurations that the reference did not end' % (configs, done, bad, endless))
+    if not bad and not a.keep:
+        subprocess.run(['rm', '-rf', folder])
+    return 1 if bad else 0
+
+
+if __name__ == '__main__':
+    sys.exit(main())

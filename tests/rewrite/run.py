@@ -1,0 +1,133 @@
+#!/usr/bin/env python3
+"""run.py [-v] [FILE[:BLOCK]]...
+
+Rules and addresses: each *.test has small configurations and asks the reference (sendmail -bt) and mcfd the same
+questions; every line of their answers must be the same. README.md says how such a file is written.
+"""
+import os
+import re
+import shutil
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+from reference import SENDMAIL
+from report import BUILD, ROOT, Report, need, need_programs, need_root, options
+
+NS = os.path.join(ROOT, "tests", "lib", "ns")
+MCFD = os.environ.get("MCFD", os.path.join(BUILD, "mcfd"))
+PLACE = "/run/rewrite"  # the reference reads no map in a folder that others may write to
+
+
+class Block:
+    def __init__(self, title):
+        self.title, self.config, self.files, self.questions, self.expected = title, [], {}, [], {}
+
+
+def read_blocks(path):
+    blocks, part, file = [], None, None
+    with open(path, encoding="latin-1") as f:
+        for line in f.read().split("\n"):
+            line = line.replace("DIR/", PLACE + "/")
+            if line.startswith("== "):
+                blocks.append(Block(line[3:]))
+                part = "config"
+            elif not blocks:
+                continue  # what the file is about
+            elif part == "config" and line.startswith("@map "):
+                file, part = line[5:], "map"
+                blocks[-1].files[file] = []
+            elif part == "map":
+                if line == "@end":
+                    part = "config"
+                else:
+                    blocks[-1].files[file].append(line)
+            elif part == "config" and line == "--":
+                part = "questions"
+            elif part == "config":
+                blocks[-1].config.append(line)
+            elif line.startswith("= "):
+                blocks[-1].expected.setdefault(len(blocks[-1].questions) - 1, []).append(line[2:])
+            elif line:
+                blocks[-1].questions.append(bytes(line, "latin-1").decode("unicode_escape").encode("latin-1").decode("latin-1")
+                                            if line.startswith("\\x") else line)
+    return blocks
+
+
+def answers(text):
+    """Each answer by itself; the prompt stands before each question."""
+    text = text[text.find("Enter <ruleset> <address>\n") + 26:]
+    out, now = [], None
+    for line in text.split("\n"):
+        while line.startswith("> "):
+            if now is not None:
+                out.append(now)
+            now, line = [], line[2:]
+        if line and now is not None:
+            now.append(line.rstrip())
+    if now is not None:
+        out.append(now)
+    return out
+
+
+def ask(program, cf, questions):
+    p = subprocess.run([program, "-C", cf, "-bt"], input="\n".join(questions) + "\n", capture_output=True, encoding="latin-1",
+                       timeout=60)
+    return answers(p.stdout), p.returncode
+
+
+def sorted_class(question, lines):
+    return sorted(lines) if question.startswith("$=") else lines
+
+
+def run_block(report, name, block):
+    shutil.rmtree(PLACE, ignore_errors=True)
+    os.makedirs(PLACE)
+    for file, lines in block.files.items():
+        source = "\n".join(lines) + "\n"
+        with open(PLACE + "/" + file, "w", encoding="latin-1") as f:
+            f.write(source)
+        subprocess.run(["makemap", "-C", "/dev/null", "hash", PLACE + "/" + file], input=source.encode("latin-1"), check=True, capture_output=True)
+    cf = PLACE + "/test.cf"
+    with open(cf, "w", encoding="latin-1") as f:
+        f.write("\n".join(block.config) + "\n")
+    reference, _ = ask(SENDMAIL, cf, block.questions)
+    ours, status = ask(MCFD, cf, block.questions)
+    wrong = []
+    if status < 0:
+        wrong.append("mcfd ended by signal %d" % -status)
+    for i, q in enumerate(block.questions):
+        x = block.expected.get(i) or (reference[i] if i < len(reference) else ["(no answer)"])
+        y = ours[i] if i < len(ours) else ["(no answer)"]
+        x, y = sorted_class(q, x), sorted_class(q, y)
+        if x != y:
+            k = next((k for k in range(min(len(x), len(y))) if x[k] != y[k]), min(len(x), len(y)))
+            wrong.append("%s\n  reference: %s\n  ours:      %s" % (q, x[k][:300] if k < len(x) else None, y[k][:300] if k < len(y) else None))
+    report.check("%s:%s" % (name, block.title), not wrong, "\n".join(wrong[:5]))
+
+
+def inside(given):
+    report = Report("rewrite", "tests/rewrite/run.py '{}'", given.verbose)
+    names = given.cases or sorted(f[:-5] for f in os.listdir(HERE) if f.endswith(".test"))
+    for given_name in names:
+        name, _, title = given_name.partition(":")
+        for block in read_blocks(os.path.join(HERE, name + ".test")):
+            if title in ("", block.title):
+                run_block(report, name, block)
+    report.close()
+
+
+def main():
+    given = options(__doc__)
+    if os.environ.get("REWRITE_INSIDE"):
+        inside(given)
+    need_root()
+    need_programs("sendmail", "makemap", "unshare", "ip")
+    need(os.access(MCFD, os.X_OK), "the program %s: run make" % MCFD)
+    os.environ["REWRITE_INSIDE"] = "yes"
+    os.execv(NS, [NS, sys.executable, os.path.realpath(__file__), *sys.argv[1:]])
+
+
+if __name__ == "__main__":
+    main()
