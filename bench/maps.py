@@ -27,6 +27,7 @@ def timed(command, given):
     for name in os.listdir('.'):
         if name.startswith('new.'):
             os.remove(name)
+    os.sync()  # what others wrote is not to be waited for
     alone = command[0] == './lookups'
     with open(given) as f, open('printed' if alone else os.devnull, 'w+') as out:
         start = time.perf_counter()
