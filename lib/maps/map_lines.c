@@ -125,7 +125,7 @@ static void split(const struct map_lines *l, char *p, size_t len, struct map_lin
 int map_lines_next(struct map_lines *l, struct map_line *line)
 {
     for (size_t seen = 0;;) {
-        char *p = l->buffer + l->at;
+        char *p = l->buffer ? l->buffer + l->at : NULL; /* nothing was read yet */
         char *eol = seen < l->end - l->at ? memchr(p + seen, '\n', l->end - l->at - seen) : NULL;
         if (!eol && !l->ended) {
             seen = l->end - l->at;
