@@ -178,9 +178,9 @@ fuzz: $(FUZZ)
 
 test:
 	@tools/deps.sh test
-	@$(MAKE) --no-print-directory $(BUILD)/mcf $(BUILD)/lookup unit fuzz check-deps
+	@$(MAKE) --no-print-directory $(BUILD)/mcf $(BUILD)/mcfd $(BUILD)/lookup unit fuzz check-deps
 	@tests/run.sh
-check: $(BUILD)/mcf unit fuzz check-deps check-format
+check: $(BUILD)/mcf $(BUILD)/mcfd unit fuzz check-deps check-format
 	@tests/run.sh unit golden cli formats fuzz
 test-long:
 	@tools/deps.sh test
@@ -194,7 +194,7 @@ check-own:
 check-format:
 	@clang-format --dry-run -Werror $$(git ls-files '*.c' '*.h')
 tidy: $(BUILD)/mcf
-	@clang-tidy --quiet $$(git ls-files 'lib/*.c' 'grammar/*.c' 'compiler/*.c') -- $(CPPFLAGS) -std=c11
+	@clang-tidy --quiet $$(git ls-files 'lib/*.c' 'grammar/*.c' 'compiler/*.c' 'mta/*.c') -- $(CPPFLAGS) -std=c11
 
 clean:
 	rm -rf $(BUILD)

@@ -37,9 +37,9 @@ if ! make -s build/mcf > "$out" 2>&1; then
 fi
 san=build/sanitized
 if make -s BUILD=$san CFLAGS='-O1 -g -fsanitize=address,undefined -fno-sanitize-recover=undefined' \
-    $san/mcf unit fuzz > "$out" 2>&1; then
+    $san/mcf $san/mcfd $san/lookup unit fuzz > "$out" 2>&1; then
     export ASAN_OPTIONS=detect_leaks=1 UBSAN_OPTIONS=print_stacktrace=1
-    count "sanitized" env BUILD=$san tests/run.sh unit golden formats maps pages fuzz cage story features differential
+    count "sanitized" env BUILD=$san tests/run.sh unit golden formats maps lookups rewrite pages fuzz cage story features differential
 else
     cat "$out"
     echo "FAILED  sanitized: it does not build"
