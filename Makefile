@@ -170,7 +170,9 @@ FUZZER ?= $(BUILD)/tests/fuzz/replay.o
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%_fuzz.o $(filter %.o,$(FUZZER)) $(MCF_OBJ)
 	@mkdir -p $(@D)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(filter-out %.o,$(FUZZER)) $(MAPLIBS) $(LDLIBS)
-$(BUILD)/tests/fuzz/%.o: tests/fuzz/%.c $(HEADERS)
+$(BUILD)/fuzz/cf $(BUILD)/fuzz/rewrite: $(call obj,$(REWRITE_SRC)) $(LOOKUP_OBJ)
+$(BUILD)/fuzz/cf $(BUILD)/fuzz/rewrite: LDLIBS += $(LOOKUPLIBS)
+$(BUILD)/tests/fuzz/%.o: tests/fuzz/%.c $(wildcard tests/fuzz/*.h) $(HEADERS)
 	@mkdir -p $(@D)
 	$(CC) $(CPPFLAGS) $(OURS) $(CFLAGS) -c -o $@ $<
 

@@ -2,6 +2,8 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <limits.h>
+#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -12,7 +14,13 @@
 #include "lib/maps/resolver.h"
 #include "lib/rewrite/address.h"
 
-enum { READ_BYTES = 1 << 16, WRITE_BYTES = 1 << 17, NAME_WIDTH = 16, TRACE_RULES = 12 };
+enum {
+    READ_BYTES = 1 << 16,
+    WRITE_BYTES = 1 << 17,
+    NAME_WIDTH = 16,
+    TRACE_RULES = 12,
+    FLAGS_BYTES = 256
+};
 
 struct test {
     struct arena *arena;
@@ -815,6 +823,33 @@ static char *next_line(struct test *t)
     }
 }
 
+/* What rules may ask of the program that runs them. */
+static void start_macros(struct test *t)
+{
+    const struct passwd *pw = getpwuid(getuid());
+    const char *user = pw ? pw->pw_name : "unknown";
+    const char *flags = program_option(t->p, "DirectSubmissionModifiers");
+    char from[LOGIN_NAME_MAX + sizeof "@localhost"], given[FLAGS_BYTES];
+    size_t n = 0;
+
+    rewrite_set(t->r, "opMode", 6, "t", 1);
+    rewrite_set(t->r, "deliveryMode", 12, "i", 1);
+    int len = snprintf(from, sizeof from, "%s@localhost", user);
+    rewrite_set(t->r, "_", 1, from, (size_t)len < sizeof from ? (size_t)len : sizeof from - 1);
+    /* Each by itself, capitals twice: a rule that looks for one needs no more than its token. */
+    for (; flags && *flags && n + 3 < sizeof given; flags++) {
+        if (isspace((unsigned char)*flags))
+            continue;
+        if (n > 0)
+            given[n++] = ' ';
+        given[n++] = *flags;
+        if (isupper((unsigned char)*flags))
+            given[n++] = *flags;
+    }
+    if (flags)
+        rewrite_set(t->r, "daemon_flags", 12, given, n);
+}
+
 int address_test(struct arena *a, const struct program *p, const struct lookup_world *world, int in,
                  int out, const char *debug)
 {
@@ -825,6 +860,7 @@ int address_test(struct arena *a, const struct program *p, const struct lookup_w
     t.line = arena_raw(a, READ_BYTES + 1);
     t.held = arena_raw(a, WRITE_BYTES);
     rewrite_begin(t.r);
+    start_macros(&t);
     watch(&t);
     if (debug)
         set_debug(&t, debug);

@@ -29,6 +29,11 @@ static int usage(void)
     return EX_USAGE;
 }
 
+static bool is_true(const char *value)
+{
+    return !*value || strchr("tTyY", *value);
+}
+
 int main(int argc, char **argv)
 {
     const char *path = usual_file, *debug = NULL;
@@ -67,7 +72,15 @@ int main(int argc, char **argv)
     struct program *p = program_compile(a, config, host, d);
     diag_print(d, stderr, false);
     struct resolver *resolver = resolver_new(a);
-    struct lookup_world world = {.resolver = resolver, .host = host->name};
+    const char *short_ipv6 = program_option(p, "UseCompressedIPv6Addresses");
+    resolver_set_options(resolver, program_option(p, "ResolverOptions"),
+                         short_ipv6 && is_true(short_ipv6));
+    struct lookup_world world = {.resolver = resolver,
+                                 .host = host->name,
+                                 .service_switch = program_option(p, "ServiceSwitchFile"),
+                                 .hosts_file = program_option(p, "HostsFile"),
+                                 .userdb_spec = program_option(p, "UserDatabaseSpec"),
+                                 .ldap_defaults = program_option(p, "LDAPDefaultSpec")};
     int status = address_test(a, p, &world, STDIN_FILENO, STDOUT_FILENO, debug);
     if (diag_count(d, DIAG_ERROR) > 0)
         status = EX_SOFTWARE;

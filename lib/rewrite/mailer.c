@@ -1,6 +1,7 @@
 /*
  * mailer: M lines as a program has them.
  */
+#include <ctype.h>
 #include <grp.h>
 #include <pwd.h>
 #include <stdlib.h>
@@ -9,7 +10,7 @@
 #include "lib/base/arena.h"
 #include "lib/rewrite/compile.h"
 
-enum { RECIPIENTS_DEFAULT = 100 };
+enum { RECIPIENTS_DEFAULT = 100, RFC821_LINE = 990 };
 
 /* Each letter once, in the order of the character set. */
 static const char *sorted(struct arena *a, const char *flags)
@@ -94,6 +95,8 @@ static void usual_values(struct compiler *k, struct mailer *m)
     for (size_t i = 0; i < m->argv.n; i++)
         smtp = smtp && !(m->argv.pieces[i].op == OP_MACRO && m->argv.pieces[i].number == u);
     m->smtp = smtp || over_network;
+    if (m->line_limit <= 0) /* F=L: lines as RFC 821 has them */
+        m->line_limit = strchr(m->flags, 'L') ? RFC821_LINE : 0;
     if (!m->eol_text)
         m->eol_text = m->smtp ? "\r\n" : "\n";
     for (size_t i = 0; i < 3; i++) {
@@ -120,26 +123,37 @@ static const char *one_blank(struct arena *a, const char *s)
     return out;
 }
 
-/* U=: names become numbers, where the system knows them. */
+/* U=: names become numbers, where the system knows them; behind a user that it does not know
+ * nothing is read. */
 static const char *user_numbers(struct arena *a, const char *s)
 {
-    size_t n = strcspn(s, ":.");
-    char *name = arena_strndup(a, s, n);
-    const struct passwd *pw = getpwnam(name);
+    static const char blank[] = " \t\n";
     long uid = -1, gid = -1;
+    char *end;
 
-    if (pw) {
+    s += strspn(s, blank);
+    if (isdigit((unsigned char)*s)) {
+        uid = strtol(s, &end, 0);
+        s = end;
+    } else {
+        size_t n = strcspn(s, ":. \t\n");
+        const struct passwd *pw = getpwnam(arena_strndup(a, s, n));
+        if (!pw)
+            return "-1:-1";
         uid = (long)pw->pw_uid;
         gid = (long)pw->pw_gid;
-    } else if (*name >= '0' && *name <= '9') {
-        uid = strtol(name, NULL, 10);
+        s += n;
     }
-    if (s[n]) {
-        const struct group *g = getgrnam(s + n + 1);
-        if (g)
-            gid = (long)g->gr_gid;
-        else if (s[n + 1] >= '0' && s[n + 1] <= '9')
-            gid = strtol(s + n + 1, NULL, 10);
+    s += strspn(s, blank);
+    if (*s == ':' || *s == '.') {
+        s++;
+        s += strspn(s, blank);
+        if (isdigit((unsigned char)*s)) {
+            gid = strtol(s, NULL, 0);
+        } else {
+            const struct group *g = getgrnam(arena_strndup(a, s, strcspn(s, blank)));
+            gid = g ? (long)g->gr_gid : gid;
+        }
     }
     return arena_printf(a, "%ld:%ld", uid, gid);
 }

@@ -167,6 +167,7 @@ bool text_is_empty(const struct text *t)
 
 struct expansion {
     struct pieces out;
+    size_t bytes, visits; /* of out; macros and conditions that were looked at */
     text_value_fn *value;
     void *ctx;
 };
@@ -176,8 +177,10 @@ static void expand(struct expansion *x, const struct text *t, unsigned depth)
     unsigned open = 0;    /* conditions around this place */
     unsigned skipped = 0; /* the outermost of them whose text is left out; 0: none */
 
-    for (size_t i = 0; i < t->n; i++) {
+    for (size_t i = 0; i < t->n && x->bytes < EXPANDED_MAX; i++) {
         const struct piece *p = &t->pieces[i];
+        if (p->op != 0 && ++x->visits > EXPANSION_STEPS)
+            return;
         switch (p->op) {
         case OP_IF:
             open++;
@@ -210,8 +213,13 @@ static void expand(struct expansion *x, const struct text *t, unsigned depth)
         default:
             break;
         }
-        if (!skipped)
-            add(&x->out, p->op, p->number, p->p, p->len);
+        if (skipped)
+            continue;
+        size_t len = p->len;
+        if (p->op == 0 && len > EXPANDED_MAX - x->bytes)
+            len = EXPANDED_MAX - x->bytes;
+        x->bytes += len;
+        add(&x->out, p->op, p->number, p->p, len);
     }
 }
 

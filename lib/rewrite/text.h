@@ -19,7 +19,9 @@ struct table;
 enum {
     OP_MACRO = OPERATORS, /* $x, ${name} */
     NAME_MAX_LEN = 25,    /* longer ones are cut, as sendmail cuts them */
-    TEXT_DEPTH = 10       /* macros within macros' values */
+    TEXT_DEPTH = 10,      /* macros within macros' values */
+    EXPANDED_MAX = 2047,  /* bytes of a text with its macros carried out */
+    EXPANSION_STEPS = 1 << 16
 };
 
 struct piece {
@@ -57,7 +59,8 @@ struct text text_plain(struct arena *a, const char *s, size_t len);
 typedef const struct text *text_value_fn(void *ctx, uint32_t name);
 /* t with its macros and conditions carried out, as pieces of bytes and other operators.  A macro
  * without a value or with an empty one is not set, for a condition.  What is nested deeper than
- * TEXT_DEPTH stands there unexpanded. */
+ * TEXT_DEPTH stands there unexpanded; what is longer than EXPANDED_MAX, or takes more than
+ * EXPANSION_STEPS macros and conditions, is cut off. */
 struct text text_expand(struct arena *a, const struct text *t, text_value_fn *value, void *ctx);
 /* The bytes of t, operators as they are written; NUL-terminated. */
 char *text_bytes(struct arena *a, const struct text *t, size_t *len);

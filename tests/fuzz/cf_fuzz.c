@@ -1,8 +1,8 @@
 /*
- * cf_fuzz: any bytes as a .cf: read, written, read again, compared, dumped.
+ * cf_fuzz: any bytes as a .cf: read, written, read again, compared, dumped, compiled.
  *
  * What must hold: what was read and written reads the same; a configuration does not differ from
- * itself; every finding stands inside the text.
+ * itself; every finding stands inside the text; what is compiled of it needs no more than MEMORY.
  */
 #include <string.h>
 
@@ -10,7 +10,11 @@
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
 #include "lib/model/compare.h"
+#include "lib/rewrite/program.h"
+#include "tests/fuzz/closed.h"
 #include "tests/fuzz/fuzz.h"
+
+enum { MEMORY = 64 << 20 };
 
 static struct config *read_text(struct arena *a, struct source_set *s, const char *name,
                                 const char *text, size_t len, bool comments, struct diag *d)
@@ -52,6 +56,11 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
     config_dump(c, &dump);
     /* Without comments, the rest is the same. */
     must(config_compare(a, read_text(a, s, "3", (const char *)data, size, false, NULL), c) == NULL);
+    close_off(c, 0);
+    struct arena *compiled = arena_new(out_of_memory, NULL);
+    program_compile(compiled, c, &(struct program_host){.name = "mail.example.com"}, d);
+    must(arena_used(compiled) < MEMORY);
+    arena_free(compiled);
     arena_free(a);
     return 0;
 }
