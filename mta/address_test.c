@@ -207,11 +207,17 @@ static void leave(void *ctx, const struct ruleset *r, const struct tokens *ws)
     ruleset_line(ctx, r, " returns:", ws);
 }
 
+/* Notes are what a client would be told, in ASCII. */
 static void note(void *ctx, const char *text)
 {
+    struct test *t = ctx;
+
     while (*text) {
         size_t len = strcspn(text, "\n");
-        put_visible(ctx, text, len);
+        char *s = arena_strndup(rewrite_arena(t->r), text, len);
+        for (size_t i = 0; i < len; i++)
+            s[i] &= 0x7f;
+        put_visible(t, s, len);
         put(ctx, "\n", 1);
         text += len + (text[len] == '\n');
     }

@@ -9,7 +9,13 @@
 #include "lib/base/table.h"
 #include "lib/rewrite/match.h"
 
-enum { DEFAULT_BYTES_MAX = 1021, ARGUMENTS_MAX = 10, FIRST_VALUE = 64, CALL_STEPS = 64 };
+enum {
+    DEFAULT_BYTES_MAX = 1021,
+    ARGUMENTS_MAX = 10,
+    FIRST_VALUE = 64,
+    CALL_STEPS = 64,
+    MARK = '\1'
+};
 
 /* A text has no tokens and should have: EX_DATAERR, and at the outermost ruleset an empty
  * workspace. */
@@ -162,7 +168,13 @@ const char *rewrite_shortened(struct rewrite *r, const char *text)
 
 void rewrite_fault(struct rewrite *r, enum scan_fault f, char ch, const char *text)
 {
-    const char *part = rewrite_shortened(r, text);
+    char *part = arena_strdup(r->scratch, rewrite_shortened(r, text)), *q = part;
+
+    for (const char *c = part; *c; c++) {
+        if (*c != MARK)
+            *q++ = *c;
+    }
+    *q = '\0';
 
     if (f == SCAN_UNBALANCED)
         note(r, "%s... Unbalanced '%c'", part, ch);
@@ -174,21 +186,25 @@ struct value {
     struct rewrite *r;
     const struct text *text;
     bool faulty;
+    bool written; /* a macro's value, which has its operators as they were written */
 };
 
-/* The text as a note shows it: without operators. */
-static const char *shown(struct rewrite *r, const struct text *t)
+/* The text as a note shows it: a mark for each operator, which counts where a long text is
+ * shortened, and is not shown. */
+static const char *shown(struct rewrite *r, const struct text *t, bool written)
 {
     size_t len = 0;
 
     for (size_t i = 0; i < t->n; i++)
-        len += t->pieces[i].len;
+        len += t->pieces[i].len + 1U;
     char *s = arena_raw(r->scratch, len + 1), *q = s;
     for (size_t i = 0; i < t->n; i++) {
         const struct piece *p = &t->pieces[i];
-        if (p->op != 0 && p->op != OP_LATE_MACRO)
+        size_t from = p->op != 0;
+        if (p->op != 0)
+            *q++ = MARK;
+        if (p->op != 0 && !written)
             continue;
-        size_t from = p->op == OP_LATE_MACRO;
         memcpy(q, p->p + from, p->len - from);
         q += p->len - from;
     }
@@ -202,7 +218,7 @@ static void value_fault(void *ctx, enum scan_fault f, char ch)
 
     v->faulty = true;
     if (v->r->watch.note)
-        rewrite_fault(v->r, f, ch, shown(v->r, v->text));
+        rewrite_fault(v->r, f, ch, shown(v->r, v->text, v->written));
 }
 
 static bool is_blank(const struct text *t)
@@ -223,7 +239,7 @@ static int scan_value(struct rewrite *r, const struct text *t, struct tokens *ou
 {
     uint32_t before = out->n;
 
-    struct value v = {r, t, false};
+    struct value v = {r, t, false, faulty != NULL};
     struct scan sc = {.table = &r->p->comments,
                       .words = &r->p->words,
                       .arena = r->scratch,
