@@ -96,6 +96,11 @@ static void put_visible(struct test *t, const char *s, size_t len)
         if (c >= ' ' && c < 0x7f)
             continue;
         put(t, s + plain, i - plain);
+        if (c == (unsigned char)LOOKUP_SUBSTRING) {
+            put(t, "$|", 2);
+            plain = i + 1;
+            continue;
+        }
         if (c >= 0x80) {
             put(t, "M-", 2);
             c &= 0x7f;

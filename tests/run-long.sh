@@ -29,7 +29,7 @@ count() { # what, command...
 }
 
 # The suites that are not sanitized run this one.
-if ! make -s build/mcf > "$out" 2>&1; then
+if ! make -s build/mcf build/mcfd > "$out" 2>&1; then
     cat "$out"
     echo "FAILED  the compiler: it does not build"
     echo "0 passed, 1 failed"
@@ -49,6 +49,14 @@ count "maps" env MAPS_KILLS=100 tests/maps/run.py
 # Other breaks than in make test, and what --fix makes of them.
 count "breakage $seed" tests/breakage/run.py --seed "$seed" --cases 10000
 count "breakage --fix $seed" tests/breakage/run.py --seed "$seed" --cases 5000 --fix
+# Random rules, other ones than in make test.
+echo "--- random rules $seed"
+if tests/rewrite/fuzz.py --seed $((seed * 1000)) --cases 100000 > "$out" 2>&1; then
+    passed=$((passed + 1))
+else
+    cat "$out"
+    failed=$((failed + 1))
+fi
 end=$((SECONDS + minutes * 60))
 while [ $SECONDS -lt $end ]; do
     count "random $seed" tests/differential/run.py --random "$seed,100"

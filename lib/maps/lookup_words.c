@@ -129,7 +129,7 @@ const struct lookup_class map_lookup_dequote = {dequote_declare, dequote_find, N
 
 /* --- regex --------------------------------------------------------------------------------- */
 
-enum { SUBSTRINGS = 50 };
+enum { SUBSTRINGS = 50, SUBSTRINGS_BYTES = 255 };
 
 struct pattern {
     const char *text, *delimiter; /* delimiter NULL: none said */
@@ -300,6 +300,8 @@ static void regex_find(struct lookup_query *q)
             return;
         }
         add_substrings(&b, x, fields, key, match, nmatch);
+        if (b.len > SUBSTRINGS_BYTES) /* what sendmail has room for */
+            buf_truncate(&b, SUBSTRINGS_BYTES);
         if (!is_one_word(&b)) {
             lookup_is_not_found(q, EX_OK);
             return;

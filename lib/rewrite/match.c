@@ -44,8 +44,8 @@ static bool phrase_in_class(struct matcher *m, const struct tokens *ws, uint32_t
                             uint32_t end, uint32_t cls)
 {
     char phrase[PHRASE_MAX];
-    size_t len =
-        scan_join(&m->program->rules, ws->v + first, end - first, ' ', phrase, sizeof phrase);
+    size_t len = scan_join(&m->program->rules, ws->v + first, end - first, m->program->space,
+                           phrase, sizeof phrase);
 
     if (program_in_class(m->program, cls, phrase, len))
         return true;

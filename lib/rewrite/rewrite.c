@@ -14,6 +14,8 @@ enum {
     ARGUMENTS_MAX = 10,
     FIRST_VALUE = 64,
     CALL_STEPS = 64,
+    KEY_BYTES_MAX = 1021,
+    ARGUMENT_BYTES = 1254, /* of all arguments of a lookup, and one for each */
     MARK = '\1'
 };
 
@@ -587,6 +589,22 @@ static int append_again(struct rewrite *r, const struct token *v, uint32_t n, st
     return scan_value(r, &t, out, NULL);
 }
 
+/* The tokens as one text for a map; what does not fit into what is left, with one byte behind it,
+ * is cut off. */
+static struct map_bytes part_of_lookup(struct rewrite *r, const struct token *v, uint32_t n,
+                                       char space, size_t *left)
+{
+    struct map_bytes b;
+
+    b.p = joined(r, v, n, space, &b.len);
+    if (b.len >= *left) {
+        b.len = *left > 0 ? *left - 1 : 0;
+        b.p = arena_strndup(r->scratch, b.p, b.len);
+    }
+    *left -= *left > 0 ? b.len + 1 : 0;
+    return b;
+}
+
 /* One lookup of the tokens v[0..n), from its opening operator to before the closing one; what it
  * comes to goes to out. */
 static int look_up(struct rewrite *r, const struct token *v, uint32_t n, struct tokens *out,
@@ -606,6 +624,8 @@ static int look_up(struct rewrite *r, const struct token *v, uint32_t n, struct 
     struct map_bytes args[ARGUMENTS_MAX] = {{"", 0}};
     char space = map ? lookup_map_space(map, r->p->space) : r->p->space;
     uint32_t from = i, nargs = 0, key_from = i, key_end = n, default_from = n, default_end = n;
+    size_t left = ARGUMENT_BYTES, key_left = KEY_BYTES_MAX + 1;
+    struct map_bytes key = {"", 0};
     uint32_t part = 0; /* 0: the key, else the operator that began it */
     bool has_default = false;
     for (;; i++) {
@@ -613,13 +633,13 @@ static int look_up(struct rewrite *r, const struct token *v, uint32_t n, struct 
             continue;
         if (part == 0) {
             key_end = i;
+            key = part_of_lookup(r, v + key_from, key_end - key_from, space, &key_left);
         } else if (part == OP_COLON) {
             has_default = true;
             default_from = from;
             default_end = i;
         } else if (nargs < ARGUMENTS_MAX) {
-            args[nargs].p = joined(r, v + from, i - from, space, &args[nargs].len);
-            nargs++;
+            args[nargs++] = part_of_lookup(r, v + from, i - from, space, &left);
         }
         if (i >= n)
             break;
@@ -630,9 +650,7 @@ static int look_up(struct rewrite *r, const struct token *v, uint32_t n, struct 
     if (!map) {
         note(r, "rewrite: map %.*s not found", (int)name_len, name);
     } else {
-        struct map_bytes key;
         struct lookup_answer answer = {0};
-        key.p = joined(r, v + key_from, key_end - key_from, space, &key.len);
         lookup(r->maps, map, key, args, nargs, r->scratch, &answer);
         if (r->watch.looked_up)
             r->watch.looked_up(r->watch.ctx, lookup_map_name(map), key.p, &answer);
@@ -737,6 +755,7 @@ static int call_all(struct rewrite *r, struct tokens *ws, uint32_t i, unsigned d
             return status;
         struct tokens *sub = &level(r, depth + 1)->ws;
         sub->n = 0;
+        sub->cap = TOKENS_MAX - i; /* it has to fit behind what stands before the call */
         append(sub, ws->v + i + 2, ws->n - i - 2);
         int now = run(r, s, sub, depth + 1);
         if (now == EMPTIED)
@@ -862,6 +881,8 @@ static int run(struct rewrite *r, const struct ruleset *s, struct tokens *ws, un
         return EX_CONFIG;
     }
     r->matcher.steps += CALL_STEPS;
+    struct level *l = level(r, depth);
+    l->next.cap = l->other.cap = ws->cap;
     int status = apply(r, s, ws, depth, &fatal);
     if (fatal)
         return fatal;
@@ -880,6 +901,7 @@ int rewrite_run(struct rewrite *r, const struct ruleset *ruleset, struct tokens 
     struct tokens *own = &level(r, 1)->ws;
 
     own->n = 0;
+    own->cap = TOKENS_MAX;
     append(own, ws->v, ws->n);
     int status = run(r, ruleset, own, 1);
     ws->n = 0;

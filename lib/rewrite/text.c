@@ -196,11 +196,11 @@ static void expand(struct expansion *x, const struct text *t, unsigned depth)
                 skipped = 0;
             continue;
         case OP_END_IF:
-            if (open > 0) {
-                if (skipped == open)
-                    skipped = 0;
-                open--;
-            }
+            if (open == 0)
+                break;
+            if (skipped == open)
+                skipped = 0;
+            open--;
             continue;
         case OP_MACRO:
             if (!skipped && depth < TEXT_DEPTH) {

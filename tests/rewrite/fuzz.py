@@ -7,6 +7,7 @@ thrown away where the reference reports an error in it.  Prints each disagreemen
 configuration that shows it, and the totals; status 1 if there is any. Runs in namespaces of its own (tests/lib/ns), as
 root."""
 import argparse
+import errno
 import os
 import random
 import re
@@ -128,7 +129,7 @@ class Maker:
                   'Ktabq hash -q -a@APP ' + table, 'Ktabm hash -m -f ' + table, 'Kseq sequence dq tab',
                   'Krx regex ' + self.pick(*PATTERNS), 'Krxa regex -a@M ' + self.pick(*PATTERNS),
                   'Krxn regex -n ' + self.pick('', '-aN ') + self.pick(*PATTERNS),
-                  'Krxs regex -f -a.S -s%s %s%s' % (self.pick('1', '1,2', '2', '0', ''), self.pick('', '-d+ '), self.pick(*PATTERNS)),
+                  self.substrings(),
                   'Kseqr sequence rxa seq nul rxs']
         for level, s in enumerate(RULESETS):
             lines.append('S' + s)
@@ -137,6 +138,11 @@ class Maker:
                 n = len(re.findall(r'\$[*+\-=~]', left))
                 lines.append('R%s\t%s' % (left, self.right(min(n, 9), level)))
         return '\n'.join(lines) + '\n'
+
+    def substrings(self):
+        pattern = self.pick(*PATTERNS)
+        fields = range(pattern.count('(') + 1)
+        return 'Krxs regex -f -a.S -s%s %s%s' % (','.join(str(self.r.choice(fields)) for _ in range(self.pick(0, 1, 2, 3))), self.pick('', '-d+ '), pattern)
 
     def address(self):
         out = []
@@ -164,11 +170,15 @@ class Maker:
 
 def plain(line):
     """Without what the reference adds by accident: the text of an old errno, and in notes the bytes that are operators to
-    it; and without its remark on fields that a pattern has not."""
-    line = re.sub(r'(: Unknown error -\d+|(too long): [A-Z][a-z ]+)$', r'\2', line)
+    it; and without its remark on fields that a pattern has not. Of a long text in a
+    note the beginning: which bytes of it are left out depends on bytes that are not shown."""
+    line = re.sub(r': (Unknown error -\d+|%s)$' % '|'.join(map(os.strerror, (errno.EMSGSIZE, errno.EINVAL, errno.ENOENT, errno.ENOTCONN))), '', line)
     if re.match(r'field \(.*\) out of range, only \d+ substrings in pattern$', line):
         return None
-    return re.sub(r'[\x00-\x1f]', '', line) if '... ' in line else line
+    if '... ' not in line:
+        return line
+    line = re.sub(r'[\x00-\x1f]', '', line)
+    return line if len(line) < 200 else line[:90] + line[line.rindex('... '):]
 
 
 def answers(text):

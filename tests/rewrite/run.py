@@ -16,6 +16,7 @@ from reference import SENDMAIL
 from report import BUILD, ROOT, Report, need, need_programs, need_root, options
 
 NS = os.path.join(ROOT, "tests", "lib", "ns")
+RANDOM = ["--seed", "1", "--cases", "5000"]
 MCFD = os.environ.get("MCFD", os.path.join(BUILD, "mcfd"))
 PLACE = "/run/rewrite"  # the reference reads no map in a folder that others may write to
 
@@ -107,10 +108,19 @@ def run_block(report, name, block):
     report.check("%s:%s" % (name, block.title), not wrong, "\n".join(wrong[:5]))
 
 
+def run_random(report):
+    p = subprocess.run([sys.executable, os.path.join(HERE, "fuzz.py"), "--engine", MCFD, *RANDOM], capture_output=True, text=True,
+                       env={**os.environ, "FUZZ_INSIDE": "yes"})
+    report.check("random", p.returncode == 0, p.stdout + p.stderr)
+
+
 def inside(given):
     report = Report("rewrite", "tests/rewrite/run.py '{}'", given.verbose)
-    names = given.cases or sorted(f[:-5] for f in os.listdir(HERE) if f.endswith(".test"))
+    names = given.cases or sorted(f[:-5] for f in os.listdir(HERE) if f.endswith(".test")) + ["random"]
     for given_name in names:
+        if given_name == "random":
+            run_random(report)
+            continue
         name, _, title = given_name.partition(":")
         for block in read_blocks(os.path.join(HERE, name + ".test")):
             if title in ("", block.title):
