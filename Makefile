@@ -165,6 +165,10 @@ unit: $(UNIT)
 $(BUILD)/lookup: $(BUILD)/tests/lookups/lookup.o $(LOOKUP_OBJ) $(call obj,$(MAPS_SRC)) $(LIB_OBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(MAPLIBS) $(LOOKUPLIBS) $(LDLIBS)
 
+# How fast the rules run (bench/rewrite.py).
+$(BUILD)/bench/rewrite: $(BUILD)/bench/rewrite.o $(MTA_OBJ)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(MAPLIBS) $(LOOKUPLIBS) -lpthread $(LDLIBS)
+
 # A fuzz target with a main that replays files, or with libFuzzer's (tests/fuzz/README.md).
 FUZZER ?= $(BUILD)/tests/fuzz/replay.o
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/%_fuzz.o $(filter %.o,$(FUZZER)) $(MCF_OBJ)
