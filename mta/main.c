@@ -11,6 +11,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/fs.h"
 #include "lib/maps/resolver.h"
+#include "lib/model/check.h"
 #include "mta/address_test.h"
 #include "mta/host.h"
 
@@ -32,6 +33,26 @@ static int usage(void)
 static bool is_true(const char *value)
 {
     return !*value || strchr("tTyY", *value);
+}
+
+/* Of a configuration with errors: the first says it.  What the system refused is another code than
+ * what is written wrongly. */
+static int status_of(struct diag *d)
+{
+    static const char *const of_system[] = {"class-file", "class-map"};
+    size_t n;
+    const struct finding *const *all = diag_sorted(d, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        if (all[i]->severity != DIAG_ERROR)
+            continue;
+        for (size_t k = 0; k < sizeof of_system / sizeof *of_system; k++) {
+            if (strcmp(all[i]->id, of_system[k]) == 0)
+                return EX_OSERR;
+        }
+        break;
+    }
+    return EX_SOFTWARE;
 }
 
 int main(int argc, char **argv)
@@ -68,22 +89,24 @@ int main(int argc, char **argv)
     struct diag *d = diag_new(a, sources);
     struct config *config = config_new(a, sources);
     cf_read(config, src->bytes, src->len, src, NULL, false, d);
-    const struct program_host *host = host_find(a, true);
-    struct program *p = program_compile(a, config, host, d);
-    diag_print(d, stderr, false);
+    struct program_host *host = host_find(a, true);
     struct resolver *resolver = resolver_new(a);
+    struct lookup_world world = {.resolver = resolver, .host = host->name};
+    host->programs = true;
+    host->world = &world;
+    struct program *p = program_compile(a, config, host, d);
     const char *short_ipv6 = program_option(p, "UseCompressedIPv6Addresses");
     resolver_set_options(resolver, program_option(p, "ResolverOptions"),
                          short_ipv6 && is_true(short_ipv6));
-    struct lookup_world world = {.resolver = resolver,
-                                 .host = host->name,
-                                 .service_switch = program_option(p, "ServiceSwitchFile"),
-                                 .hosts_file = program_option(p, "HostsFile"),
-                                 .userdb_spec = program_option(p, "UserDatabaseSpec"),
-                                 .ldap_defaults = program_option(p, "LDAPDefaultSpec")};
+    world.service_switch = program_option(p, "ServiceSwitchFile");
+    world.hosts_file = program_option(p, "HostsFile");
+    world.userdb_spec = program_option(p, "UserDatabaseSpec");
+    world.ldap_defaults = program_option(p, "LDAPDefaultSpec");
+    config_check(config, NULL, d);
+    diag_print(d, stderr, false);
     int status = address_test(a, p, &world, STDIN_FILENO, STDOUT_FILENO, debug);
     if (diag_count(d, DIAG_ERROR) > 0)
-        status = EX_SOFTWARE;
+        status = status_of(d);
     resolver_close(resolver);
     arena_free(a);
     return status;

@@ -356,8 +356,22 @@ static void check_listeners(struct check *k)
                   FINDING_LOOPBACK_ONLY, address, NULL, NULL);
 }
 
+/* Said at the last line: there is no other place for what is missing. */
+static void check_local_mailer(struct check *k)
+{
+    const struct item *last = k->config->last;
+
+    for (const struct item *it = k->config->first; it; it = it->next)
+        if (it->kind == ITEM_MAILER && strcasecmp(it->name, "local") == 0)
+            return;
+    finding_add(k->diag, FINDING_NO_LOCAL_MAILER,
+                last ? (struct origin){last->at.file, last->at.line, 0, 0} : (struct origin){0},
+                NULL);
+}
+
 void check_whole(struct check *k)
 {
+    check_local_mailer(k);
     check_filters_used(k);
     check_listeners(k);
 }

@@ -1,72 +1,334 @@
 #include "lib/rewrite/class_file.h"
 
+#include <ctype.h>
 #include <errno.h>
+#include <grp.h>
+#include <pwd.h>
+#include <stdlib.h>
 #include <string.h>
+#include <strings.h>
+#include <sys/stat.h>
+#include <unistd.h>
 
 #include "lib/base/arena.h"
 #include "lib/base/fs.h"
 #include "lib/model/findings.h"
+#include "lib/rewrite/class_program.h"
+#include "lib/rewrite/class_scan.h"
 #include "lib/rewrite/compile.h"
 
-enum { CLASS_FILE_MAX = 1 << 30 };
+enum { CLASS_FILE_MAX = 1 << 30, LINE_MAX_BYTES = 2047, ARGUMENTS_MAX = 64 };
 
-/* The word of a line as the line's format takes it: "%s", or "%[^...]". */
-static size_t word_of(const char *format, const char *line, size_t len, const char **word)
+/* An F line behind its class's name. */
+struct class_source {
+    bool optional;
+    char *path; /* or a program and its arguments */
+    const char *format;
+};
+
+static void failed(struct compiler *k, const struct item *it, enum finding_id id, const char *what,
+                   const char *why)
 {
-    size_t from = 0, n = 0;
-    const char *set = strstr(format, "%[^");
+    if (k->diag)
+        finding_add(k->diag, id, it->at, what, why, NULL);
+}
 
-    if (set) {
-        const char *stop = set + 3;
-        const char *end = strchr(*stop ? stop + 1 : stop, ']');
-        while (n < len && end && !memchr(stop, line[n], (size_t)(end - stop)))
-            n++;
-        while (n > 0 && (line[n - 1] == ' ' || line[n - 1] == '\t'))
-            n--;
-    } else {
-        while (from < len && (line[from] == ' ' || line[from] == '\t'))
-            from++;
-        while (from + n < len && line[from + n] != ' ' && line[from + n] != '\t')
-            n++;
+/* Words of a text that a line, or a map, has given. */
+static void add_words(struct compiler *k, uint32_t cls, const char *s, size_t len)
+{
+    for (size_t i = 0; i < len;) {
+        size_t begin = i;
+        while (i < len && !isspace((unsigned char)s[i]))
+            i++;
+        if (i > begin)
+            compile_word(k, cls, s + begin, i - begin);
+        else
+            i++;
     }
-    *word = line + from;
-    return n;
+}
+
+/* A line is as long as sendmail's buffer, what is longer is another line; a NUL ends its text. */
+static void add_lines(struct compiler *k, uint32_t cls, const char *format, const char *bytes,
+                      size_t len)
+{
+    for (size_t from = 0; from < len;) {
+        const char *line = bytes + from, *text;
+        size_t room = len - from < LINE_MAX_BYTES ? len - from : LINE_MAX_BYTES, n;
+        const char *nl = memchr(line, '\n', room);
+        size_t line_len = nl ? (size_t)(nl - line) : room;
+        from += line_len + (nl != NULL);
+        line_len = strnlen(line, line_len);
+        if (line_len > 0 && *line != '#' && class_scan(format, line, line_len, &text, &n))
+            add_words(k, cls, text, n);
+    }
+}
+
+/* --- the line ----------------------------------------------------------------------------- */
+
+/* Up to a blank outside of quotes, which are dropped; NULL: a quote is not closed. */
+static char *unquoted_word(struct arena *a, const char **s)
+{
+    char *out = arena_raw(a, strlen(*s) + 1), *q = out;
+    bool quoted = false;
+    const char *p = *s;
+
+    for (; *p && (quoted || *p != ' '); p++) {
+        if (*p == '"')
+            quoted = !quoted;
+        else
+            *q++ = *p;
+    }
+    *q = '\0';
+    *s = p;
+    return quoted ? NULL : out;
+}
+
+static bool take_apart(struct compiler *k, const struct item *it, struct class_source *src,
+                       const char *s)
+{
+    src->path = unquoted_word(k->p->arena, &s);
+    if (!src->path) {
+        failed(k, it, FINDING_CLASS_QUOTE, NULL, NULL);
+        return false;
+    }
+    if (!*src->path) {
+        failed(k, it, FINDING_CLASS_NO_FILE, NULL, NULL);
+        return false;
+    }
+    src->format = s + strspn(s, " \t");
+    return true;
+}
+
+/* --- files -------------------------------------------------------------------------------- */
+
+/* DontBlameSendmail as it is at the line: its words, which add up. */
+static bool is_forgiven(const struct compiler *k, const struct item *it, const char *word)
+{
+    bool forgiven = false;
+
+    for (const struct item *x = k->p->config->first; x && x != it; x = x->next) {
+        if (x->kind != ITEM_OPTION || !compile_is_option(x, "DontBlameSendmail"))
+            continue;
+        for (const char *s = x->value; *s;) {
+            size_t n = strcspn(s, " \t,");
+            if (n == 4 && strncasecmp(s, "safe", n) == 0)
+                forgiven = false;
+            else if (n == strlen(word) && strncasecmp(s, word, n) == 0)
+                forgiven = true;
+            s += n;
+            s += strspn(s, " \t,");
+        }
+    }
+    return forgiven;
+}
+
+/* What is wrong with the folders that lead to the file: others could put another one there. */
+static const char *folder_fault(const struct compiler *k, const struct item *it, const char *path)
+{
+    bool group = is_forgiven(k, it, "GroupWritableDirPathSafe");
+    bool sticky = is_forgiven(k, it, "TrustStickyBit");
+    struct stat st;
+
+    for (const char *slash = path; (slash = strchr(slash, '/')); slash++) {
+        const char *folder =
+            slash == path ? "/" : arena_strndup(k->p->arena, path, (size_t)(slash - path));
+        if (stat(folder, &st) != 0)
+            return NULL; /* opening it says why */
+        if ((st.st_mode & S_IWOTH) && !(sticky && (st.st_mode & S_ISVTX)))
+            return "everybody may write to a folder above it";
+        if ((st.st_mode & S_IWGRP) && !group && !(sticky && (st.st_mode & S_ISVTX)))
+            return "a group may write to a folder above it";
+    }
+    return NULL;
+}
+
+static const char *link_fault(const struct compiler *k, const struct item *it, const char *path)
+{
+    struct stat st;
+
+    if (lstat(path, &st) != 0 || !S_ISLNK(st.st_mode) ||
+        is_forgiven(k, it, "LinkedClassFileInWritableDir"))
+        return NULL;
+    if (stat(fs_dirname(k->p->arena, path), &st) == 0 && (st.st_mode & (S_IWGRP | S_IWOTH)))
+        return "it is a symbolic link in a folder that others may write to";
+    return NULL;
+}
+
+static const char *file_fault(const struct compiler *k, const struct item *it, const char *path)
+{
+    struct stat st;
+    const char *fault = NULL;
+
+    if (!is_forgiven(k, it, "ClassFileInUnsafeDirPath"))
+        fault = folder_fault(k, it, path);
+    if (!fault)
+        fault = link_fault(k, it, path);
+    if (!fault && stat(path, &st) != 0)
+        fault = strerror(errno);
+    if (!fault && !S_ISREG(st.st_mode))
+        fault = "it is no regular file";
+    return fault;
+}
+
+static void read_file(struct compiler *k, const struct item *it, uint32_t cls,
+                      const struct class_source *src)
+{
+    char *bytes;
+    size_t len;
+    const char *fault = file_fault(k, it, src->path);
+    int err = fault ? 0 : fs_read(k->p->arena, src->path, CLASS_FILE_MAX, &bytes, &len);
+
+    if (err)
+        fault = strerror(err);
+    if (!fault)
+        add_lines(k, cls, src->format, bytes, len);
+    else if (!src->optional)
+        failed(k, it, FINDING_CLASS_FILE, src->path, fault);
+}
+
+/* --- programs ----------------------------------------------------------------------------- */
+
+/* The option DefaultUser as it is at the line, else the first of these that there is. */
+static void default_user(const struct program *p, const struct item *end, uid_t *uid, gid_t *gid)
+{
+    static const char *const usual[] = {"mailnull", "sendmail", "daemon"};
+    const char *value = NULL;
+    const struct passwd *pw = NULL;
+
+    for (const struct item *x = p->config->first; x && x != end; x = x->next) {
+        if (x->kind == ITEM_OPTION && compile_is_option(x, "DefaultUser"))
+            value = x->value;
+    }
+
+    *uid = *gid = 1;
+    if (!value || !*value) {
+        for (size_t i = 0; !pw && i < sizeof usual / sizeof *usual; i++)
+            pw = getpwnam(usual[i]);
+        if (pw) {
+            *uid = pw->pw_uid;
+            *gid = pw->pw_gid;
+        }
+        return;
+    }
+    size_t n = strcspn(value, ":.");
+    const char *user = arena_strndup(p->arena, value, n);
+    pw = getpwnam(user);
+    if (pw) {
+        *uid = pw->pw_uid;
+        *gid = pw->pw_gid;
+    } else if (isdigit((unsigned char)*user)) {
+        *uid = (uid_t)strtoul(user, NULL, 10);
+    }
+    if (value[n]) {
+        const struct group *g = getgrnam(value + n + 1);
+        if (g)
+            *gid = g->gr_gid;
+        else if (isdigit((unsigned char)value[n + 1]))
+            *gid = (gid_t)strtoul(value + n + 1, NULL, 10);
+    }
+}
+
+/* AGENT, as sendmail has it, and what E lines above this one say. */
+static char **environment(struct arena *a, const struct config *c, const struct item *end)
+{
+    size_t n = 0, room = 2;
+
+    for (const struct item *x = c->first; x && x != end; x = x->next)
+        room += x->kind == ITEM_ENV;
+    char **env = arena_calloc(a, room, sizeof *env);
+    env[n++] = arena_strdup(a, "AGENT=sendmail");
+    for (const struct item *x = c->first; x && x != end; x = x->next) {
+        if (x->kind != ITEM_ENV)
+            continue;
+        const char *value = x->aux ? x->value : getenv(x->name);
+        if (value)
+            env[n++] = arena_printf(a, "%s=%s", x->name, value);
+    }
+    return env;
+}
+
+static void read_program(struct compiler *k, const struct item *it, uint32_t cls,
+                         const struct class_source *src)
+{
+    struct arena *a = k->p->arena;
+    char *bytes, *argv[ARGUMENTS_MAX + 1] = {NULL};
+    size_t n = 0, len;
+
+    if (!k->host || !k->host->programs)
+        return;
+    for (char *s = src->path + 1; n < ARGUMENTS_MAX;) {
+        s += strspn(s, " \t");
+        size_t word = strcspn(s, " \t");
+        if (word == 0)
+            break;
+        argv[n++] = arena_strndup(a, s, word);
+        s += word;
+    }
+    if (n == 0)
+        return; /* sendmail starts nothing, and says nothing */
+    struct class_program p = {.argv = argv, .env = environment(a, k->p->config, it)};
+    default_user(k->p, it, &p.uid, &p.gid);
+    int err = class_program_run(a, &p, &bytes, &len);
+    if (err)
+        failed(k, it, FINDING_CLASS_PROGRAM, argv[0], strerror(err));
+    else
+        add_lines(k, cls, "", bytes, len); /* whatever the format */
+}
+
+/* --- maps --------------------------------------------------------------------------------- */
+
+/* "key@class:spec"; a path is none. */
+static bool is_map(const char *s, size_t *key_len, size_t *class_len)
+{
+    const char *at = *s == '/' || *s == '|' || *s == '"' ? NULL : strchr(s, '@');
+    size_t n = 0;
+
+    while (at && isalnum((unsigned char)at[1 + n]))
+        n++;
+    *key_len = at ? (size_t)(at - s) : 0;
+    *class_len = n;
+    return n > 0 && at[1 + n] == ':';
+}
+
+static void read_map(struct compiler *k, const struct item *it, uint32_t cls, bool optional,
+                     const char *s, size_t key_len, size_t class_len)
+{
+    struct arena *a = k->p->arena;
+    const char *map_class = arena_strndup(a, s + key_len + 1, class_len);
+    struct lookup_answer answer = {0};
+
+    if (!k->host || !k->host->world)
+        return;
+    struct lookup_maps *maps = lookup_maps_new(a);
+    const struct lookup_map *m =
+        lookup_declare(maps, it->name, map_class, s + key_len + class_len + 2, k->diag, it->at);
+    if (!m)
+        return;
+    struct lookup_session *session = lookup_session_new(a, maps, k->host->world);
+    lookup(session, m, (struct map_bytes){s, key_len}, NULL, 0, a, &answer);
+    if (answer.verdict == MAP_FOUND)
+        add_words(k, cls, answer.value.p, answer.value.len);
+    else if (answer.verdict != MAP_NOT_FOUND && !optional)
+        failed(k, it, FINDING_CLASS_MAP, map_class, answer.why);
+    lookup_session_close(session);
 }
 
 void class_file_read(struct compiler *k, const struct item *it)
 {
     uint32_t cls = compile_name(k, it->name);
-    char *s = compile_expanded(k, it->value);
-    bool optional = false;
+    const char *s = it->value + strspn(it->value, " \t");
+    struct class_source src = {.optional = false};
+    size_t key_len, class_len;
 
-    s += strspn(s, " \t");
-    while (*s == '-') {
-        optional = optional || s[1] == 'o';
+    if (strncmp(s, "-o", 2) == 0) {
+        src.optional = true;
         s += strcspn(s, " \t");
         s += strspn(s, " \t");
     }
-    size_t path_len = strcspn(s, " \t");
-    const char *format = s + path_len + strspn(s + path_len, " \t");
-    char *path = arena_strndup(k->p->arena, s, path_len);
-    char *bytes;
-    size_t len;
-    if (*path != '/')
-        return;
-    int err = fs_read(k->p->arena, path, CLASS_FILE_MAX, &bytes, &len);
-    if (err) {
-        if (!(optional && err == ENOENT) && k->diag)
-            finding_add(k->diag, FINDING_CLASS_FILE, it->at, path, strerror(err), NULL);
-        return;
-    }
-    for (size_t from = 0; from < len;) {
-        const char *line = bytes + from, *word;
-        const char *nl = memchr(line, '\n', len - from);
-        size_t n = nl ? (size_t)(nl - line) : len - from;
-        from += n + 1;
-        if (n > 0 && *line == '#')
-            continue;
-        n = word_of(format, line, n, &word);
-        if (n > 0)
-            compile_word(k, cls, word, n);
-    }
+    if (is_map(s, &key_len, &class_len))
+        read_map(k, it, cls, src.optional, s, key_len, class_len);
+    else if (take_apart(k, it, &src, s) && *src.path == '|')
+        read_program(k, it, cls, &src);
+    else if (src.path && *src.path)
+        read_file(k, it, cls, &src);
 }

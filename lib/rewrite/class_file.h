@@ -1,8 +1,9 @@
 /*
  * class_file: the words of an F line: from a file, a program or a map.
  *
- * A file that is not there is a finding, unless the line says -o.  Programs run only where the
- * compiler was told how (program_host).
+ * What cannot be read is a finding, unless the line says -o: also a file that is reached through a
+ * folder that others may write to (DontBlameSendmail).  Programs run and maps are asked only where
+ * the compiler was told so (program_host).
  */
 #ifndef MCF_REWRITE_CLASS_FILE_H
 #define MCF_REWRITE_CLASS_FILE_H

@@ -8,6 +8,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/table.h"
 #include "lib/model/findings.h"
+#include "lib/model/options.h"
 #include "lib/rewrite/class_file.h"
 #include "lib/rewrite/compile.h"
 #include "lib/rewrite/match.h"
@@ -395,12 +396,20 @@ static void read_rule(struct compiler *k, const struct item *it)
 
 /* --- options ------------------------------------------------------------------------------ */
 
+bool compile_is_option(const struct item *it, const char *name)
+{
+    const struct option_info *o = it->short_option ? option_by_letter(*it->name)
+                                                   : option_find(it->name, strlen(it->name), NULL);
+
+    return o && strcmp(o->name, name) == 0;
+}
+
 const char *program_option(const struct program *p, const char *name)
 {
     const char *value = NULL;
 
     for (const struct item *it = p->config->first; it; it = it->next) {
-        if (it->kind == ITEM_OPTION && strcasecmp(it->name, name) == 0)
+        if (it->kind == ITEM_OPTION && compile_is_option(it, name))
             value = it->value;
     }
     return value;
@@ -417,10 +426,10 @@ static void read_option(struct compiler *k, const struct item *it)
 {
     struct program *p = k->p;
 
-    if (strcasecmp(it->name, "OperatorChars") == 0) {
+    if (compile_is_option(it, "OperatorChars")) {
         p->operators = it->value;
         tables(p);
-    } else if (strcasecmp(it->name, "BlankSub") == 0 || strcmp(it->name, "B") == 0) {
+    } else if (compile_is_option(it, "BlankSub")) {
         p->space = *it->value ? *it->value : ' ';
     }
 }
@@ -515,6 +524,32 @@ static void link_words(struct program *p)
     }
 }
 
+/* Classes that have words where no line gives them any. */
+static void built_in_classes(struct compiler *k)
+{
+    static const struct {
+        const char *name, *words;
+    } built_in[] = {
+        {"e", "7bit 8bit binary"},
+        {"n", "multipart/signed"},
+        {"s", "rfc822"},
+        {"checkMIMEFieldHeaders", "content-disposition content-type"},
+        {"checkMIMETextHeaders", "content-description"},
+        {"checkMIMEHeaders", "content-disposition content-id content-transfer-encoding "
+                             "content-type mime-version"},
+        {"persistentMacros", "r s _ {if_addr} {daemon_flags}"},
+    };
+
+    for (size_t i = 0; i < sizeof built_in / sizeof *built_in; i++) {
+        uint32_t cls = compile_name(k, built_in[i].name);
+        for (const char *s = built_in[i].words; *s; s += strspn(s, " ")) {
+            size_t n = strcspn(s, " ");
+            compile_word(k, cls, s, n);
+            s += n;
+        }
+    }
+}
+
 static void what_the_machine_is(struct compiler *k, const struct program_host *host)
 {
     static const char *const known[] = {"b", "n", "j", "w", "m", "k", "v"};
@@ -560,6 +595,7 @@ struct program *program_compile(struct arena *a, const struct config *c,
     words_init(&p->words, a);
     tables(p);
     make_room(&k);
+    built_in_classes(&k);
     what_the_machine_is(&k, host);
     compile_built_in_mailers(&k);
     for (const struct item *it = c->first; it; it = it->next)

@@ -116,11 +116,13 @@ struct program {
 
 /* What the machine is, as sendmail finds it out; all may be NULL. */
 struct program_host {
-    const char *name;         /* $j and $w: mail.example.com */
-    const char *const *names; /* of class w; NULL-terminated */
-    const char *node;         /* $k; NULL: the name */
-    const char *version;      /* $v */
-    const char *date;         /* $b: when it was started (RFC 5322 3.3) */
+    const char *name;                 /* $j and $w: mail.example.com */
+    const char *const *names;         /* of class w; NULL-terminated */
+    const char *node;                 /* $k; NULL: the name */
+    const char *version;              /* $v */
+    const char *date;                 /* $b: when it was started (RFC 5322 3.3) */
+    bool programs;                    /* F lines may run programs */
+    const struct lookup_world *world; /* F lines that ask maps; NULL: they are not asked */
 };
 
 struct program *program_compile(struct arena *a, const struct config *c,

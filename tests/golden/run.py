@@ -184,11 +184,11 @@ def untested():
     for path in glob.glob(os.path.join(HERE, "diag", "*.expect")):
         with open(path, encoding="utf8") as f:
             named.update(w for line in f for w in line.split("#")[0].split(" : ")[0].split())
-    for pattern in ("golden/cf/*.err", "cage/mc/*", "cli/run.py", "formats/run.py", "maps/run.py", "unit/*.c"):
+    for pattern in ("golden/cf/*.err", "cage/mc/*", "cli/run.py", "formats/run.py", "maps/run.py", "unit/*.c", "rewrite/*.test"):
         for path in glob.glob(os.path.join(HERE, "..", pattern)):
             with open(path, encoding="latin-1") as f:
-                # As it is printed, as the unit tests write a finding, or its id by itself.
-                for m in re.finditer(r"\[([a-z0-9-]+)\\{0,2}\]|\d:\d+\+\d+ ([a-z0-9-]+)"
+                # As it is printed, as the unit tests write a finding or those of rules, or its id by itself.
+                for m in re.finditer(r"\[([a-z0-9-]+)\\{0,2}\]|\d:\d+\+\d+ ([a-z0-9-]+)|@finds [0-9:]+ [a-z]+ ([a-z0-9-]+)"
                                      r"|\bid(?:\"\] ==|,) \"([a-z0-9-]+)\"", f.read()):
                     named.update(m.groups())
     return ids, sorted(ids - named - NOT_TO_BE_HAD)

@@ -23,7 +23,8 @@ PLACE = "/run/rewrite"  # the reference reads no map in a folder that others may
 
 class Block:
     def __init__(self, title):
-        self.title, self.config, self.files, self.questions, self.expected = title, [], {}, [], {}
+        self.title, self.config, self.maps, self.files, self.questions, self.expected = title, [], {}, {}, [], {}
+        self.status, self.finds = None, []
 
 
 def read_blocks(path):
@@ -36,14 +37,19 @@ def read_blocks(path):
                 part = "config"
             elif not blocks:
                 continue  # what the file is about
-            elif part == "config" and line.startswith("@map "):
-                file, part = line[5:], "map"
-                blocks[-1].files[file] = []
-            elif part == "map":
+            elif part == "config" and line.startswith(("@map ", "@file ")):
+                kind, file = line.split(" ", 1)
+                part, lines = "file", []
+                (blocks[-1].maps if kind == "@map" else blocks[-1].files)[file] = lines
+            elif part == "file":
                 if line == "@end":
                     part = "config"
                 else:
-                    blocks[-1].files[file].append(line)
+                    lines.append(line)
+            elif part == "config" and line.startswith("@status "):
+                blocks[-1].status = int(line[8:])
+            elif part == "config" and line.startswith("@finds "):
+                blocks[-1].finds.append(line[7:])
             elif part == "config" and line == "--":
                 part = "questions"
             elif part == "config":
@@ -75,17 +81,44 @@ def answers(text):
 def ask(program, cf, questions):
     p = subprocess.run([program, "-C", cf, "-bt"], input="\n".join(questions) + "\n", capture_output=True, encoding="latin-1",
                        timeout=60)
-    return answers(p.stdout), p.returncode
+    return answers(p.stdout), p.returncode, p.stderr
+
+
+def found(said):
+    """What mcfd reports of the file, as LINE:COLUMN SEVERITY ID."""
+    return ["%s %s %s" % m for m in re.findall(r"^[^ \n]*test\.cf:(\d+(?::\d+)?): (error|warning|note): .*\[([a-z-]+)\]$", said, re.M)]
 
 
 def sorted_class(question, lines):
     return sorted(lines) if question.startswith("$=") else lines
 
 
+def write_file(spec, lines):
+    """NAME, or NAME MODE and perhaps FOLDER-MODE; "raw" before the name: one line, with the escapes of Python."""
+    words = spec.split()
+    raw = words[0] == "raw"
+    name, *modes = words[raw:]
+    path = os.path.join(PLACE, name)
+    os.makedirs(os.path.dirname(path), exist_ok=True)
+    if name.endswith("@"):  # a symbolic link
+        os.symlink(lines[0], path[:-1])
+        path = path[:-1]
+    else:
+        text = "\n".join(lines)
+        with open(path, "w", encoding="latin-1", newline="") as f:
+            f.write(text.encode("latin-1").decode("unicode_escape") if raw else text + "\n")
+        if modes:
+            os.chmod(path, int(modes[0], 8))
+    if len(modes) > 1:
+        os.chmod(os.path.dirname(path), int(modes[1], 8))
+
+
 def run_block(report, name, block):
     shutil.rmtree(PLACE, ignore_errors=True)
     os.makedirs(PLACE)
-    for file, lines in block.files.items():
+    for spec, lines in block.files.items():
+        write_file(spec, lines)
+    for file, lines in block.maps.items():
         source = "\n".join(lines) + "\n"
         with open(PLACE + "/" + file, "w", encoding="latin-1") as f:
             f.write(source)
@@ -93,11 +126,17 @@ def run_block(report, name, block):
     cf = PLACE + "/test.cf"
     with open(cf, "w", encoding="latin-1") as f:
         f.write("\n".join(block.config) + "\n")
-    reference, _ = ask(SENDMAIL, cf, block.questions)
-    ours, status = ask(MCFD, cf, block.questions)
+    reference = ask(SENDMAIL, cf, block.questions)[0]
+    ours, status, said = ask(MCFD, cf, block.questions)
+    # What reading the file makes of the exit code; questions make more of it.
+    theirs, read = ask(SENDMAIL, cf, [])[1], ask(MCFD, cf, [])[1]
     wrong = []
     if status < 0:
         wrong.append("mcfd ended by signal %d" % -status)
+    if read != (theirs if block.status is None else block.status):
+        wrong.append("exit code: reference %d, ours %d" % (theirs, read))
+    if block.finds and sorted(block.finds) != sorted(found(said)):
+        wrong.append("findings: %s" % "; ".join(found(said)))
     for i, q in enumerate(block.questions):
         x = block.expected.get(i) or (reference[i] if i < len(reference) else ["(no answer)"])
         y = ours[i] if i < len(ours) else ["(no answer)"]

@@ -4,6 +4,7 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "lib/rewrite/class_scan.h"
 #include "lib/rewrite/rewrite.h"
 #include "tests/unit/cf_support.h"
 
@@ -62,6 +63,35 @@ static void a_class_file_that_is_not_there_is_said(void **state)
     assert_int_equal(f[0]->at.line, 2);
     compiled(*state, "V10\nFw-o /nowhere/words\n", &said);
     assert_int_equal(diag_count(said, DIAG_NOTE), 0);
+}
+
+static void formats_take_a_part_of_a_line(void **state)
+{
+    static const struct {
+        const char *format, *line, *text; /* NULL: it does not fit */
+    } cases[] = {
+        {"", " one two", "one"},  {"%s", "", NULL},
+        {"%c", "one", "o"},       {"%2c", "one", "on"},
+        {"%9c", "one", "one"},    {"%d", "12", NULL},
+        {"%s %s", "a b", "a"},    {"%*s %s", "a b", "b"},
+        {"%*s", "a", NULL},       {"%[^]-]", "a-b]", "a"},
+        {"%[a-", "b-a", NULL},    {"%[", "x", NULL},
+        {"%", "x", NULL},         {"%%%s", "%x", "x"},
+        {"x", "x", NULL},         {"%99999999s", "abc", "abc"},
+        {"%[^#", "a b#c", "a b"},
+    };
+    const char *text;
+    size_t n;
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        bool fits = class_scan(cases[i].format, cases[i].line, strlen(cases[i].line), &text, &n);
+        assert_int_equal(fits, cases[i].text != NULL);
+        if (fits)
+            assert_int_equal(n, strlen(cases[i].text));
+        if (fits)
+            assert_memory_equal(text, cases[i].text, n);
+    }
 }
 
 static void rules_are_applied_until_they_fail(void **state)
@@ -127,6 +157,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         UNIT(nothing_is_a_program),
         UNIT(a_class_file_that_is_not_there_is_said),
+        UNIT(formats_take_a_part_of_a_line),
         UNIT(rules_are_applied_until_they_fail),
         UNIT(what_explodes_ends),
         UNIT(macros_that_are_unset_read_as_configured),
