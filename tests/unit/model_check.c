@@ -3,10 +3,19 @@
 #include "lib/model/findings.h"
 #include "tests/unit/cf_support.h"
 
+/* What is checked has a mailer local, which stands nowhere. */
+static struct cf_case read_with_local(struct arena *a, const char *text)
+{
+    struct cf_case c = cf_case_read(a, text, strlen(text), false);
+
+    cf_read(c.config, "Mlocal, P=/bin/true, A=true $u\n", 31, NULL, NULL, false, c.findings);
+    return c;
+}
+
 /* What is found in a .cf: "line:column+length id", then " >text<" for each edit. */
 static const char *found(struct arena *a, const char *text)
 {
-    struct cf_case c = cf_case_read(a, text, strlen(text), false);
+    struct cf_case c = read_with_local(a, text);
     struct buf out;
     size_t n;
 
@@ -59,7 +68,7 @@ static void a_model_without_a_source_is_checked(void **state)
     struct source_set *sources = source_set_new(a);
     struct config *c = config_new(a, sources);
     struct diag *d = diag_new(a, sources);
-    const char *text = "V10\nO LogLevel=x\nMx, P=, A=\nSx\nR$*\t$2\n";
+    const char *text = "V10\nO LogLevel=x\nMlocal, P=, A=\nSx\nR$*\t$2\n";
 
     cf_read(c, text, strlen(text), NULL, NULL, true, d);
     config_check(c, NULL, d);
@@ -121,7 +130,7 @@ static void a_place_is_that_of_the_word(void **state)
 static const char *hint(struct arena *a, const char *option)
 {
     const char *text = arena_printf(a, "V10\nO %s\n", option);
-    struct cf_case c = cf_case_read(a, text, strlen(text), false);
+    struct cf_case c = read_with_local(a, text);
     size_t n;
 
     config_check(c.config, NULL, c.findings);
