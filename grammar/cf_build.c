@@ -578,13 +578,22 @@ void cf_ruleset(struct cf_builder *b, struct cf_span line, struct cf_span name,
     while (name.begin + len < name.end &&
            (isalnum((unsigned char)b->text[name.begin + len]) || b->text[name.begin + len] == '_'))
         len++;
-    if (len == 0) {
+    if (len == 0 || b->text[name.begin] == '_') {
         cf_broken(b, line, name, FINDING_BAD_NAME,
-                  "a ruleset's name has letters, digits and '_' only", NULL);
+                  "a ruleset's name begins with a letter or digit and has letters, digits and '_' "
+                  "only",
+                  NULL);
         return;
     }
+    /* A number is all that counts of a name that begins with one. */
+    if (isdigit((unsigned char)b->text[name.begin])) {
+        for (len = 0;
+             name.begin + len < name.end && isdigit((unsigned char)b->text[name.begin + len]);)
+            len++;
+        number = NULL;
+    }
     text = trimmed(b, (struct cf_span){name.begin, name.begin + len});
-    if (strspn(text, "0123456789") == len && !ruleset_number(b, text)) {
+    if (isdigit((unsigned char)*text) && !ruleset_number(b, text)) {
         cf_broken(b, line, name, FINDING_BAD_RULESET_NUMBER, NULL, NULL);
         return;
     }

@@ -323,7 +323,7 @@ static const struct ruleset *ruleset_at(struct test *t, const char *s, const cha
 
     while (*from && isspace((unsigned char)*from))
         from++;
-    if (!is_name(*from)) {
+    if (!isalnum((unsigned char)*from)) {
         say(t, "invalid ruleset name: \"%.20s\"\nUndefined ruleset %s\n", from, s);
         t->status = EX_SOFTWARE;
         return NULL;

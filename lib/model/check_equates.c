@@ -470,6 +470,12 @@ static void check_mailer(const struct line *l)
         check_say(l->k, l->it, name, FINDING_MAILER_LACKS, l->it->name, "A", "argument list");
         return;
     }
+    if (path && strcmp(path->value, "[TCP]") == 0) {
+        struct part old = check_part(l->it, l->it->text + 1, path->value);
+        struct finding *f =
+            check_say(l->k, l->it, old, FINDING_MAILER_TCP, l->it->name, NULL, NULL);
+        check_mend(l->k, f, old, "[IPC]");
+    }
     if (!path || (strcmp(path->value, "[IPC]") != 0 && strcmp(path->value, "[FILE]") != 0))
         return;
     struct part value = check_part(l->it, l->it->text + 1, args->value);

@@ -12,7 +12,9 @@ struct compiler {
     const struct program_host *host;
     struct ruleset *ruleset; /* that rules go to; NULL: none */
     long next_named;         /* the number above the next named ruleset's */
-    size_t name_room;        /* of macros and classes */
+    const char **unnumbered; /* rulesets that are named, and have no number yet */
+    size_t nunnumbered, unnumbered_room;
+    size_t name_room; /* of macros and classes */
 };
 
 /* The number of a macro's or class's name, with room for its value. */
@@ -25,9 +27,9 @@ void compile_set(struct compiler *k, const char *name, const char *value);
 void compile_word(struct compiler *k, uint32_t cls, const char *word, size_t len);
 /* Is it the option of this long name, whole, cut short, or by its letter? */
 bool compile_is_option(const struct item *it, const char *name);
-/* The ruleset of this name or number, made if need be; number: what a new name gets, -1: the next.
- * NULL where there is no room for it. */
-struct ruleset *compile_ruleset(struct compiler *k, const char *name, size_t len, long number);
+/* The ruleset that s begins with the name or number of, made if need be; wanted: what a new name
+ * gets, -1: the next.  NULL where s begins with none, or there is no room for it. */
+struct ruleset *compile_ruleset(struct compiler *k, const char *s, size_t len, long wanted);
 void compile_mailer(struct compiler *k, const struct item *it);
 void compile_built_in_mailers(struct compiler *k);
 

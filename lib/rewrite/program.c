@@ -155,79 +155,81 @@ static char *unquoted(struct arena *a, const char *s)
 
 /* --- rulesets ----------------------------------------------------------------------------- */
 
-static const char *small(struct arena *a, const char *s, size_t len)
+static bool in_name(char c)
 {
-    char *out = arena_strndup(a, s, len);
-
-    for (char *q = out; *q; q++)
-        *q = words_fold(*q);
-    return out;
+    return isalnum((unsigned char)c) || c == '_';
 }
 
-static bool is_number(const char *s, size_t len, long *n)
+size_t program_ruleset_name(const char *s, size_t len, long *number)
 {
-    *n = 0;
-    if (len == 0 || len > 9)
-        return false;
-    for (size_t i = 0; i < len; i++) {
-        if (s[i] < '0' || s[i] > '9')
-            return false;
-        *n = *n * 10 + (s[i] - '0');
+    size_t n = 0;
+
+    *number = -1;
+    if (len > 0 && isdigit((unsigned char)*s)) {
+        for (*number = 0; n < len && isdigit((unsigned char)s[n]); n++) {
+            if (*number < 1000000)
+                *number = *number * 10 + (s[n] - '0');
+        }
+    } else if (len > 0 && isalpha((unsigned char)*s)) {
+        while (n < len && in_name(s[n]))
+            n++;
     }
-    return true;
+    return n;
 }
 
-static struct ruleset *new_ruleset(struct compiler *k, const char *name, long number)
+static struct ruleset *numbered(struct compiler *k, long number)
 {
     struct program *p = k->p;
-    struct ruleset *r = p->rulesets[number];
 
-    if (!r) {
-        r = arena_alloc(p->arena, sizeof *r);
-        r->number = (uint16_t)number;
-        r->name = "";
+    if (!p->rulesets[number]) {
+        struct ruleset *r = arena_alloc(p->arena, sizeof *r);
+        *r = (struct ruleset){.number = (uint16_t)number, .name = ""};
         p->rulesets[number] = r;
     }
-    if (*name) {
-        r->name = name;
-        table_set(p->ruleset_names, small(p->arena, name, strlen(name)), r);
-    }
-    return r;
+    return p->rulesets[number];
 }
 
-struct ruleset *compile_ruleset(struct compiler *k, const char *name, size_t len, long number)
+struct ruleset *compile_ruleset(struct compiler *k, const char *s, size_t len, long wanted)
 {
     struct program *p = k->p;
-    long n;
+    long number;
+    size_t n = program_ruleset_name(s, len, &number);
 
-    if (is_number(name, len, &n))
-        return n < RULESETS_MAX ? new_ruleset(k, "", n) : NULL;
+    if (number >= 0)
+        return number < RULESETS_MAX / 2 ? numbered(k, number) : NULL;
+    if (n == 0)
+        return NULL;
+    char *name = arena_strndup(p->arena, s, n);
+    struct ruleset *r = table_get(p->ruleset_names, name);
+    if (r)
+        return r; /* whatever number is wanted now */
+    number = wanted;
     if (number < 0) {
-        struct ruleset *r = table_get(p->ruleset_names, small(p->arena, name, len));
-        if (r)
-            return r;
         do {
             number = --k->next_named;
         } while (number >= RULESETS_MAX / 2 && p->rulesets[number]);
         if (number < RULESETS_MAX / 2)
             return NULL;
     }
-    return new_ruleset(k, arena_strndup(p->arena, name, len), number);
+    r = numbered(k, number);
+    r->name = name;
+    table_set(p->ruleset_names, name, r);
+    return r;
 }
 
-const struct ruleset *program_ruleset(const struct program *p, const char *name, size_t len)
+const struct ruleset *program_ruleset(const struct program *p, const char *s, size_t len)
 {
-    char key[256];
-    long n;
+    long number;
+    size_t n = program_ruleset_name(s, len, &number);
 
-    if (is_number(name, len, &n))
-        return n < RULESETS_MAX ? p->rulesets[n] : NULL;
-    if (len >= sizeof key)
+    if (number >= 0)
+        return number < RULESETS_MAX / 2 ? p->rulesets[number] : NULL;
+    if (n == 0 || n > RULESET_NAME_MAX)
         return NULL;
-    for (size_t i = 0; i < len; i++)
-        key[i] = words_fold(name[i]);
-    key[len] = '\0';
-    return table_get(p->ruleset_names, key);
+    char name[RULESET_NAME_MAX + 1];
+    memcpy(name, s, n);
+    name[n] = '\0';
+    return table_get(p->ruleset_names, name);
 }
 
 const char *program_ruleset_label(const struct ruleset *r, char number[8])
@@ -245,15 +247,60 @@ const char *program_ruleset_label(const struct ruleset *r, char number[8])
 
 static void read_ruleset(struct compiler *k, const struct item *it)
 {
-    long number = -1;
+    long number = it->value ? strtol(it->value, NULL, 10) : -1;
 
-    if (it->value && !is_number(it->value, strlen(it->value), &number))
-        number = -1;
-    if (number >= RULESETS_MAX / 2)
-        number = -1;
     k->ruleset = compile_ruleset(k, it->name, strlen(it->name), number);
-    if (k->ruleset)
-        k->ruleset->defined = true;
+    if (!k->ruleset) {
+        if (k->diag)
+            finding_add(k->diag, FINDING_TOO_MANY_RULESETS, it->at, NULL);
+        return;
+    }
+    k->ruleset->defined = true;
+    if (number >= 0 && number != k->ruleset->number && k->diag)
+        finding_add(k->diag, FINDING_RULESET_NUMBER, it->at, it->name,
+                    arena_printf(k->p->arena, "%u", (unsigned)k->ruleset->number), NULL);
+}
+
+/* A ruleset's line with a fault: rules behind it belong to none, but its name, if it has one, is
+ * known from then on. */
+static void read_broken_ruleset(struct compiler *k, const struct item *it)
+{
+    long number;
+    const char *name = it->text + 1 + strspn(it->text + 1, " \t");
+
+    k->ruleset = NULL;
+    size_t n = program_ruleset_name(name, strlen(name), &number);
+    if (n == 0 || number >= 0)
+        return;
+    k->unnumbered = arena_grow(k->p->arena, k->unnumbered, k->nunnumbered, &k->unnumbered_room,
+                               sizeof(char *), 4);
+    k->unnumbered[k->nunnumbered++] = arena_strndup(k->p->arena, name, n);
+}
+
+/* They get a number when they are first asked for. */
+static void number_the_unnumbered(struct compiler *k)
+{
+    for (size_t i = 0; i < k->nunnumbered; i++) {
+        const char *name = k->unnumbered[i];
+        bool known = table_has(k->p->ruleset_names, name);
+        struct ruleset *r = compile_ruleset(k, name, strlen(name), -1);
+        if (r && !known)
+            r->name = "";
+    }
+}
+
+/* "$>name" or "$>+name" of a header that is checked. */
+static void read_header(struct compiler *k, const struct item *it)
+{
+    const char *s = it->value;
+
+    if (s[0] != '$' || s[1] != '>')
+        return;
+    s += 2;
+    s += strspn(s, " \t");
+    s += *s == '+';
+    s += strspn(s, " \t");
+    compile_ruleset(k, s, strlen(s), -1);
 }
 
 /* --- rules -------------------------------------------------------------------------------- */
@@ -336,6 +383,19 @@ static void left_side(struct compiler *k, struct rule *r, const struct tokens *i
     r->left = left;
 }
 
+/* A quoted name is looked for when the rule is run, unless it is there by now. */
+static void call_plainly(struct compiler *k, struct token *t)
+{
+    long number;
+    size_t n = program_ruleset_name(t->p + 1, t->len - 1, &number);
+
+    if (t->len > 2 && !program_ruleset(k->p, t->p + 1, n))
+        return;
+    t->p++;
+    t->len = (uint32_t)n;
+    t->id = words_add(&k->p->words, t->p, n);
+}
+
 static void right_side(struct compiler *k, struct rule *r, const struct tokens *in)
 {
     struct token *right = arena_calloc(k->p->arena, in->n, sizeof *right);
@@ -352,12 +412,8 @@ static void right_side(struct compiler *k, struct rule *r, const struct tokens *
     }
     for (; i < in->n; i++) {
         struct token t = in->v[i];
-        if (n > 0 && right[n - 1].id == OP_CALL && t.len > 2 && *t.p == '"' &&
-            t.p[t.len - 1] == '"') {
-            t.p++;
-            t.len -= 2;
-            t.id = words_add(&k->p->words, t.p, t.len);
-        }
+        if (n > 0 && right[n - 1].id == OP_CALL && t.len > 1 && *t.p == '"')
+            call_plainly(k, &t);
         right[n++] = t;
         if (t.id < WORD_FIRST)
             r->operators |= 1U << t.id;
@@ -484,6 +540,13 @@ static void read_item(struct compiler *k, const struct item *it)
     case ITEM_RULE:
         read_rule(k, it);
         break;
+    case ITEM_HEADER:
+        read_header(k, it);
+        break;
+    case ITEM_UNKNOWN:
+        if (*it->text == 'S')
+            read_broken_ruleset(k, it);
+        break;
     default:
         break;
     }
@@ -518,9 +581,13 @@ static void link_words(struct program *p)
 {
     for (uint32_t i = 0; i < p->words.count; i++) {
         struct word *w = &p->words.words[i];
-        const struct ruleset *r = program_ruleset(p, w->text, w->len);
-        w->ruleset = r ? (uint16_t)(r->number + 1) : 0;
         w->map = lookup_find(p->maps, w->text, w->len);
+    }
+    for (uint16_t i = 0; i < RULESETS_MAX; i++) {
+        const struct ruleset *r = p->rulesets[i];
+        uint32_t id = r && *r->name ? words_find(&p->words, r->name, strlen(r->name)) : WORD_NONE;
+        if (id != WORD_NONE)
+            words_at(&p->words, id)->ruleset = (uint16_t)(i + 1);
     }
 }
 
@@ -600,6 +667,7 @@ struct program *program_compile(struct arena *a, const struct config *c,
     compile_built_in_mailers(&k);
     for (const struct item *it = c->first; it; it = it->next)
         read_item(&k, it);
+    number_the_unnumbered(&k);
     const char *colon = program_option(p, "ColonOkInAddr");
     p->colon_ok = colon ? !*colon || strchr("tTyY", *colon) != NULL : p->level < LEVEL_GROUPS;
     make_room(&k);

@@ -16,7 +16,8 @@
 
 enum {
     RULESETS_MAX = 200, /* numbers below half of it are free, names count down from the end */
-    MATCHES_MAX = 9     /* $1 to $9 */
+    RULESET_NAME_MAX = 255,
+    MATCHES_MAX = 9 /* $1 to $9 */
 };
 
 enum element_kind {
@@ -103,7 +104,7 @@ struct program {
     struct class_words *classes;                  /* by name number */
     size_t nnames;                                /* of both arrays */
     struct ruleset *rulesets[RULESETS_MAX];       /* by number; NULL: none */
-    struct table *ruleset_names;                  /* name in small letters -> struct ruleset */
+    struct table *ruleset_names;                  /* name -> struct ruleset */
     struct lookup_maps *maps;
     struct mailer **mailers;
     size_t nmailers, mailer_room;
@@ -128,7 +129,10 @@ struct program_host {
 struct program *program_compile(struct arena *a, const struct config *c,
                                 const struct program_host *host, struct diag *d);
 
-/* By name or number, as after $> and in test mode; NULL if there is none. */
+/* How much of s is a ruleset's name or number, which is in *number then; else -1.  A name begins
+ * with a letter, and its case counts.  0: neither. */
+size_t program_ruleset_name(const char *s, size_t len, long *number);
+/* By the name or number that s begins with; NULL if there is none. */
 const struct ruleset *program_ruleset(const struct program *p, const char *name, size_t len);
 const struct mailer *program_mailer(const struct program *p, const char *name, size_t len);
 const char *program_ruleset_label(const struct ruleset *r, char number[8]);

@@ -717,14 +717,45 @@ static struct level *level(struct rewrite *r, unsigned depth)
     return r->levels[depth];
 }
 
-static const struct ruleset *called(const struct rewrite *r, const struct token *name)
+static const struct ruleset no_rules = {.name = ""}; /* of a number that no line names */
+
+/* The ruleset that a token behind $> names, which loses its quotes; NULL, and said why, if there is
+ * none. */
+static const struct ruleset *called(struct rewrite *r, struct token *name)
 {
-    if (name->id == WORD_NONE)
-        return program_ruleset(r->p, name->p, name->len);
-    if (name->id < WORD_FIRST)
-        return NULL;
-    uint16_t n = words_at(&r->p->words, name->id)->ruleset;
-    return n ? r->p->rulesets[n - 1] : NULL;
+    long number;
+
+    if (name->len > 0 && *name->p == '"') {
+        name->len -= name->len > 1 && name->p[name->len - 1] == '"' ? 2 : 1;
+        name->p++;
+        name->id = words_find(&r->p->words, name->p, name->len);
+    }
+    const char *p = name->p;
+    size_t len = name->len;
+
+    if (name->id >= WORD_FIRST) {
+        uint16_t n = words_at(&r->p->words, name->id)->ruleset;
+        const struct ruleset *s = n ? r->p->rulesets[n - 1] : NULL;
+        if (s && strlen(s->name) == len && memcmp(s->name, p, len) == 0)
+            return s;
+    }
+    if (name->id > WORD_NONE && name->id < WORD_FIRST)
+        len = 0;
+    size_t n = program_ruleset_name(p, len, &number);
+    const struct ruleset *s = n > 0 ? program_ruleset(r->p, p, n) : NULL;
+    if (s)
+        return s;
+    if (number >= 0 && number < RULESETS_MAX / 2)
+        return &no_rules;
+    if (number >= 0)
+        note(r, "bad ruleset %.*s (%d max)", (int)n, p, RULESETS_MAX / 2);
+    else if (n == 0)
+        note(r, "invalid ruleset name: \"%.*s\"", (int)len, p);
+    /* What stands behind a blank is not said. */
+    for (n = 0; n < len && p[n] != ' '; n++)
+        continue;
+    note(r, "Unknown ruleset %.*s", (int)n, p);
+    return NULL;
 }
 
 /* Carries out the calls in ws from i on.  The argument of one is all that stands behind it, so the
@@ -735,15 +766,9 @@ static int call_all(struct rewrite *r, struct tokens *ws, uint32_t i, unsigned d
     for (; i < ws->n; i++) {
         if (ws->v[i].id != OP_CALL || i + 1 >= ws->n)
             continue;
-        const struct token *name = &ws->v[i + 1];
-        const struct ruleset *s = called(r, name);
-        if (!s) {
-            if (name->id > WORD_NONE && name->id < WORD_FIRST)
-                note(r, "invalid ruleset name: \"\"\nUnknown ruleset ");
-            else
-                note(r, "Unknown ruleset %.*s", (int)name->len, name->p);
+        const struct ruleset *s = called(r, &ws->v[i + 1]);
+        if (!s)
             return EX_CONFIG;
-        }
         if (s->nrules ==
             0) { /* its argument is its answer, and what that begins with is not looked at */
             memmove(ws->v + i, ws->v + i + 2, (ws->n - i - 2) * sizeof *ws->v);
