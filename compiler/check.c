@@ -37,11 +37,31 @@ static bool is_cf(const char *path)
     return dot && !isalnum((unsigned char)dot[3]) && !strstr(dot, ".mc");
 }
 
+/* The files of F lines are looked for: those beside the configuration must be there, others belong
+ * perhaps to another machine. */
+static void check_class_files(struct config *c, const struct source *s, struct diag *d)
+{
+    const char *folder = fs_dirname(c->arena, s->path);
+
+    for (const struct item *it = c->first; it; it = it->next) {
+        if (it->kind != ITEM_CLASSFILE || it->value[0] != '/')
+            continue;
+        const char *path = arena_strndup(c->arena, it->value, strcspn(it->value, " \t"));
+        if (!fs_exists(path))
+            finding_add(d,
+                        strcmp(fs_dirname(c->arena, path), folder) == 0
+                            ? FINDING_NO_CLASS_FILE
+                            : FINDING_NO_CLASS_FILE_HERE,
+                        it->at, path, NULL);
+    }
+}
+
 static void check_cf(struct config *c, const struct source *s, const struct arguments *o,
                      struct diag *d)
 {
     cf_read(c, s->bytes, s->len, s, NULL, true, d);
     config_check(c, NULL, d);
+    check_class_files(c, s, d);
     struct release target = o->lower.target;
     if (!target.number)
         target_default(c->arena, &target);

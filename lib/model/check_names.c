@@ -371,6 +371,7 @@ static void check_local_mailer(struct check *k)
 
 void check_whole(struct check *k)
 {
+    check_level(k);
     check_local_mailer(k);
     check_filters_used(k);
     check_listeners(k);

@@ -10,7 +10,7 @@
 #include "lib/base/table.h"
 #include "lib/model/check_parts.h"
 
-enum { WILDCARDS_MAX = 9 };
+enum { WILDCARDS_MAX = 9, WILDCARDS_IN_A_ROW = 2 };
 
 /* One $ operator: '$' and the byte behind it, and the name that some have. */
 struct operation {
@@ -224,10 +224,20 @@ static void check_pairs(struct check *k, const struct item *it, struct part side
 
 static unsigned check_left(struct check *k, const struct item *it, struct part side)
 {
-    unsigned wildcards = 0;
+    unsigned wildcards = 0, row = 0;
+    bool condition = false;
+    const char *end = NULL;
     check_pairs(k, it, side);
     for (struct operation op; (op = next_operator(&side)).c;) {
         const char *what = check_text(k, op.text);
+        /* Wildcards of any length behind one another. */
+        bool any = op.c == '*' || op.c == '+';
+        row = !any                                                                       ? 0
+              : end && part_trim((struct part){end, (size_t)(op.text.s - end)}).len == 0 ? row + 1
+                                                                                         : 1;
+        end = any ? op.text.s + 2 : NULL;
+        if (row == WILDCARDS_IN_A_ROW + 1)
+            check_say(k, it, op.text, FINDING_RULE_EXPLODES, NULL, NULL, NULL);
         if (strchr("{&=~", op.c) && !check_name(k, it, &op))
             continue;
         if (strchr("*+-=~", op.c)) {
@@ -235,8 +245,12 @@ static unsigned check_left(struct check *k, const struct item *it, struct part s
                 syntax(k, it, op.text, "more than 9 wildcards on the left-hand side");
             if (op.c == '=' || op.c == '~')
                 check_class(k, it, &op);
-        } else if (op.c >= '1' && op.c <= '9') {
+        } else if (op.c >= '0' && op.c <= '9') {
             check_say(k, it, op.text, FINDING_RULE_ONLY_RIGHT, what, NULL, NULL);
+        } else if (op.c == '.' && !condition) {
+            check_say(k, it, op.text, FINDING_RULE_ONLY_RIGHT, what, NULL, NULL);
+        } else if (op.c == '?' || op.c == '.') {
+            condition = op.c == '?';
         } else if (strchr("()[]>:", op.c)) {
             op.text.len = 2;
             check_say(k, it, op.text, FINDING_RULE_ONLY_RIGHT, check_text(k, op.text), NULL, NULL);
@@ -259,13 +273,16 @@ static void check_call(struct check *k, const struct item *it, const struct oper
             check_say(k, it, op->text, FINDING_RULE_CALLS_NOTHING, NULL, NULL, NULL);
         return;
     }
-    if (isdigit((unsigned char)name[0])) {
-        /* These are always there, if empty. */
-        if (op->name.len == 1 && name[0] <= '5')
-            return;
-    }
+    /* These are always there, if empty. */
+    if (op->name.len == 1 && name[0] >= '0' && name[0] <= '5')
+        return;
     if (table_has(k->rulesets, name))
         return;
+    if (isdigit((unsigned char)name[0]) && op->name.len < 3) {
+        if (!k->context->partial)
+            check_say(k, it, op->name, FINDING_EMPTY_RULESET, name, NULL, NULL);
+        return;
+    }
     /* sendmail itself calls these where they are there: the name is right. */
     static const char hooks[] =
         "check_compat check_data check_eoh check_eom check_etrn check_expn check_mail check_other "
@@ -344,7 +361,7 @@ static void check_right(struct check *k, const struct item *it, struct part side
     char close = 0;
     /* $@ and $: say something at the beginning, in a lookup and behind $#; behind $> they may be
      * what the ruleset is given. */
-    bool free = false;
+    bool free = false, otherwise = false;
     check_pairs(k, it, side);
     const char *begin = part_trim(side).s;
     for (struct operation op; (op = next_operator(&side)).c;) {
@@ -389,6 +406,8 @@ static void check_right(struct check *k, const struct item *it, struct part side
             check_resolve(k, it, &op);
         } else if (op.c == '?') {
             condition = two;
+        } else if (op.c == '|') {
+            otherwise = true;
         } else if (op.c == '.') {
             condition.s = NULL;
         }
@@ -396,8 +415,11 @@ static void check_right(struct check *k, const struct item *it, struct part side
     if (open.s)
         check_say(k, it, open, FINDING_RULE_UNCLOSED, check_text(k, open),
                   close == ')' ? "$)" : "$]", NULL);
-    else if (condition.s)
-        check_say(k, it, condition, FINDING_RULE_UNCLOSED, check_text(k, condition), "$.", NULL);
+    else if (condition.s) /* where nothing is left of the side, sendmail does not start */
+        check_say(k, it, condition,
+                  at_beginning(begin, condition.s) && !otherwise ? FINDING_RULE_UNCLOSED
+                                                                 : FINDING_RULE_UNCLOSED_LIVES,
+                  check_text(k, condition), "$.", NULL);
 }
 
 void check_rule(struct check *k, const struct item *it)

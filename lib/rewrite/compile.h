@@ -6,6 +6,18 @@
 
 #include "lib/rewrite/program.h"
 
+/* What a level changes: from 5 on, $w is the name without its domain; before 6, a colon begins no
+ * group, and the mailer local has flags of its own; before 7, $o is what OperatorChars is, and
+ * VRFY answers 250 for what is delivered here. */
+enum {
+    LEVEL_NONE = 0,
+    LEVEL_SHORT_NAME = 5,
+    LEVEL_GROUPS = 6,
+    LEVEL_LOCAL_FLAGS = 6,
+    LEVEL_OPERATOR_OPTION = 7,
+    LEVEL_VERIFY_FLAG = 7
+};
+
 struct compiler {
     struct program *p;
     struct diag *diag; /* may be NULL */
@@ -32,5 +44,7 @@ bool compile_is_option(const struct item *it, const char *name);
 struct ruleset *compile_ruleset(struct compiler *k, const char *s, size_t len, long wanted);
 void compile_mailer(struct compiler *k, const struct item *it);
 void compile_built_in_mailers(struct compiler *k);
+/* Flags that mailers of a file of an old level have without a line that says so. */
+void compile_mailers_of_level(struct compiler *k);
 
 #endif

@@ -345,3 +345,24 @@ void compile_built_in_mailers(struct compiler *k)
         add_mailer(k, &m);
     }
 }
+
+void compile_mailers_of_level(struct compiler *k)
+{
+    static const struct {
+        int level; /* the first that has them no more */
+        const char *name, *flags;
+    } old[] = {
+        {LEVEL_LOCAL_FLAGS, "local", "Aw5:|/@"}, {LEVEL_LOCAL_FLAGS, "prog", "o"},
+        {LEVEL_LOCAL_FLAGS, "*file*", "o"},      {LEVEL_VERIFY_FLAG, "local", "q"},
+        {LEVEL_VERIFY_FLAG, "prog", "q"},        {LEVEL_VERIFY_FLAG, "*file*", "q"},
+    };
+    struct arena *a = k->p->arena;
+
+    for (size_t i = 0; i < k->p->nmailers; i++) {
+        struct mailer *m = k->p->mailers[i];
+        for (size_t n = 0; n < sizeof old / sizeof *old; n++) {
+            if (k->p->level < old[n].level && strcasecmp(m->name, old[n].name) == 0)
+                m->flags = sorted(a, arena_printf(a, "%s%s", m->flags, old[n].flags));
+        }
+    }
+}

@@ -16,10 +16,6 @@
 /* What sendmail has where a configuration says nothing. */
 static const char default_operators[] = ".:@[]";
 
-/* What a level changes: from 5 on, $w is the name without its domain; before 6, a colon begins no
- * group; before 7, $o is what OperatorChars is. */
-enum { LEVEL_DEFAULT = 0, LEVEL_SHORT_NAME = 5, LEVEL_GROUPS = 6, LEVEL_OPERATOR_OPTION = 7 };
-
 /* --- names, macros, classes --------------------------------------------------------------- */
 
 static void make_room(struct compiler *k)
@@ -383,19 +379,6 @@ static void left_side(struct compiler *k, struct rule *r, const struct tokens *i
     r->left = left;
 }
 
-/* A quoted name is looked for when the rule is run, unless it is there by now. */
-static void call_plainly(struct compiler *k, struct token *t)
-{
-    long number;
-    size_t n = program_ruleset_name(t->p + 1, t->len - 1, &number);
-
-    if (t->len > 2 && !program_ruleset(k->p, t->p + 1, n))
-        return;
-    t->p++;
-    t->len = (uint32_t)n;
-    t->id = words_add(&k->p->words, t->p, n);
-}
-
 static void right_side(struct compiler *k, struct rule *r, const struct tokens *in)
 {
     struct token *right = arena_calloc(k->p->arena, in->n, sizeof *right);
@@ -412,8 +395,6 @@ static void right_side(struct compiler *k, struct rule *r, const struct tokens *
     }
     for (; i < in->n; i++) {
         struct token t = in->v[i];
-        if (n > 0 && right[n - 1].id == OP_CALL && t.len > 1 && *t.p == '"')
-            call_plainly(k, &t);
         right[n++] = t;
         if (t.id < WORD_FIRST)
             r->operators |= 1U << t.id;
@@ -432,6 +413,15 @@ static const char *without_last_dollar(struct arena *a, const char *s)
     return n % 2 == 1 ? arena_strndup(a, s, len - 1) : s;
 }
 
+static unsigned wildcards_in(const struct tokens *ws)
+{
+    unsigned n = 0;
+
+    for (uint32_t i = 0; i < ws->n; i++)
+        n += ws->v[i].id >= OP_ZERO_OR_MORE && ws->v[i].id <= OP_NOT_IN_CLASS;
+    return n;
+}
+
 static void read_rule(struct compiler *k, const struct item *it)
 {
     struct ruleset *s = k->ruleset;
@@ -444,9 +434,15 @@ static void read_rule(struct compiler *k, const struct item *it)
     struct rule *r = &s->rules[s->nrules++];
     *r = (struct rule){.item = it};
     side(k, without_last_dollar(k->p->arena, it->aux), &in);
+    if (in.n == 0 && *it->aux && k->diag)
+        finding_add(k->diag, FINDING_RULE_NOTHING_LEFT, it->at, "left", NULL);
+    if (wildcards_in(&in) > MATCHES_MAX)
+        in.n = 0; /* which sendmail has said by now, and matches nothing */
     left_side(k, r, &in);
     in.n = 0;
     side(k, it->value, &in);
+    if (in.n == 0 && *it->value && k->diag)
+        finding_add(k->diag, FINDING_RULE_NOTHING_LEFT, it->at, "right", NULL);
     right_side(k, r, &in);
 }
 
@@ -630,10 +626,8 @@ static void what_the_machine_is(struct compiler *k, const struct program_host *h
     compile_set(k, "w", host->name);
     compile_set(k, "k", host->node ? host->node : host->name);
     compile_set(k, "n", "MAILER-DAEMON");
-    if (dot && dot[1]) {
+    if (dot && dot[1])
         compile_set(k, "m", dot + 1);
-        compile_word(k, compile_name(k, "m"), dot + 1, strlen(dot + 1));
-    }
     const char *node = host->node ? host->node : host->name;
     compile_word(k, compile_name(k, "k"), node, strlen(node));
     if (host->version)
@@ -643,6 +637,15 @@ static void what_the_machine_is(struct compiler *k, const struct program_host *h
     uint32_t w = compile_name(k, "w");
     for (const char *const *name = host->names; name && *name; name++)
         compile_word(k, w, *name, strlen(*name));
+}
+
+/* The value of the macro is a word of the class. */
+static void add_value(struct compiler *k, const char *macro, const char *cls)
+{
+    const char *value = compile_expanded(k, arena_printf(k->p->arena, "${%s}", macro));
+
+    if (*value)
+        compile_word(k, compile_name(k, cls), value, strlen(value));
 }
 
 struct program *program_compile(struct arena *a, const struct config *c,
@@ -655,7 +658,7 @@ struct program *program_compile(struct arena *a, const struct config *c,
                           .config = c,
                           .operators = default_operators,
                           .space = ' ',
-                          .level = LEVEL_DEFAULT,
+                          .level = LEVEL_NONE,
                           .ruleset_names = table_new(a),
                           .maps = lookup_maps_new(a)};
     names_init(&p->names, a);
@@ -668,6 +671,9 @@ struct program *program_compile(struct arena *a, const struct config *c,
     for (const struct item *it = c->first; it; it = it->next)
         read_item(&k, it);
     number_the_unnumbered(&k);
+    add_value(&k, "j", "w");
+    add_value(&k, "m", "m");
+    compile_mailers_of_level(&k);
     const char *colon = program_option(p, "ColonOkInAddr");
     p->colon_ok = colon ? !*colon || strchr("tTyY", *colon) != NULL : p->level < LEVEL_GROUPS;
     make_room(&k);

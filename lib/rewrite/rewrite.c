@@ -863,6 +863,13 @@ static int apply(struct rewrite *r, const struct ruleset *s, struct tokens *ws, 
     /* What is resolved already stays as it is. */
     while (!(ws->n > 0 && ws->v[0].id == OP_HASH)) {
         uint32_t operators;
+        /* Whether it would match once more is not looked at. */
+        if (i == last && loops == REWRITE_LOOPS) {
+            char number[8];
+            note(r, "Infinite loop in ruleset %s, rule %zu", program_ruleset_label(s, number),
+                 i + 1);
+            break;
+        }
         const uint64_t bits = match_bits(ws, &operators);
         i = next_match(r, s, ws, bits, i);
         if (i == s->nrules || should_stop(r))
@@ -870,12 +877,6 @@ static int apply(struct rewrite *r, const struct ruleset *s, struct tokens *ws, 
         const struct rule *rule = &s->rules[i];
         loops = i == last ? loops + 1 : 1;
         last = i;
-        if (loops > REWRITE_LOOPS) {
-            char number[8];
-            note(r, "Infinite loop in ruleset %s, rule %zu", program_ruleset_label(s, number),
-                 i + 1);
-            break;
-        }
         int now = carry_out(r, s, rule, ws, operators, depth, fatal);
         if (*fatal)
             return *fatal;

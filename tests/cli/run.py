@@ -441,6 +441,23 @@ def test_check_cf():
         expect_status(mcf("check", name), 0)
 
 
+def test_check_cf_class_files():
+    """The files of F lines are looked for: beside the .cf they must be, elsewhere they may."""
+    here = os.getcwd()
+    write("there", "word\n")
+    cf = os.path.join(here, "f.cf")
+    for line, found in (("Fw%s/there" % here, None), ("Fw%s/none" % here, "warning"), ("Fw-o %s/none" % here, None),
+                        ("Fw/nowhere/none", "note"), ("F{x}key@hash:/nowhere/none", None), ("F{x}|/nowhere/none", None),
+                        ("Fw%s/none %%s" % here, "warning")):
+        write("f.cf", "V10\n%s\nMlocal, P=/bin/true, A=true $u\n" % line)
+        r = mcf("check", cf)
+        expect_status(r, 0)
+        if found:
+            expect_match(r":2:1: %s: there is no file .*none.* \[class-file\]" % found, r.out, r)
+        else:
+            expect(r.out == "", r)
+
+
 def test_fix():
     """--fix mends what has one answer and nothing else, says what, and a second run has nothing
     to mend; mode, comments, layout, CRLF and 8-bit bytes stay."""

@@ -51,7 +51,10 @@ static const char *of_rule(struct arena *a, const char *rule)
 
 static void nothing_is_in_order(void **state)
 {
-    FOUND("", "");
+    struct cf_case nothing = cf_case_read(*state, "", 0, false);
+
+    config_check(nothing.config, NULL, nothing.findings);
+    assert_int_equal(diag_count(nothing.findings, DIAG_NOTE), 1); /* no mailer local */
     FOUND("V10\n", "");
     FOUND("V10\nSx\n", "");
     FOUND("V10\nO LogLevel\n", "2:3+8 bad-number");
@@ -60,6 +63,44 @@ static void nothing_is_in_order(void **state)
     FOUND("V10\nO DaemonPortOptions\n", "");
     FOUND("V10\nO Timeout\n", "");
     FOUND("V10\nOp\n", "");
+}
+
+static void old_levels_are_told(void **state)
+{
+    FOUND("V9\n", "");
+    FOUND("V7\nDo.:\n", "2:1+2 old-macro");
+    FOUND("V6\nDo.:\n", "1:2+1 old-level");
+    FOUND("V5/Berkeley\n", "1:2+1 old-level, 1:2+1 old-level");
+    FOUND("V4\n", "1:2+1 old-level, 1:2+1 old-level, 1:2+1 old-level");
+    FOUND("DAb\n", "1:1+3 old-level, 1:1+3 old-level, 1:1+3 old-level, 1:1+3 old-level");
+    FOUND("V11\n", "1:2+2 new-level");
+    FOUND("V10/berkeley\n", "");
+    FOUND("V10/Sun\n", "1:5+3 bad-vendor");
+    FOUND("V10/\n", "1:1+4 bad-vendor");
+}
+
+static void wildcards_in_a_row_explode(void **state)
+{
+    RULE_FOUND("$* $+ $*\t$1", "4:8+2 rule-explodes");
+    RULE_FOUND("$*$*$* $*\t$1", "4:6+2 rule-explodes");
+    RULE_FOUND("$* $* . $*\t$1", "");
+    RULE_FOUND("$* $- $* $*\t$1", "");
+}
+
+static void conditions_need_an_end(void **state)
+{
+    RULE_FOUND("$*\t$1 $?a b", "4:8+2 rule-unclosed");
+    RULE_FOUND("$*\t$?a b $| c", "4:5+2 rule-unclosed");
+    RULE_FOUND("$*\t$?a b", "4:5+2 rule-unclosed");
+    RULE_FOUND("$?a $* $.\t$1", "");
+    RULE_FOUND("$* $.\t$1", "4:5+2 rule-syntax");
+    RULE_FOUND("$0\tx", "4:2+2 rule-syntax");
+}
+
+static void a_number_without_rules_is_a_ruleset(void **state)
+{
+    RULE_FOUND("$*\t$>9 $1", "4:7+1 undefined-ruleset");
+    RULE_FOUND("$*\t$>3 $1", "");
 }
 
 static void a_model_without_a_source_is_checked(void **state)
@@ -251,6 +292,10 @@ int main(void)
     const struct CMUnitTest tests[] = {
         UNIT(nothing_is_in_order),
         UNIT(a_model_without_a_source_is_checked),
+        UNIT(old_levels_are_told),
+        UNIT(wildcards_in_a_row_explode),
+        UNIT(conditions_need_an_end),
+        UNIT(a_number_without_rules_is_a_ruleset),
         UNIT(numbers_are_whole),
         UNIT(sizes_have_no_unit),
         UNIT(times_have_units),
