@@ -86,7 +86,7 @@ static void say(struct test *t, const char *fmt, ...)
     va_end(ap);
 }
 
-/* Text that may have control characters or 8-bit ones in it. */
+/* Text as the trace shows it: 8-bit characters by name, control characters not at all. */
 static void put_visible(struct test *t, const char *s, size_t len)
 {
     size_t plain = 0;
@@ -113,8 +113,6 @@ static void put_visible(struct test *t, const char *s, size_t len)
             put(t, "\\r", 2);
         else if (c == '\t')
             put(t, "\\t", 2);
-        else
-            say(t, "^%c", c ^ 0100);
         plain = i + 1;
     }
     put(t, s + plain, len - plain);
@@ -212,20 +210,12 @@ static void leave(void *ctx, const struct ruleset *r, const struct tokens *ws)
     ruleset_line(ctx, r, " returns:", ws);
 }
 
-/* Notes are what a client would be told, in ASCII. */
+/* In seven bits, as it would go to a client. */
 static void note(void *ctx, const char *text)
 {
-    struct test *t = ctx;
-
-    while (*text) {
-        size_t len = strcspn(text, "\n");
-        char *s = arena_strndup(rewrite_arena(t->r), text, len);
-        for (size_t i = 0; i < len; i++)
-            s[i] &= 0x7f;
-        put_visible(t, s, len);
-        put(ctx, "\n", 1);
-        text += len + (text[len] == '\n');
-    }
+    for (; *text; text++)
+        put(ctx, &(char){(char)(*text & 0x7f)}, 1);
+    put(ctx, "\n", 1);
 }
 
 static void failed(void *ctx, const char *why)
@@ -585,7 +575,7 @@ static void command_parse(struct test *t, char *arg)
     puts_(t, "Cracked address = ");
     put_visible(t, form, strlen(form));
     say(t, "\nParsing %s address\n", kind(t));
-    if (!address_parse(t->r, arg, &a)) {
+    if (!address_parse(t->r, arg, t->flags, &a)) {
         puts_(t, "Cannot parse\n");
         return;
     }
@@ -744,8 +734,10 @@ static const struct command {
 static void slash(struct test *t, char *s)
 {
     size_t len = strcspn(s, " \t");
-    char *arg = s + len + strspn(s + len, " \t");
+    char *arg = s + len + strspn(s + len, " \t"), *end = arg + strlen(arg);
 
+    while (end > arg && isspace((unsigned char)end[-1]))
+        *--end = '\0';
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
         if (strlen(commands[i].name) == len && strncasecmp(commands[i].name, s, len) == 0) {
             commands[i].run(t, arg);

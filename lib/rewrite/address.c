@@ -6,9 +6,11 @@
 #include <sysexits.h>
 
 #include "lib/base/arena.h"
-#include "lib/base/buf.h"
 
 enum { CANONIFY = 3, PARSE = 0, SENDER = 1, RECIPIENT = 2, FINAL = 4 };
+
+/* Below this level of a configuration, only an envelope's recipient is rewritten as one. */
+enum { LEVEL_ALL_RECIPIENTS = 10, FORM_BYTES_MAX = 252 };
 
 /* --- tokens ------------------------------------------------------------------------------- */
 
@@ -29,9 +31,19 @@ static void fault(void *ctx, enum scan_fault f, char ch)
     rewrite_fault(in->r, f, ch, in->text);
 }
 
+static bool is_space(char c)
+{
+    return isspace((unsigned char)c);
+}
+
 static bool is_control(char c)
 {
     return (unsigned char)c >= 0x80 && (unsigned char)c <= 0x9f;
+}
+
+static bool is_printable(char c)
+{
+    return (unsigned char)c >= ' ' && c != 0x7f;
 }
 
 /* The text as it may be shown: its high bits are gone. */
@@ -40,7 +52,7 @@ static char *seven_bits(struct arena *a, const char *s, size_t len)
     char *out = arena_strndup(a, s, len);
 
     for (size_t i = 0; i < len; i++) {
-        if (is_control(out[i]))
+        if (is_control(out[i]) || !is_printable(out[i]))
             out[i] = '?';
         else
             out[i] = (char)(out[i] & 0x7f);
@@ -48,8 +60,28 @@ static char *seven_bits(struct arena *a, const char *s, size_t len)
     return out;
 }
 
-bool address_scan(struct rewrite *r, const char *text, size_t len, bool comments, int delimiter,
-                  struct tokens *ws, size_t *used)
+/* Can it be no address?  Says why. */
+static bool is_invalid(struct rewrite *r, const char *text, size_t len)
+{
+    struct arena *a = rewrite_arena(r);
+
+    if (len > ADDRESS_BYTES_MAX) {
+        note(r, arena_printf(a, "Address \"%.*s\" too long (%d bytes max)", ADDRESS_BYTES_MAX, text,
+                             ADDRESS_BYTES_MAX));
+        return true;
+    }
+    for (size_t i = 0; i < len; i++) {
+        if (is_control(text[i])) {
+            note(r, arena_printf(a, "8-bit character in mailbox address \"%s\"",
+                                 seven_bits(a, text, len)));
+            return true;
+        }
+    }
+    return false;
+}
+
+static bool scan(struct rewrite *r, const char *text, size_t len, bool comments, int delimiter,
+                 struct tokens *ws, size_t *used)
 {
     const struct program *p = rewrite_program(r);
     struct arena *a = rewrite_arena(r);
@@ -61,26 +93,18 @@ bool address_scan(struct rewrite *r, const char *text, size_t len, bool comments
                       .fault = fault,
                       .ctx = &in};
 
-    if (len > ADDRESS_BYTES_MAX) {
-        note(r, arena_printf(a, "Address \"%.*s\" too long (%d bytes max)", ADDRESS_BYTES_MAX, text,
-                             ADDRESS_BYTES_MAX));
-        if (used)
-            *used = len;
-        return false;
-    }
-    for (size_t i = 0; i < len; i++) {
-        if (is_control(text[i])) {
-            note(r, arena_printf(a, "8-bit character in mailbox address \"%s\"",
-                                 seven_bits(a, text, len)));
-            if (used)
-                *used = len;
-            return false;
-        }
-    }
     return scan_text(&sc, text, len, ws, used) && ws->n > 0;
 }
 
-static const char *joined(struct rewrite *r, const struct token *v, uint32_t n, char space)
+bool address_scan(struct rewrite *r, const char *text, size_t len, bool comments, int delimiter,
+                  struct tokens *ws, size_t *used)
+{
+    if (used)
+        *used = len;
+    return !is_invalid(r, text, len) && scan(r, text, len, comments, delimiter, ws, used);
+}
+
+static char *joined(struct rewrite *r, const struct token *v, uint32_t n, char space)
 {
     size_t size = 1;
 
@@ -103,156 +127,207 @@ static int run_number(struct rewrite *r, int number, struct tokens *ws, int *sta
 
 /* --- the form of an address --------------------------------------------------------------- */
 
-static const char must_quote[] = "@,;:\\()[].'";
+/* A header's address is read once, from its beginning.  Of a part that turns out to be a phrase
+ * (by "<" behind it) or a group's name (by ":"), what was written is taken back, and it is copied
+ * as it stands; what is left of it else are its comments. */
+struct form {
+    const struct program *program;
+    char out[FORM_BYTES_MAX + 1];
+    size_t len;
+    size_t start;                /* in out: of the part */
+    const char *part;            /* in the text: where it begins */
+    unsigned comments, literals; /* "(" and "[" that are open */
+    bool quoted, escaped;
+    bool special;         /* the part has a character that must be in quotes */
+    bool group, brackets; /* there was one */
+    bool inside;          /* brackets */
+    bool behind;          /* them: everything is copied */
+    bool placed;          /* the $g */
+    bool failed;          /* to have a form */
+};
 
-/* The end of the comment that begins at s. */
-static const char *behind_comment(const char *s)
+static void add(struct form *f, char c)
 {
-    unsigned depth = 0;
-
-    for (; *s; s++) {
-        if (*s == '\\' && s[1])
-            s++;
-        else if (*s == '(')
-            depth++;
-        else if (*s == ')' && --depth == 0)
-            return s + 1;
-    }
-    return s;
+    if (f->len == FORM_BYTES_MAX)
+        f->failed = true;
+    else
+        f->out[f->len++] = c;
 }
 
-static const char *behind_quote(const char *s)
+static bool ends_with(const struct form *f, char c)
 {
-    for (s++; *s; s++) {
-        if (*s == '\\' && s[1])
-            s++;
-        else if (*s == '"')
-            return s + 1;
-    }
-    return s;
+    return f->len > f->start && f->out[f->len - 1] == c;
 }
 
-/* One step over s, over a quoted text or a comment as a whole. */
-static const char *step(const char *s)
+static void place(struct form *f)
 {
-    if (*s == '(')
-        return behind_comment(s);
-    if (*s == '"')
-        return behind_quote(s);
-    return s[*s == '\\' && s[1]] ? s + 1 + (*s == '\\' && s[1]) : s + 1;
+    if (f->placed || f->behind)
+        return;
+    if (ends_with(f, ')'))
+        add(f, ' ');
+    add(f, '$');
+    add(f, 'g');
+    f->placed = true;
 }
 
-/* A comment of s up to end, behind what is in out. */
-static void add_comments(struct buf *out, const char *s, const char *end, bool space)
-{
-    while (s < end) {
-        const char *next = step(s);
-        if (*s == '(') {
-            if (space)
-                buf_addc(out, ' ');
-            buf_add(out, s, (size_t)(next - s));
-            if (next[-1] != ')' || next - s < 2)
-                buf_addc(out, ')');
-        }
-        s = next;
-    }
-}
-
-static const char *last_angle(const char *s)
-{
-    const char *open = NULL;
-
-    while (*s) {
-        if (*s == '<')
-            open = s;
-        s = step(s);
-    }
-    return open;
-}
-
-/* The words before the bracket, in quotes where they must be. */
-static void add_phrase(struct buf *out, const char *s, const char *end)
+/* The part, which ends at `end`; in quotes if need be, but for the blanks at its end. */
+static void copy_part(struct form *f, const char *end, bool special)
 {
     const char *last = end;
-    bool special = false, quoted = false;
 
-    while (last > s && isspace((unsigned char)last[-1]))
+    f->len = f->start;
+    while (last > f->part && is_space(last[-1]))
         last--;
-    for (const char *q = s; q < last; q = step(q)) {
-        quoted = quoted || *q == '"';
-        special = special || (*q != '(' && (strchr(must_quote, *q) || *q == '<' || *q == '>'));
+    special = special && last > f->part;
+    if (special)
+        add(f, '"');
+    for (const char *s = f->part; s < last; s++) {
+        if (special && *s == '"')
+            add(f, '\\');
+        add(f, *s);
     }
-    special = special && !quoted;
     if (special)
-        buf_addc(out, '"');
-    buf_add(out, s, (size_t)(last - s));
-    if (special)
-        buf_addc(out, '"');
-    buf_add(out, last, (size_t)(end - last));
+        add(f, '"');
+    for (; last < end; last++)
+        add(f, *last);
+}
+
+static void begin_part(struct form *f, const char *s)
+{
+    f->start = f->len;
+    f->part = s;
+}
+
+/* What follows is the mailbox of the last part. */
+static void begin_box(struct form *f)
+{
+    f->special = f->placed = f->behind = f->inside = false;
+}
+
+static void comment(struct form *f, char c)
+{
+    if (c == '(') {
+        if (f->comments == 0 && !f->behind && f->len > f->start && !ends_with(f, ' '))
+            add(f, ' ');
+        f->comments++;
+    } else if (c == ')') {
+        f->comments--;
+    }
+    add(f, c);
+}
+
+/* A colon at s; gives the last byte that is done. */
+static const char *colon(struct form *f, const char *s)
+{
+    bool may_end = !f->inside && !f->group && f->literals == 0 && !f->program->colon_ok;
+
+    if (!may_end || s[1] == ':') {
+        f->special = true;
+        if (f->behind)
+            add(f, ':');
+        if (may_end) { /* DECnet's */
+            for (unsigned i = 0; f->behind && i < 2; i++)
+                add(f, ':');
+            s++;
+        }
+        place(f);
+        return s;
+    }
+    copy_part(f, s, f->special);
+    f->group = true;
+    add(f, ':');
+    for (; is_space(s[1]); s++)
+        add(f, s[1]);
+    begin_part(f, s + 1);
+    begin_box(f);
+    return s;
+}
+
+static void opened(struct form *f, const char *s)
+{
+    copy_part(f, s, f->special || f->brackets);
+    add(f, '<');
+    begin_box(f);
+    f->brackets = f->inside = true;
+}
+
+/* Takes what is at s; gives the last byte that is done. */
+static const char *form_step(struct form *f, const char *s)
+{
+    char c = *s;
+    bool copied = f->behind || f->comments > 0;
+
+    if (f->escaped) {
+        f->escaped = false;
+        if (copied)
+            add(f, c);
+        return s;
+    }
+    if (c == '\\') {
+        f->escaped = true;
+        f->special = f->special || (!f->quoted && f->comments == 0);
+        if (copied)
+            add(f, c);
+        else
+            place(f);
+        return s;
+    }
+    if (c == '"' && f->comments == 0) {
+        f->quoted = !f->quoted;
+        f->failed = f->failed || f->behind;
+        return s;
+    }
+    if (f->quoted) {
+        place(f);
+        return s;
+    }
+    if (f->comments > 0 || c == '(') {
+        comment(f, c);
+        return s;
+    }
+    if (c == ':')
+        return colon(f, s);
+    if (c == '<') {
+        opened(f, s);
+        return s;
+    }
+    if (c == '>' && f->inside) {
+        f->inside = false;
+        f->behind = true;
+        add(f, c);
+        return s;
+    }
+    if (c == ')' || c == '>') { /* of nothing */
+        f->special = true;
+        if (c == ')')
+            place(f);
+        return s;
+    }
+    f->special = f->special || strchr(f->program->must_quote, c);
+    if (c == '[')
+        f->literals++;
+    else if (c == ']' && f->literals > 0)
+        f->literals--;
+    if ((c == ';' && !f->program->colon_ok) || f->behind)
+        add(f, c);
+    place(f);
+    return s;
 }
 
 const char *address_form(struct rewrite *r, const char *text)
 {
-    struct buf out;
-    const char *s = text, *open = last_angle(text);
+    struct form f = {.program = rewrite_program(r)};
 
-    buf_init(&out, rewrite_arena(r));
-    while (isspace((unsigned char)*s))
-        s++;
-    if (open && strcmp(open, "<") != 0) {
-        const char *close = open + 1;
-        add_phrase(&out, s, open);
-        while (*close && *close != '>')
-            close = step(close);
-        buf_adds(&out, "<$g");
-        add_comments(&out, open + 1, close, true);
-        buf_addc(&out, '>');
-        for (s = close + (*close == '>'); *s;) {
-            const char *next = step(s);
-            if (*s != '>')
-                buf_add(&out, s, (size_t)(next - s));
-            s = next;
-        }
-        while (out.len > 0 && isspace((unsigned char)out.data[out.len - 1]))
-            buf_truncate(&out, out.len - 1);
-        return out.data;
-    }
-    if (open) {
-        buf_add(&out, s, (size_t)(open - s));
-        buf_adds(&out, "<>");
-        return out.data;
-    }
-    /* "group: mailbox;" keeps its name. */
-    const char *from = s, *end;
-    for (const char *q = s; *q; q = step(q)) {
-        if (*q == ':' && !rewrite_program(r)->colon_ok) {
-            const char *behind = q + 1;
-            while (isspace((unsigned char)*behind))
-                behind++;
-            buf_add(&out, s, (size_t)(behind - s));
-            from = behind;
-            break;
-        }
-        if (*q == '@')
-            break;
-    }
-    for (end = from; *end && *end != ';'; end = step(end))
-        ;
-    const char *box = from;
-    while (box < end && (*box == '(' || isspace((unsigned char)*box)))
-        box = step(box);
-    if (box < end) {
-        add_comments(&out, from, box, false);
-        if (box > from && out.len > 0 && out.data[out.len - 1] == ')')
-            buf_addc(&out, ' ');
-        buf_adds(&out, "$g");
-        add_comments(&out, box, end, true);
-    } else {
-        add_comments(&out, from, end, false);
-    }
-    if (*end == ';')
-        buf_addc(&out, ';');
-    return out.data ? out.data : "";
+    while (is_space(*text))
+        text++;
+    f.part = text;
+    for (; *text && !f.failed; text++)
+        text = form_step(&f, text);
+    for (; f.comments > 0; f.comments--)
+        add(&f, ')');
+    if (f.inside)
+        add(&f, '>');
+    return f.failed ? "<$g>" : arena_strndup(rewrite_arena(r), f.out, f.len);
 }
 
 /* --- parsing ------------------------------------------------------------------------------ */
@@ -273,7 +348,7 @@ static void error_text(struct rewrite *r, struct address *a, const char *text)
     }
     *q = '\0';
     if (isdigit((unsigned char)s[0]) && isdigit((unsigned char)s[1]) &&
-        isdigit((unsigned char)s[2]) && (s[3] == ' ' || s[3] == '-')) {
+        isdigit((unsigned char)s[2]) && s[3] == ' ') {
         a->reply = (s[0] - '0') * 100 + (s[1] - '0') * 10 + (s[2] - '0');
         s += 4;
         /* An enhanced code behind it belongs to the reply, too. */
@@ -295,6 +370,44 @@ static bool in_error(struct rewrite *r, struct address *a, const char *what, con
     a->user = "";
     note(r, arena_printf(rewrite_arena(r), "buildaddr: %s%s", what, name));
     return true;
+}
+
+/* The name of a file: without quotes, and the backslashes that they need. */
+static void unquote(char *s)
+{
+    char *to = s;
+
+    for (; *s; s++) {
+        if (*s == '"')
+            continue;
+        s += *s == '\\' && s[1];
+        *to++ = *s;
+    }
+    *to = '\0';
+}
+
+static void fold(char *s)
+{
+    for (; *s; s++)
+        *s = words_fold(*s);
+}
+
+/* Control characters outside of quotes become '?'. */
+static bool hide_unprintable(char *s)
+{
+    bool quoted = false, found = false;
+
+    for (; *s; s++) {
+        if (*s == '\\' && s[1]) {
+            s++;
+        } else if (*s == '"') {
+            quoted = !quoted;
+        } else if (!quoted && !is_printable(*s)) {
+            *s = '?';
+            found = true;
+        }
+    }
+    return found;
 }
 
 /* A mailer of the program that is used for this user in place of a local one. */
@@ -321,80 +434,102 @@ static const struct mailer *special(const struct program *p, const struct mailer
     return m;
 }
 
-/* Reads the answer of ruleset 0. */
-static bool build(struct rewrite *r, struct tokens *ws, const char *text, struct address *a)
+/* The user part as a text.  An operator has no place in it, nor has a control character. */
+static char *user_text(struct rewrite *r, struct tokens user, bool is_file)
 {
-    const struct program *p = rewrite_program(r);
-    uint32_t i = 0, from;
-
-    if (ws->n == 0 || ws->v[0].id != OP_HASH)
-        return in_error(r, a, "no mailer in parsed address", "");
-    for (from = i = 1; i < ws->n && ws->v[i].id != OP_AT && ws->v[i].id != OP_COLON; i++)
-        ;
-    const char *name = joined(r, ws->v + from, i - from, '\0');
-    if (i < ws->n && ws->v[i].id == OP_AT) {
-        for (from = ++i; i < ws->n && ws->v[i].id != OP_COLON; i++)
-            ;
-        a->host = joined(r, ws->v + from, i - from, '\0');
-    }
-    bool has_user = i < ws->n;
-    struct tokens user = {ws->v + i + has_user, ws->n - i - has_user, ws->cap};
-    if (strcasecmp(name, "error") == 0) {
-        if (!has_user)
-            return in_error(r, a, "no user", "");
-        a->user = joined(r, user.v, user.n, p->space);
-        error_text(r, a, text);
-        return true;
-    }
-    const struct mailer *m = program_mailer(p, name, strlen(name));
-    if (!m)
-        return in_error(r, a, "unknown mailer ", name);
-    size_t len;
-    if (!a->host && strcmp(text_bytes(rewrite_arena(r), &m->path, &len), "[IPC]") == 0)
-        return in_error(r, a, "no host", "");
-    if (!has_user)
-        return in_error(r, a, "no user", "");
-    m = special(p, m, &user);
-    a->mailer = m;
-    if (strcmp(m->name, "*include*") != 0) {
-        if (has_flag(m, '5') && user.n > 0 && user.v[0].id != WORD_NONE && user.v[0].len == 1 &&
-            *user.v[0].p == '@') {
-            user.v++;
-            user.n--;
-        }
-        memmove(ws->v, user.v, user.n * sizeof *ws->v);
-        ws->n = user.n;
-        run_number(r, RECIPIENT, ws, &a->status);
-        if (m->recipient_envelope > 0)
-            run_number(r, m->recipient_envelope, ws, &a->status);
-        run_number(r, FINAL, ws, &a->status);
-        user = *ws;
-    }
-    /* An operator has no place in an address. */
     bool odd = false;
+
     for (uint32_t k = 0; k < user.n; k++) {
         if (user.v[k].id > WORD_NONE && user.v[k].id < WORD_FIRST) {
             user.v[k] = (struct token){"?", 1, OP_HASH};
             odd = true;
         }
     }
-    a->user = joined(r, user.v, user.n, p->space);
-    if (odd)
-        note(r, arena_printf(rewrite_arena(r),
-                             "Syntax error in mailbox address \"%s\" (8-bit character)", a->user));
+    char *text = joined(r, user.v, user.n, rewrite_program(r)->space);
+    if (is_file)
+        unquote(text);
+    bool unprintable = hide_unprintable(text);
+    if (odd || unprintable)
+        note(r,
+             arena_printf(rewrite_arena(r), "Syntax error in mailbox address \"%s\" (%s character)",
+                          text, odd ? "8-bit" : "non-printable"));
+    return text;
+}
+
+/* Reads the answer of ruleset 0. */
+static bool build(struct rewrite *r, struct tokens *ws, const char *given, unsigned flags,
+                  struct address *a)
+{
+    const struct program *p = rewrite_program(r);
+    uint32_t i = 0, from;
+    char *host = NULL;
+
+    if (ws->n == 0 || ws->v[0].id != OP_HASH)
+        return in_error(r, a, "no mailer in parsed address", "");
+    for (i = 1; i < ws->n && (i < 2 || (ws->v[i].id != OP_AT && ws->v[i].id != OP_COLON)); i++)
+        ; /* its name is one token */
+    const char *name = joined(r, ws->v + 1, ws->n > 1, '\0');
+    if (i < ws->n && ws->v[i].id == OP_AT) {
+        for (from = ++i; i < ws->n && ws->v[i].id != OP_COLON; i++)
+            ;
+        if (i > from)
+            host = joined(r, ws->v + from, i - from, p->space);
+    }
+    a->host = host;
+    bool has_user = i < ws->n;
+    struct tokens user = {ws->v + i + has_user, ws->n - i - has_user, ws->cap};
+    if (strcasecmp(name, "error") == 0) {
+        if (!has_user)
+            return in_error(r, a, "no user", "");
+        a->user = joined(r, user.v, user.n, p->space);
+        error_text(r, a, given);
+        a->user = user_text(r, user, false);
+        return true;
+    }
+    const struct mailer *m = program_mailer(p, name, strlen(name));
+    if (!m)
+        return in_error(r, a, "unknown mailer ", name);
+    if (!a->host && !has_flag(m, 'l'))
+        return in_error(r, a, "no host", "");
+    if (!has_user)
+        return in_error(r, a, "no user", "");
+    m = special(p, m, &user);
+    a->mailer = m;
+    if (strcmp(m->name, "*include*") != 0) {
+        if (has_flag(m, '@') && user.n > 0 && user.v[0].id != WORD_NONE && user.v[0].len == 1 &&
+            *user.v[0].p == '@') {
+            user.v++;
+            user.n--;
+        }
+        memmove(ws->v, user.v, user.n * sizeof *ws->v);
+        ws->n = user.n;
+        if (flags == 0 || p->level >= LEVEL_ALL_RECIPIENTS) {
+            run_number(r, RECIPIENT, ws, &a->status);
+            if (m->recipient_envelope > 0)
+                run_number(r, m->recipient_envelope, ws, &a->status);
+        }
+        run_number(r, FINAL, ws, &a->status);
+        user = *ws;
+    }
+    char *text = user_text(r, user, strcmp(m->name, "*include*") == 0);
+    if (!has_flag(m, 'u'))
+        fold(text);
+    if (host && !has_flag(m, 'h'))
+        fold(host);
+    a->user = text;
     return true;
 }
 
-bool address_parse(struct rewrite *r, const char *text, struct address *a)
+bool address_parse(struct rewrite *r, const char *text, unsigned flags, struct address *a)
 {
     struct tokens *ws = rewrite_workspace(r);
 
     *a = (struct address){.user = ""};
-    if (!address_scan(r, text, strlen(text), true, -1, ws, NULL))
+    if (!scan(r, text, strlen(text), true, -1, ws, NULL) || is_invalid(r, text, strlen(text)))
         return false;
     run_number(r, CANONIFY, ws, &a->status);
     run_number(r, PARSE, ws, &a->status);
-    return build(r, ws, text, a);
+    return build(r, ws, text, flags, a);
 }
 
 const char *address_remote(struct rewrite *r, const char *text, const struct mailer *m,
@@ -405,8 +540,8 @@ const char *address_remote(struct rewrite *r, const char *text, const struct mai
     int last;
 
     *status = 0;
-    const char *form = address_form(r, text);
-    if (!address_scan(r, text, strlen(text), true, -1, ws, NULL))
+    const char *form = has_flag(m, 'c') ? "$g" : address_form(r, text);
+    if (!scan(r, text, strlen(text), true, -1, ws, NULL))
         return NULL;
     run_number(r, CANONIFY, ws, status);
     run_number(r, sender ? SENDER : RECIPIENT, ws, status);

@@ -34,7 +34,7 @@ bool address_scan(struct rewrite *r, const char *text, size_t len, bool comments
 /* The address as it stands in a header, with $g in the place of the mailbox. */
 const char *address_form(struct rewrite *r, const char *text);
 /* False: it cannot be parsed at all. */
-bool address_parse(struct rewrite *r, const char *text, struct address *a);
+bool address_parse(struct rewrite *r, const char *text, unsigned flags, struct address *a);
 /* NULL: it cannot be read; *status: what the rulesets say. */
 const char *address_remote(struct rewrite *r, const char *text, const struct mailer *m,
                            unsigned flags, int *status);

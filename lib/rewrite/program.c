@@ -676,6 +676,8 @@ struct program *program_compile(struct arena *a, const struct config *c,
     compile_mailers_of_level(&k);
     const char *colon = program_option(p, "ColonOkInAddr");
     p->colon_ok = colon ? !*colon || strchr("tTyY", *colon) != NULL : p->level < LEVEL_GROUPS;
+    const char *more = program_option(p, "MustQuoteChars");
+    p->must_quote = arena_printf(a, "@,;:\\()[]%s", more ? more : ".'");
     make_room(&k);
     p->nnames = p->names.count + 1;
     link_words(p);

@@ -111,6 +111,7 @@ struct program {
     int level; /* of the V line */
     const char *operators;
     char space;    /* BlankSub */
+    const char *must_quote; /* characters of a phrase that must be in quotes (MustQuoteChars) */
     bool colon_ok; /* a colon in an address begins no group (ColonOkInAddr) */
     bool has_errors;
 };

@@ -15,9 +15,7 @@ void scan_table_init(struct scan_table *t, const char *operators)
 
     memset(t, 0, sizeof *t);
     for (unsigned c = 0; c < 256; c++)
-        t->cls[c] = is_blank((unsigned char)c) ? CHAR_BLANK
-                    : c < ' ' || c == 0x7f     ? CHAR_NOTHING
-                                               : CHAR_WORD;
+        t->cls[c] = is_blank((unsigned char)c) ? CHAR_BLANK : CHAR_WORD;
     for (const char *o = operators; *o; o++) {
         if (t->cls[(unsigned char)*o] == CHAR_WORD)
             t->cls[(unsigned char)*o] = CHAR_OPERATOR;
@@ -171,8 +169,6 @@ static bool take(struct run *r, char c)
         r->quoted = true;
         keep(r, c);
         break;
-    case CHAR_NOTHING:
-        break;
     default:
         keep(r, c);
         break;
@@ -180,27 +176,29 @@ static bool take(struct run *r, char c)
     return true;
 }
 
+/* What is open is closed; a backslash at the end takes what closes it. */
+static void close(struct run *r, char open, char closer)
+{
+    fault(r, SCAN_UNBALANCED, open);
+    take(r, closer);
+}
+
 static void end(struct run *r)
 {
-    if (r->escaped && r->comments == 0 && (r->sc->rule || r->quoted))
-        keep(r, '\\');
+    if (r->sc->rule) {
+        if (r->escaped)
+            keep(r, '\\');
+        finish(r);
+        return;
+    }
+    while (r->quoted && !r->full)
+        close(r, '"', '"');
+    while (r->comments > 0 && !r->full)
+        close(r, '(', ')');
+    while (r->angles > 0 && !r->full)
+        close(r, '<', '>');
     r->escaped = false;
-    if (r->quoted && !r->sc->rule) {
-        fault(r, SCAN_UNBALANCED, '"');
-        keep(r, '"');
-    }
     finish(r);
-    if (!r->sc->rule) {
-        while (r->comments > 0) {
-            r->comments--;
-            fault(r, SCAN_UNBALANCED, '(');
-        }
-        while (r->angles > 0) {
-            r->angles--;
-            fault(r, SCAN_UNBALANCED, '<');
-            single(r, '>');
-        }
-    }
 }
 
 /* At most: every byte is kept, a quote is closed, and so is each bracket. */

@@ -30,7 +30,7 @@ struct tokens {
     uint32_t n, cap;
 };
 
-enum char_class { CHAR_WORD, CHAR_OPERATOR, CHAR_BLANK, CHAR_QUOTE, CHAR_NOTHING };
+enum char_class { CHAR_WORD, CHAR_OPERATOR, CHAR_BLANK, CHAR_QUOTE };
 
 struct scan_table {
     unsigned char cls[256];
