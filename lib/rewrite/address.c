@@ -9,8 +9,11 @@
 
 enum { CANONIFY = 3, PARSE = 0, SENDER = 1, RECIPIENT = 2, FINAL = 4 };
 
+/* A byte that no address has (is_control). */
+#define OPERATOR_MARK ((char)0x81)
+
 /* Below this level of a configuration, only an envelope's recipient is rewritten as one. */
-enum { LEVEL_ALL_RECIPIENTS = 10, FORM_BYTES_MAX = 252 };
+enum { LEVEL_ALL_RECIPIENTS = 10, FORM_BYTES_MAX = 255 };
 
 /* --- tokens ------------------------------------------------------------------------------- */
 
@@ -60,14 +63,14 @@ static char *seven_bits(struct arena *a, const char *s, size_t len)
     return out;
 }
 
-/* Can it be no address?  Says why. */
-static bool is_invalid(struct rewrite *r, const char *text, size_t len)
+/* Can it be no address?  Says why; before: what else that begins with. */
+static bool is_invalid(struct rewrite *r, const char *text, size_t len, const char *before)
 {
     struct arena *a = rewrite_arena(r);
 
     if (len > ADDRESS_BYTES_MAX) {
-        note(r, arena_printf(a, "Address \"%.*s\" too long (%d bytes max)", ADDRESS_BYTES_MAX, text,
-                             ADDRESS_BYTES_MAX));
+        note(r, arena_printf(a, "%sAddress \"%.*s\" too long (%d bytes max)", before,
+                             ADDRESS_BYTES_MAX, text, ADDRESS_BYTES_MAX));
         return true;
     }
     for (size_t i = 0; i < len; i++) {
@@ -101,7 +104,7 @@ bool address_scan(struct rewrite *r, const char *text, size_t len, bool comments
 {
     if (used)
         *used = len;
-    return !is_invalid(r, text, len) && scan(r, text, len, comments, delimiter, ws, used);
+    return !is_invalid(r, text, len, "") && scan(r, text, len, comments, delimiter, ws, used);
 }
 
 static char *joined(struct rewrite *r, const struct token *v, uint32_t n, char space)
@@ -134,9 +137,12 @@ struct form {
     const struct program *program;
     char out[FORM_BYTES_MAX + 1];
     size_t len;
-    size_t start;                /* in out: of the part */
-    const char *part;            /* in the text: where it begins */
-    unsigned comments, literals; /* "(" and "[" that are open */
+    size_t start; /* in out: of the part */
+    size_t box;   /* in out: the $g, where it is placed */
+    const char *text;
+    const char *part;  /* in the text: where it begins */
+    unsigned comments; /* "(" that are open */
+    int literals;      /* the same of "[", less each "]" of none */
     bool quoted, escaped;
     bool special;         /* the part has a character that must be in quotes */
     bool group, brackets; /* there was one */
@@ -148,7 +154,7 @@ struct form {
 
 static void add(struct form *f, char c)
 {
-    if (f->len == FORM_BYTES_MAX)
+    if (f->len + f->comments + f->inside >= FORM_BYTES_MAX) /* what is open will be closed */
         f->failed = true;
     else
         f->out[f->len++] = c;
@@ -165,6 +171,7 @@ static void place(struct form *f)
         return;
     if (ends_with(f, ')'))
         add(f, ' ');
+    f->box = f->len;
     add(f, '$');
     add(f, 'g');
     f->placed = true;
@@ -176,9 +183,8 @@ static void copy_part(struct form *f, const char *end, bool special)
     const char *last = end;
 
     f->len = f->start;
-    while (last > f->part && is_space(last[-1]))
+    while (last > f->text && is_space(last[-1]))
         last--;
-    special = special && last > f->part;
     if (special)
         add(f, '"');
     for (const char *s = f->part; s < last; s++) {
@@ -210,24 +216,25 @@ static void comment(struct form *f, char c)
         if (f->comments == 0 && !f->behind && f->len > f->start && !ends_with(f, ' '))
             add(f, ' ');
         f->comments++;
-    } else if (c == ')') {
-        f->comments--;
     }
     add(f, c);
+    f->comments -= c == ')';
 }
 
 /* A colon at s; gives the last byte that is done. */
 static const char *colon(struct form *f, const char *s)
 {
-    bool may_end = !f->inside && !f->group && f->literals == 0 && !f->program->colon_ok;
+    bool may_end = !f->inside && !f->group && f->literals <= 0 && !f->program->colon_ok;
 
-    if (!may_end || s[1] == ':') {
+    if (!may_end || s[1] == ':' || s[1] == '.') {
         f->special = true;
         if (f->behind)
             add(f, ':');
-        if (may_end) { /* DECnet's */
-            for (unsigned i = 0; f->behind && i < 2; i++)
+        if (may_end) { /* DECnet's "::" and ":." */
+            if (f->behind) {
                 add(f, ':');
+                add(f, s[1]);
+            }
             s++;
         }
         place(f);
@@ -257,6 +264,8 @@ static const char *form_step(struct form *f, const char *s)
     char c = *s;
     bool copied = f->behind || f->comments > 0;
 
+    if (f->quoted && f->behind) /* only its first quote may stand there */
+        f->failed = true;
     if (f->escaped) {
         f->escaped = false;
         if (copied)
@@ -274,7 +283,8 @@ static const char *form_step(struct form *f, const char *s)
     }
     if (c == '"' && f->comments == 0) {
         f->quoted = !f->quoted;
-        f->failed = f->failed || f->behind;
+        if (f->behind)
+            add(f, c);
         return s;
     }
     if (f->quoted) {
@@ -306,7 +316,7 @@ static const char *form_step(struct form *f, const char *s)
     f->special = f->special || strchr(f->program->must_quote, c);
     if (c == '[')
         f->literals++;
-    else if (c == ']' && f->literals > 0)
+    else if (c == ']')
         f->literals--;
     if ((c == ';' && !f->program->colon_ok) || f->behind)
         add(f, c);
@@ -314,20 +324,39 @@ static const char *form_step(struct form *f, const char *s)
     return s;
 }
 
-const char *address_form(struct rewrite *r, const char *text)
+/* *box: where the $g is, if there is one. */
+static char *form_of(struct rewrite *r, const char *text, size_t *box)
 {
     struct form f = {.program = rewrite_program(r)};
 
     while (is_space(*text))
         text++;
-    f.part = text;
+    f.text = f.part = text;
     for (; *text && !f.failed; text++)
         text = form_step(&f, text);
-    for (; f.comments > 0; f.comments--)
+    while (f.comments > 0) {
+        f.comments--;
         add(&f, ')');
-    if (f.inside)
+    }
+    if (f.inside) {
+        f.inside = false;
         add(&f, '>');
-    return f.failed ? "<$g>" : arena_strndup(rewrite_arena(r), f.out, f.len);
+    }
+    if (f.quoted && f.behind)
+        add(&f, '"');
+    if (f.failed) {
+        *box = 1;
+        return arena_strdup(rewrite_arena(r), "<$g>");
+    }
+    *box = f.placed ? f.box : f.len;
+    return arena_strndup(rewrite_arena(r), f.out, f.len);
+}
+
+const char *address_form(struct rewrite *r, const char *text)
+{
+    size_t box;
+
+    return form_of(r, text, &box);
 }
 
 /* --- parsing ------------------------------------------------------------------------------ */
@@ -337,42 +366,14 @@ static bool has_flag(const struct mailer *m, char flag)
     return strchr(m->flags, flag) != NULL;
 }
 
-/* What $#error has to say: the text behind $:, without quotes and reply code. */
-static void error_text(struct rewrite *r, struct address *a, const char *text)
-{
-    char *s = arena_strdup(rewrite_arena(r), a->user), *q = s;
+static const char include[] = ":include:";
 
-    for (const char *c = a->user; *c; c++) {
-        if (*c != '"')
-            *q++ = *c;
-    }
-    *q = '\0';
-    if (isdigit((unsigned char)s[0]) && isdigit((unsigned char)s[1]) &&
-        isdigit((unsigned char)s[2]) && s[3] == ' ') {
-        a->reply = (s[0] - '0') * 100 + (s[1] - '0') * 10 + (s[2] - '0');
-        s += 4;
-        /* An enhanced code behind it belongs to the reply, too. */
-        size_t code = strspn(s, "0123456789.");
-        if (code >= 5 && s[code] == ' ' && s[1] == '.')
-            s += code + 1;
-    }
-    a->error = s;
-    if (a->reply / 100 == 4)
-        note(r, a->error);
-    else
-        note(r, arena_printf(rewrite_arena(r), "%s... %s", text, a->error));
+static bool is_include(const char *text)
+{
+    return strncasecmp(text + (*text == '"'), include, sizeof include - 1) == 0;
 }
 
-static bool in_error(struct rewrite *r, struct address *a, const char *what, const char *name)
-{
-    a->mailer = NULL;
-    a->host = NULL;
-    a->user = "";
-    note(r, arena_printf(rewrite_arena(r), "buildaddr: %s%s", what, name));
-    return true;
-}
-
-/* The name of a file: without quotes, and the backslashes that they need. */
+/* Without quotes, and the backslashes that they need. */
 static void unquote(char *s)
 {
     char *to = s;
@@ -386,47 +387,49 @@ static void unquote(char *s)
     *to = '\0';
 }
 
+/* What $#error has to say: the text behind $:, without quotes and reply code. */
+static void error_text(struct rewrite *r, struct address *a, char *s, const char *given)
+{
+    unquote(s);
+    if (isdigit((unsigned char)s[0]) && isdigit((unsigned char)s[1]) &&
+        isdigit((unsigned char)s[2]) && s[3] == ' ') {
+        a->reply = (s[0] - '0') * 100 + (s[1] - '0') * 10 + (s[2] - '0');
+        s += 4;
+        /* An enhanced code behind it belongs to the reply, too. */
+        size_t code = strspn(s, "0123456789.");
+        if (code >= 5 && s[code] == ' ' && s[1] == '.')
+            s += code + 1;
+    }
+    a->error = s;
+    if (a->reply / 100 == 4)
+        note(r, a->error);
+    else
+        note(r, arena_printf(rewrite_arena(r), "%s... %s", rewrite_shortened(r, given), a->error));
+}
+
+static bool in_error(struct rewrite *r, struct address *a, const char *what, const char *name)
+{
+    a->mailer = NULL;
+    a->host = NULL;
+    a->user = "";
+    note(r, arena_printf(rewrite_arena(r), "buildaddr: %s%s", what, name));
+    return true;
+}
+
 static void fold(char *s)
 {
     for (; *s; s++)
         *s = words_fold(*s);
 }
 
-/* Control characters outside of quotes become '?'. */
-static bool hide_unprintable(char *s)
-{
-    bool quoted = false, found = false;
-
-    for (; *s; s++) {
-        if (*s == '\\' && s[1]) {
-            s++;
-        } else if (*s == '"') {
-            quoted = !quoted;
-        } else if (!quoted && !is_printable(*s)) {
-            *s = '?';
-            found = true;
-        }
-    }
-    return found;
-}
-
 /* A mailer of the program that is used for this user in place of a local one. */
 static const struct mailer *special(const struct program *p, const struct mailer *m,
-                                    struct tokens *user)
+                                    const char *text)
 {
-    const struct token *v = user->v;
+    char first = text[*text == '"'];
 
-    if (user->n == 0)
-        return m;
-    char first = v[0].p[0];
-    if (first == '"' && v[0].len > 1)
-        first = v[0].p[1];
-    if (has_flag(m, ':') && user->n > 2 && first == ':' &&
-        words_same(v[1].p, v[1].len, "include", 7) && v[2].p[0] == ':') {
-        user->v += 3;
-        user->n -= 3;
+    if (has_flag(m, ':') && is_include(text))
         return program_mailer(p, "*include*", 9);
-    }
     if (has_flag(m, '|') && first == '|')
         return program_mailer(p, "prog", 4);
     if (has_flag(m, '/') && first == '/')
@@ -434,25 +437,53 @@ static const struct mailer *special(const struct program *p, const struct mailer
     return m;
 }
 
-/* The user part as a text.  An operator has no place in it, nor has a control character. */
-static char *user_text(struct rewrite *r, struct tokens user, bool is_file)
+/* Control characters outside of quotes become '?', and so do operators, which are OPERATOR_MARK
+ * here.  Gives the kind of the last of them, or NULL. */
+static const char *hide_odd(char *s)
 {
-    bool odd = false;
+    const char *odd = NULL;
+    bool quoted = false;
 
-    for (uint32_t k = 0; k < user.n; k++) {
-        if (user.v[k].id > WORD_NONE && user.v[k].id < WORD_FIRST) {
-            user.v[k] = (struct token){"?", 1, OP_HASH};
-            odd = true;
+    for (; *s; s++) {
+        if (*s == OPERATOR_MARK) {
+            *s = '?';
+            odd = "8-bit character";
+        } else if (*s == '\\' && s[1]) {
+            s++;
+        } else if (*s == '\\') {
+            *s = '?';
+            odd = "trailing \\ character";
+        } else if (*s == '"') {
+            quoted = !quoted;
+        } else if (!quoted && !is_printable(*s)) {
+            *s = '?';
+            odd = "non-printable character";
         }
     }
-    char *text = joined(r, user.v, user.n, rewrite_program(r)->space);
-    if (is_file)
+    return quoted ? "unbalanced quote" : odd;
+}
+
+/* The user part as a text, in which odd characters have no place; m: NULL for an error. */
+static char *user_text(struct rewrite *r, struct tokens user, const struct mailer *m)
+{
+    static const char mark[] = {OPERATOR_MARK};
+
+    for (uint32_t k = 0; k < user.n; k++) {
+        if (user.v[k].id > WORD_NONE && user.v[k].id < WORD_FIRST)
+            user.v[k] = (struct token){mark, sizeof mark, OP_HASH};
+    }
+    bool is_address = m && strcmp(m->name, "*include*") != 0;
+    char *text = joined(r, user.v, user.n, is_address ? rewrite_program(r)->space : ' ');
+    if (m && !is_address) {
         unquote(text);
-    bool unprintable = hide_unprintable(text);
-    if (odd || unprintable)
-        note(r,
-             arena_printf(rewrite_arena(r), "Syntax error in mailbox address \"%s\" (%s character)",
-                          text, odd ? "8-bit" : "non-printable"));
+        text += sizeof include - 1;
+    }
+    const char *odd = hide_odd(text);
+    if (m && !has_flag(m, 'u'))
+        fold(text);
+    if (odd)
+        note(r, arena_printf(rewrite_arena(r), "Syntax error in mailbox address \"%s\" (%s)", text,
+                             odd));
     return text;
 }
 
@@ -481,23 +512,21 @@ static bool build(struct rewrite *r, struct tokens *ws, const char *given, unsig
     if (strcasecmp(name, "error") == 0) {
         if (!has_user)
             return in_error(r, a, "no user", "");
-        a->user = joined(r, user.v, user.n, p->space);
-        error_text(r, a, given);
-        a->user = user_text(r, user, false);
+        error_text(r, a, joined(r, user.v, user.n, ' '), given);
+        a->user = user_text(r, user, NULL);
         return true;
     }
     const struct mailer *m = program_mailer(p, name, strlen(name));
     if (!m)
         return in_error(r, a, "unknown mailer ", name);
-    if (!a->host && !has_flag(m, 'l'))
+    if (!host && !has_flag(m, 'l'))
         return in_error(r, a, "no host", "");
     if (!has_user)
         return in_error(r, a, "no user", "");
-    m = special(p, m, &user);
+    m = special(p, m, joined(r, user.v, user.n, p->space));
     a->mailer = m;
     if (strcmp(m->name, "*include*") != 0) {
-        if (has_flag(m, '@') && user.n > 0 && user.v[0].id != WORD_NONE && user.v[0].len == 1 &&
-            *user.v[0].p == '@') {
+        if (has_flag(m, '@') && user.n > 0 && user.v[0].len == 1 && *user.v[0].p == '@') {
             user.v++;
             user.n--;
         }
@@ -510,13 +539,10 @@ static bool build(struct rewrite *r, struct tokens *ws, const char *given, unsig
         }
         run_number(r, FINAL, ws, &a->status);
         user = *ws;
+        if (host && !has_flag(m, 'h'))
+            fold(host);
     }
-    char *text = user_text(r, user, strcmp(m->name, "*include*") == 0);
-    if (!has_flag(m, 'u'))
-        fold(text);
-    if (host && !has_flag(m, 'h'))
-        fold(host);
-    a->user = text;
+    a->user = user_text(r, user, m);
     return true;
 }
 
@@ -525,7 +551,12 @@ bool address_parse(struct rewrite *r, const char *text, unsigned flags, struct a
     struct tokens *ws = rewrite_workspace(r);
 
     *a = (struct address){.user = ""};
-    if (!scan(r, text, strlen(text), true, -1, ws, NULL) || is_invalid(r, text, strlen(text)))
+    const char *given =
+        arena_printf(rewrite_arena(r), "%s... ",
+                     rewrite_shortened(r, arena_strndup(rewrite_arena(r), text,
+                                                        strnlen(text, ADDRESS_BYTES_MAX))));
+    if (!scan(r, text, strlen(text), true, -1, ws, NULL) ||
+        is_invalid(r, text, strlen(text), given))
         return false;
     run_number(r, CANONIFY, ws, &a->status);
     run_number(r, PARSE, ws, &a->status);
@@ -540,7 +571,8 @@ const char *address_remote(struct rewrite *r, const char *text, const struct mai
     int last;
 
     *status = 0;
-    const char *form = has_flag(m, 'c') ? "$g" : address_form(r, text);
+    size_t box = 0;
+    const char *form = has_flag(m, 'c') ? "$g" : form_of(r, text, &box);
     if (!scan(r, text, strlen(text), true, -1, ws, NULL))
         return NULL;
     run_number(r, CANONIFY, ws, status);
@@ -552,8 +584,8 @@ const char *address_remote(struct rewrite *r, const char *text, const struct mai
     if (last > 0)
         run_number(r, last, ws, status);
     run_number(r, FINAL, ws, status);
-    const char *g = strstr(form, "$g"), *inner = joined(r, ws->v, ws->n, rewrite_program(r)->space);
-    if (!g)
-        return form;
-    return arena_printf(rewrite_arena(r), "%.*s%s%s", (int)(g - form), form, inner, g + 2);
+    if (!form[box])
+        return form; /* there is no mailbox in it */
+    return arena_printf(rewrite_arena(r), "%.*s%s%s", (int)box, form,
+                        joined(r, ws->v, ws->n, rewrite_program(r)->space), form + box + 2);
 }

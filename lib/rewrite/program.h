@@ -110,9 +110,9 @@ struct program {
     size_t nmailers, mailer_room;
     int level; /* of the V line */
     const char *operators;
-    char space;    /* BlankSub */
+    char space;             /* BlankSub */
     const char *must_quote; /* characters of a phrase that must be in quotes (MustQuoteChars) */
-    bool colon_ok; /* a colon in an address begins no group (ColonOkInAddr) */
+    bool colon_ok;          /* a colon in an address begins no group (ColonOkInAddr) */
     bool has_errors;
 };
 

@@ -163,7 +163,7 @@ const char *rewrite_shortened(struct rewrite *r, const char *text)
     enum { END = 100, LONGEST = 2 * END + 3 };
     size_t len = strlen(text);
 
-    if (len <= LONGEST)
+    if (len < LONGEST)
         return text;
     return arena_printf(r->scratch, "%.*s...%s", END, text, text + len - END);
 }

@@ -7,6 +7,7 @@ status 1 if there is any.  Run it in tests/lib/ns."""
 import argparse
 import os
 import random
+import re
 import shutil
 import sys
 import tempfile
@@ -20,13 +21,15 @@ PIECES = ['a', 'b', 'x.y', 'Full Name', 'host.dom', '1', 'grp', 'Smith, J.', "O'
           ':', '::', ';', ',', 'g: a, b;', 'g:', ';', '\\', '\\\\', '\\"', '\\(', '\\<', '@', '%', '!', '.', '[', ']',
           '[1.2.3.4]', '[IPv6:::1]', '\u00e9', '\u00fc.', ' ', '  ', '\t', ' ', ' ', '', ':include:/x', '|prog', '/file', '"|prog x"',
           '"/f x"', '\\|x', '=', '+', '$', "'", '&', '^', '\x7f', '\x01', '$x', 'err', 'q1', 'q2', 'q3', 'temp']
+STATUSES = range(64, 79)
+CUT = 254  # the reference cuts longer results
 KINDS = ['ER', 'ES', 'HR', 'HS']
 
 
 def config(r, table):
     out = ['V%s' % r.choice(['10/Berkeley', '10', '9', '6', '5', '10/Berkeley'])]
     out.append('O OperatorChars=%s' % r.choice(['.:%@!^/[]+', '.:@[]', '.:%@!^=/[]|+']))
-    for name, values in (('MustQuoteChars', ['', 'x', '.', "@.%'", ' ', '<>"']), ('ColonOkInAddr', ['True', 'False', '']),
+    for name, values in (('MustQuoteChars', ['', 'x', '.', "@.%'", ' ', '%=', 'x y']), ('ColonOkInAddr', ['True', 'False', '']),
                          ('BlankSub', ['.', '_', ''])):
         if r.random() < .3:
             out.append('O %s=%s' % (name, r.choice(values)))
@@ -66,9 +69,20 @@ def address(r):
     if r.random() < .01:
         n = r.randint(40, 90)
     if r.random() < .01:
-        return r.choice(['a', '(', '"', '.', ')', 'a.', 'g: ', '(c)']) * r.randint(100, 260) + ''.join(r.choice(PIECES) for _ in range(n))
+        return r.choice(['a', '(', '.', ')', 'a.', 'g: ', '(c)']) * r.randint(100, 260) + ''.join(r.choice(PIECES) for _ in range(n))
     glue = r.choice(['', ' ', '', None])
     return ''.join(r.choice(PIECES) + (r.choice(['', '', ' ']) if glue is None else glue) for _ in range(n))
+
+
+def is_cut(x, y):
+    """Do they differ only in what the reference cut off?"""
+    return len(x) == len(y) and all(
+        u == v or len(v) > len(u) >= CUT and os.path.commonprefix([u, v])[CUT - 60:] for u, v in zip(x, y))
+
+
+def is_leftover(x, y):
+    """Behind an answer $#error, the reference takes an empty host for that one's."""
+    return 'buildaddr: no host' in y and x[:len(y) - 2] == y[:-2]
 
 
 def main():
@@ -85,7 +99,7 @@ def main():
     table = folder + '/table'
     with open(table, 'w', encoding='latin1') as f:
         f.write('a first\n')
-    done = bad = seed = 0
+    done = bad = seed = crashes = 0
     while done < a.cases:
         r = random.Random('%d.%d' % (a.seed, seed))
         seed += 1
@@ -102,17 +116,20 @@ def main():
             m = r.choice(['local', 'esmtp', 'cc', 'lf', 'prog'])
             for kind in KINDS:
                 questions += ['/tryflags ' + kind, '/try %s %s' % (m, x)]
-        ref, _, _ = fuzz.ask(fuzz.REFERENCE, cf, questions, 60)
+        ref, _, ended = fuzz.ask(fuzz.REFERENCE, cf, questions, 60)
         our, _, rc = fuzz.ask(a.engine, cf, questions, 60)
         if a.keep:
             with open(cf[:-3] + '.questions', 'w', encoding='latin1') as f:
                 f.write('\n'.join(questions) + '\n')
         wrong = 0
         for i, q in enumerate(questions):
+            if ended and ended not in STATUSES and i >= len(ref) - 1:
+                crashes += 1  # the reference's; it answers nothing more
+                break
             x = ref[i] if i < len(ref) else ['(no answer)']
             y = our[i] if i < len(our) else ['(no answer)']
             x = [l for l in x if 'missing map file' not in l]  # said once, where the map is first asked
-            if x == y:
+            if x == y or is_cut(x, y) or is_leftover(x, y):
                 continue
             wrong += 1
             if wrong == 1 and a.show > 0:
@@ -127,7 +144,7 @@ def main():
         bad += wrong
         if not wrong and not a.keep:
             os.unlink(cf)
-    print('%d configurations, %d addresses, %d disagreements' % (seed, done, bad))
+    print('%d configurations, %d addresses, %d disagreements; the reference crashed %d times' % (seed, done, bad, crashes))
     if not bad and not a.keep:
         shutil.rmtree(folder)
     return 1 if bad else 0
