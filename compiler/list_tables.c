@@ -271,6 +271,7 @@ static void example_value(struct buf *b, size_t i)
                 {"_HOST", "hub.example.com"},
                 {"_HUB", "hub.example.com"},
                 {"MESSAGE_TIMEOUT", "5d/4h"},
+                {"DOR_NAME", "Berkeley"}, /* the one vendor that there is */
                 {"_USER", "mail:mail"}};
     const struct option_info *o = info_of(variables[i].option);
     const char *value = variables[i].shown ? variables[i].shown : variables[i].preset, *words;
