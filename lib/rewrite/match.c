@@ -26,7 +26,7 @@ static bool word_in(const struct program *p, uint32_t id, uint32_t cls)
 {
     const struct word *w = words_at(&p->words, id);
 
-    for (uint16_t i = 0; i < w->nclasses; i++) {
+    for (uint32_t i = 0; i < w->nclasses; i++) {
         if (w->classes[i] == cls)
             return true;
     }

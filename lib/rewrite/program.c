@@ -100,16 +100,16 @@ void compile_word(struct compiler *k, uint32_t cls, const char *word, size_t len
     struct word *w = words_at(&p->words, id);
     struct class_words *c = &p->classes[cls];
 
-    for (uint16_t i = 0; i < w->nclasses; i++) {
+    for (uint32_t i = 0; i < w->nclasses; i++) {
         if (w->classes[i] == cls)
             return;
     }
-    uint16_t *classes = arena_calloc(p->arena, (size_t)w->nclasses + 1, sizeof *classes);
-    if (w->nclasses)
-        memcpy(classes, w->classes, w->nclasses * sizeof *classes);
-    classes[w->nclasses] = (uint16_t)cls;
-    w->classes = classes;
-    w->nclasses++;
+    /* Most words are in one class: there is room for a power of two of them. */
+    if ((w->nclasses & (w->nclasses - 1)) == 0) {
+        size_t room = w->nclasses;
+        w->classes = arena_grow(p->arena, w->classes, w->nclasses, &room, sizeof *w->classes, 1);
+    }
+    w->classes[w->nclasses++] = cls;
     c->words = arena_grow(p->arena, c->words, c->n, &c->room, sizeof *c->words, 4);
     c->words[c->n++] = arena_strndup(p->arena, word, len);
     uint32_t n = tokens_in(k, c->words[c->n - 1]);
@@ -692,7 +692,7 @@ bool program_in_class(const struct program *p, uint32_t cls, const char *word, s
     if (id == WORD_NONE)
         return false;
     const struct word *w = words_at(&p->words, id);
-    for (uint16_t i = 0; i < w->nclasses; i++) {
+    for (uint32_t i = 0; i < w->nclasses; i++) {
         if (w->classes[i] == cls)
             return true;
     }

@@ -831,6 +831,7 @@ static int carry_out(struct rewrite *r, const struct ruleset *s, const struct ru
     int status = 0;
 
     *fatal = substitute(r, s, rule, ws, &l->next, &seen);
+    r->matcher.steps += l->next.n;
     if (!*fatal && (seen & lookups)) {
         status = look_up_all(r, &l->next, &l->other, fatal);
         seen = operators_in(l->next.v, l->next.n);
@@ -845,7 +846,8 @@ static int carry_out(struct rewrite *r, const struct ruleset *s, const struct ru
 
 static bool should_stop(struct rewrite *r)
 {
-    if (!r->limits.stop || !r->limits.stop(r->limits.ctx))
+    if (arena_used(r->scratch) < REWRITE_BYTES &&
+        !(r->limits.stop && r->limits.stop(r->limits.ctx)))
         return false;
     r->matcher.steps = r->matcher.limit + 1;
     return true;

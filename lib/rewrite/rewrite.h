@@ -6,10 +6,10 @@
  * rewrite_begin, which drops the tokens of the one before; macros stay.
  *
  * Running touches no clock and no file itself.  It ends: rules that go on without end are stopped
- * at REWRITE_LOOPS, calls at REWRITE_DEPTH, matching at a number of steps, and time at the caller's
- * word; each says so in a note and fails.  A failure is a sysexits code, as sendmail has it:
- * EX_TEMPFAIL where a map could not answer, EX_CONFIG where the rules are wrong, EX_DATAERR where
- * the address is.
+ * at REWRITE_LOOPS, calls at REWRITE_DEPTH, matching at a number of steps, memory at REWRITE_BYTES,
+ * and time at the caller's word; each says so in a note and fails.  A failure is a sysexits code,
+ * as sendmail has it: EX_TEMPFAIL where a map could not answer, EX_CONFIG where the rules are
+ * wrong, EX_DATAERR where the address is.
  */
 #ifndef MCF_REWRITE_REWRITE_H
 #define MCF_REWRITE_REWRITE_H
@@ -18,8 +18,9 @@
 
 enum {
     REWRITE_LOOPS = 100,
-    REWRITE_DEPTH = 50,      /* of calls within calls */
-    REWRITE_STEPS = 20000000 /* where the caller says nothing */
+    REWRITE_DEPTH = 50,       /* of calls within calls */
+    REWRITE_STEPS = 20000000, /* where the caller says nothing */
+    REWRITE_BYTES = 32 << 20  /* of an evaluation's memory: looked at between rules */
 };
 
 struct rewrite;

@@ -28,8 +28,8 @@ struct word {
     const char *text; /* folded */
     uint32_t len;
     uint32_t hash;
-    const uint16_t *classes; /* numbers of the classes that it is in */
-    uint16_t nclasses;
+    uint32_t *classes; /* numbers of the classes that it is in */
+    uint32_t nclasses;
     uint16_t ruleset; /* 1 + the index of the ruleset of this name; 0: none */
     const struct lookup_map *map;
 };

@@ -209,6 +209,12 @@ def until_failure(lines):
     return lines
 
 
+def overgrown(ref, our):
+    """The reference limits what a rule makes to 1000 tokens, but not what a call of a call gives back; ours ends there."""
+    k = next((k for k in range(min(len(ref), len(our))) if ref[k] != our[k]), 0)
+    return k < len(our) and our[k] == 'rewrite: expansion too long' and any(line.count(' ') > 990 for line in ref[k:])
+
+
 def ask(engine, cf, questions, limit):
     p = subprocess.run([engine, '-C', cf, '-bt'], input='\n'.join(questions) + '\n', stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                        encoding='latin1', timeout=limit)
@@ -255,7 +261,7 @@ def main():
     with open(table, 'w') as f:
         f.write('a first\nb second %0 %1\nfoo x.y@z\nbar.baz (com) q\nx "s t"\n12 <a\nc z\n1 %1%2\na.b phrase\n')
     subprocess.run(['/usr/sbin/makemap', '-C', '/dev/null', 'hash', table + '.db'], stdin=open(table), check=True)
-    done = bad = configs = endless = refused = 0
+    done = bad = configs = endless = refused = grown = 0
     seeds = range(a.seed, a.seed + (a.cases + a.per - 1) // a.per)
     with ThreadPoolExecutor(a.jobs) as ex:
         for seed, cf, questions, ref, our, rc in ex.map(lambda seed: one(a, folder, table, seed), seeds):
@@ -270,6 +276,9 @@ def main():
                 y = our[i] if i < len(our) else ['(no answer)']
                 done += 1
                 if x == y:
+                    continue
+                if overgrown(x, y):
+                    grown += 1
                     continue
                 bad += 1
                 wrong += 1
@@ -287,8 +296,8 @@ def main():
                 bad += 1
             if not a.keep:
                 os.unlink(cf)
-    print('%d configurations, %d questions, %d disagreements; %d configurations that the reference refused, %d that it did not end' %
-          (configs, done, bad, refused, endless))
+    print('%d configurations, %d questions, %d disagreements; %d configurations that the reference refused, %d that it did not end, '
+          '%d workspaces that it let grow' % (configs, done, bad, refused, endless, grown))
     return 1 if bad else 0
 
 

@@ -152,6 +152,158 @@ static void a_map_that_cannot_say_is_no_answer(void **state)
     rewrite_close(r);
 }
 
+static void note_many(void *ctx, const char *text)
+{
+    *(bool *)ctx = *(bool *)ctx || strstr(text, "takes too long");
+}
+
+/* Two calls of the next ruleset in each of many: nobody could wait for the last of them. */
+static void calls_that_fan_out_end(void **state)
+{
+    bool said = false;
+    const struct rewrite_watch watch = {.ctx = &said, .note = note_many};
+    struct buf text;
+    int status;
+
+    buf_init(&text, *state);
+    buf_adds(&text, "V10\nKd dequote\n");
+    for (int i = 0; i < 45; i++)
+        buf_printf(&text,
+                   "Sc%d\nR$*\t$: $(d $1 $: ) $1 $)\n"
+                   "R$*\t$: $>c%d $>c%d $1\n",
+                   i, i + 1, i + 1);
+    buf_adds(&text, "Sc45\nR$*\t$: $1\n");
+    struct rewrite *r = rewriter(*state, text.data);
+    rewrite_watch(r, &watch);
+    buf_init(&text, *state);
+    for (int i = 0; i < 200; i++)
+        buf_adds(&text, "x.");
+    made(r, "c0", text.data, &status);
+    assert_int_equal(status, EX_TEMPFAIL);
+    assert_true(said);
+    assert_true(arena_used(rewrite_arena(r)) < REWRITE_BYTES + (REWRITE_BYTES >> 2));
+    rewrite_close(r);
+}
+
+/* Each ruleset calls the other as deep as it may, and again for each time that it is repeated. */
+static void rulesets_that_call_each_other_end(void **state)
+{
+    struct rewrite *r = rewriter(*state, "V10\nSA\nR$*\t$>B $1\nSB\nR$*\t$>A $1\n");
+    int status;
+
+    made(r, "A", "a b", &status);
+    assert_int_not_equal(status, 0);
+    rewrite_close(r);
+}
+
+/* Six of the next in each: more than there is room for in the world. */
+static void macros_of_macros_are_cut(void **state)
+{
+    struct buf text;
+    int status;
+
+    buf_init(&text, *state);
+    buf_adds(&text, "V10\n");
+    for (int i = 0; i < 40; i++) /* a loop, too: the last is made of the first */
+        buf_printf(&text, "D{m%d}ab${m%d}${m%d}${m%d}${m%d}${m%d}${m%d}\n", i, (i + 1) % 40,
+                   (i + 1) % 40, (i + 1) % 40, (i + 1) % 40, (i + 1) % 40, (i + 1) % 40);
+    for (int i = 0; i < 12; i++) /* and nothing to see at the end */
+        buf_printf(&text, "D{e%d}${e%d}${e%d}${e%d}${e%d}${e%d}${e%d}\n", i, i + 1, i + 1, i + 1,
+                   i + 1, i + 1, i + 1);
+    buf_adds(&text, "SA\nR$*\t$: < ${m0} > ${e0}\n");
+    size_t before = arena_used(*state);
+    struct rewrite *r = rewriter(*state, text.data);
+    assert_true(arena_used(*state) - before < 4 << 20);
+    made(r, "A", "a", &status);
+    assert_true(arena_used(rewrite_arena(r)) < 1 << 20);
+    rewrite_close(r);
+}
+
+/* Numbers of classes do not come round. */
+static void a_class_among_many_is_its_own(void **state)
+{
+    enum { CLASSES = 70000, EVERYWHERE = 20000 };
+    struct buf text;
+    int status;
+
+    buf_init(&text, *state);
+    buf_adds(&text, "V10\n");
+    for (int i = 0; i < CLASSES; i++)
+        buf_printf(&text, "C{c%d}w%d\n", i, i);
+    for (int i = 0; i < EVERYWHERE; i++)
+        buf_printf(&text, "C{c%d}everywhere\n", i);
+    buf_adds(&text, "SA\nR$={c69999}\tin\nR$={c19999}\tlast\nR$={c20000}\tno\n");
+    size_t before = arena_used(*state);
+    struct rewrite *r = rewriter(*state, text.data);
+    assert_true(arena_used(*state) - before < 128 << 20);
+    assert_string_equal(made(r, "A", "w69999", &status), "in");
+    assert_string_equal(made(r, "A", "w4463", &status), "w4463"); /* 69999 - 65536 */
+    assert_string_equal(made(r, "A", "everywhere", &status), "last");
+    rewrite_close(r);
+}
+
+static void a_class_may_have_a_million_words(void **state)
+{
+    enum { WORDS = 1000000, A_LINE = 100, A_WORD = 512 /* bytes of all that is known of one */ };
+    struct buf text;
+    int status;
+
+    buf_init(&text, *state);
+    buf_adds(&text, "V10");
+    for (int i = 0; i < WORDS; i++)
+        buf_printf(&text, "%su%d.x", i % A_LINE ? " " : "\nCA", i);
+    buf_adds(&text, "\nSA\nR$=A\tin\nR$* $=A\tlast\n");
+    size_t before = arena_used(*state);
+    struct rewrite *r = rewriter(*state, text.data);
+    assert_true(arena_used(*state) - before < (size_t)WORDS * A_WORD);
+    assert_string_equal(made(r, "A", "u999999.x", &status), "in");
+    assert_string_equal(made(r, "A", "u1000000.x", &status), "u1000000.x");
+    assert_string_equal(made(r, "A", "a b c u0.x", &status), "last");
+    rewrite_close(r);
+}
+
+/* 5 MB of them, and one that is asked. */
+static void rules_may_be_many(void **state)
+{
+    enum { RULES = 100000, A_RULE = 4096 };
+    struct buf text;
+    int status;
+
+    buf_init(&text, *state);
+    buf_adds(&text, "V10\nSA\n");
+    for (int i = 0; i < RULES; i++)
+        buf_printf(&text, "Rw%d $* foo $+\t$: $1 < bar%d > $2 $(none $1 $)\n", i, i);
+    for (int i = 0; i < 10000; i++) /* more than there may be: the rest is nowhere */
+        buf_printf(&text, "Sr%d\nRx\ty\n", i);
+    size_t before = arena_used(*state);
+    struct rewrite *r = rewriter(*state, text.data);
+    assert_true(arena_used(*state) - before < (size_t)RULES * A_RULE);
+    assert_string_equal(made(r, "A", "w99999 x foo y", &status), "x<bar99999>y x");
+    assert_null(program_ruleset(rewrite_program(r), "r9999", 5));
+    rewrite_close(r);
+}
+
+static void conditions_may_be_deep(void **state)
+{
+    enum { DEEP = 20000 };
+    struct buf text;
+    int status;
+
+    buf_init(&text, *state);
+    buf_adds(&text, "V10\nDa1\nSA\nR$*\t$: ");
+    for (int i = 0; i < DEEP; i++)
+        buf_adds(&text, "$?a");
+    buf_adds(&text, "x");
+    for (int i = 0; i < DEEP; i++)
+        buf_adds(&text, " $| y $.");
+    buf_adds(&text, " z\n");
+    struct rewrite *r = rewriter(*state, text.data);
+    const char *out = made(r, "A", "a", &status);
+    assert_int_equal(status, 0);
+    assert_true(strncmp(out, "x", 1) == 0);
+    rewrite_close(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -162,6 +314,13 @@ int main(void)
         UNIT(what_explodes_ends),
         UNIT(macros_that_are_unset_read_as_configured),
         UNIT(a_map_that_cannot_say_is_no_answer),
+        UNIT(calls_that_fan_out_end),
+        UNIT(rulesets_that_call_each_other_end),
+        UNIT(macros_of_macros_are_cut),
+        UNIT(a_class_among_many_is_its_own),
+        UNIT(a_class_may_have_a_million_words),
+        UNIT(rules_may_be_many),
+        UNIT(conditions_may_be_deep),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
