@@ -271,7 +271,7 @@ static void example_value(struct buf *b, size_t i)
                 {"_HOST", "hub.example.com"},
                 {"_HUB", "hub.example.com"},
                 {"MESSAGE_TIMEOUT", "5d/4h"},
-                {"DOR_NAME", "Berkeley"}, /* the one vendor that there is */
+                {"VENDOR_NAME", "Berkeley"},
                 {"_USER", "mail:mail"}};
     const struct option_info *o = info_of(variables[i].option);
     const char *value = variables[i].shown ? variables[i].shown : variables[i].preset, *words;
@@ -280,7 +280,7 @@ static void example_value(struct buf *b, size_t i)
     size_t n = strlen(variables[i].name);
     for (size_t k = 0; (!value || !*value) && k < COUNT(ends); k++) {
         size_t len = strlen(ends[k].end);
-        if (n > len && strcmp(variables[i].name + n - len, ends[k].end) == 0)
+        if (n >= len && strcmp(variables[i].name + n - len, ends[k].end) == 0)
             value = ends[k].value;
     }
     if ((!value || !*value) && o) {

@@ -44,31 +44,62 @@ static void six(const struct in6_addr *in, char out[ADDRESS_TEXT])
                               (unsigned)(in->s6_addr[i] << 8 | in->s6_addr[i + 1]));
 }
 
-static void interface(struct name_list *names, const struct sockaddr *sa)
+/* "[127.0.0.1]"; NULL: an address of no use. */
+static const char *bracketed(struct arena *a, int family, const void *in)
 {
     char text[ADDRESS_TEXT];
-    const struct hostent *h = NULL;
 
-    if (sa->sa_family == AF_INET) {
-        const struct sockaddr_in *in = (const void *)sa;
-        inet_ntop(AF_INET, &in->sin_addr, text, sizeof text);
-        add(names, arena_printf(names->arena, "[%s]", text));
-        h = gethostbyaddr(&in->sin_addr, sizeof in->sin_addr, AF_INET);
-    } else if (sa->sa_family == AF_INET6) {
-        const struct sockaddr_in6 *in = (const void *)sa;
-        if (IN6_IS_ADDR_LINKLOCAL(&in->sin6_addr))
-            return;
-        six(&in->sin6_addr, text);
-        add(names, arena_printf(names->arena, "[IPv6:%s]", text));
-        h = gethostbyaddr(&in->sin6_addr, sizeof in->sin6_addr, AF_INET6);
+    if (family == AF_INET) {
+        inet_ntop(AF_INET, in, text, sizeof text);
+        return arena_printf(a, "[%s]", text);
     }
-    if (!h)
-        return;
-    add(names, h->h_name);
-    for (char **alias = h->h_aliases; *alias; alias++) {
-        add(names, *alias);
-        add(names, arena_printf(names->arena, "[%s]", *alias));
+    if (family != AF_INET6 || IN6_IS_ADDR_LINKLOCAL((const struct in6_addr *)in))
+        return NULL;
+    six(in, text);
+    return arena_printf(a, "[IPv6:%s]", text);
+}
+
+static bool interface(struct arena *a, const struct ifaddrs *i, struct program_interface *out)
+{
+    const struct sockaddr *sa = i->ifa_addr;
+    bool is_six = sa->sa_family == AF_INET6;
+    const void *in = is_six
+                         ? (const void *)&((const struct sockaddr_in6 *)(const void *)sa)->sin6_addr
+                         : (const void *)&((const struct sockaddr_in *)(const void *)sa)->sin_addr;
+    struct name_list names = {.arena = a};
+
+    out->address = bracketed(a, sa->sa_family, in);
+    out->loopback = i->ifa_flags & IFF_LOOPBACK;
+    if (!out->address)
+        return false;
+    const struct hostent *h = gethostbyaddr(in, is_six ? 16 : 4, sa->sa_family);
+    if (h) {
+        add(&names, h->h_name);
+        for (char **alias = h->h_aliases; *alias; alias++)
+            add(&names, *alias);
     }
+    out->names = arena_grow(a, names.v, names.n, &names.room, sizeof(const char *), 1);
+    return true;
+}
+
+static const struct program_interface *interfaces(struct arena *a)
+{
+    struct program_interface *out = NULL;
+    struct ifaddrs *list = NULL;
+    size_t n = 0, room = 0;
+
+    if (getifaddrs(&list) != 0)
+        return NULL;
+    for (const struct ifaddrs *i = list; i; i = i->ifa_next) {
+        out = arena_grow(a, out, n, &room, sizeof *out, 8);
+        out[n] = (struct program_interface){0};
+        if (i->ifa_addr && i->ifa_flags & IFF_UP && interface(a, i, &out[n]))
+            n++;
+    }
+    freeifaddrs(list);
+    out = arena_grow(a, out, n, &room, sizeof *out, 8);
+    out[n] = (struct program_interface){0};
+    return out;
 }
 
 static const char *now(struct arena *a)
@@ -89,19 +120,17 @@ static const char *now(struct arena *a)
     return s;
 }
 
-struct program_host *host_find(struct arena *a, bool interfaces)
+struct program_host *host_find(struct arena *a, bool probe)
 {
     struct program_host *host = arena_alloc(a, sizeof *host);
     struct name_list names = {.arena = a};
     struct utsname u;
-    struct ifaddrs *list = NULL;
 
+    *host = (struct program_host){.version = version, .date = now(a)};
     if (uname(&u) != 0)
         strcpy(u.nodename, "localhost");
     host->node = arena_strdup(a, u.nodename);
     host->name = host->node;
-    host->version = version;
-    host->date = now(a);
     const struct hostent *h = gethostbyname(u.nodename);
     if (h) {
         host->name = arena_strdup(a, h->h_name);
@@ -112,18 +141,17 @@ struct program_host *host_find(struct arena *a, bool interfaces)
     }
     add(&names, host->name);
     add(&names, host->node);
-    if (h) {
-        for (char **alias = h->h_aliases; *alias; alias++)
-            add(&names, *alias);
-    }
-    add(&names, arena_strndup(a, host->name, strcspn(host->name, ".")));
-    if (interfaces && getifaddrs(&list) == 0) {
-        for (const struct ifaddrs *i = list; i; i = i->ifa_next) {
-            if (i->ifa_addr && i->ifa_flags & IFF_UP)
-                interface(&names, i->ifa_addr);
-        }
-        freeifaddrs(list);
+    /* The addresses of its name, of the first family that has any. */
+    h = gethostbyname2(u.nodename, AF_INET6);
+    if (!h)
+        h = gethostbyname2(u.nodename, AF_INET);
+    for (char **in = h ? h->h_addr_list : NULL; in && *in; in++) {
+        const char *address = bracketed(a, h->h_addrtype, *in);
+        if (address)
+            add(&names, address);
     }
     host->names = arena_grow(a, names.v, names.n, &names.room, sizeof(const char *), 1);
+    if (probe)
+        host->interfaces = interfaces(a);
     return host;
 }

@@ -9,7 +9,7 @@
 
 #include "lib/rewrite/program.h"
 
-/* interfaces: also the names and addresses of these (DontProbeInterfaces is not set). */
-struct program_host *host_find(struct arena *a, bool interfaces);
+/* probe: also the interfaces, whose names are asked for. */
+struct program_host *host_find(struct arena *a, bool probe);
 
 #endif

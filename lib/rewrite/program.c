@@ -639,6 +639,34 @@ static void what_the_machine_is(struct compiler *k, const struct program_host *h
         compile_word(k, w, *name, strlen(*name));
 }
 
+static void add_new_name(struct compiler *k, uint32_t w, const char *name)
+{
+    if (program_in_class(k->p, w, name, strlen(name)))
+        return;
+    compile_word(k, w, name, strlen(name));
+    if (*name != '[') {
+        name = arena_printf(k->p->arena, "[%s]", name);
+        compile_word(k, w, name, strlen(name));
+    }
+}
+
+/* As DontProbeInterfaces has it: all, without the names of loopback, or none. */
+static void add_interfaces(struct compiler *k)
+{
+    const char *option = program_option(k->p, "DontProbeInterfaces");
+    const struct program_interface *i = k->host ? k->host->interfaces : NULL;
+    bool loopback = option && strcasecmp(option, "loopback") == 0;
+    uint32_t w = compile_name(k, "w");
+
+    if (option && !loopback && (!*option || strchr("tTyY", *option)))
+        return;
+    for (; i && i->address; i++) {
+        compile_word(k, w, i->address, strlen(i->address));
+        for (const char *const *name = i->names; !(loopback && i->loopback) && *name; name++)
+            add_new_name(k, w, *name);
+    }
+}
+
 /* The value of the macro is a word of the class. */
 static void add_value(struct compiler *k, const char *macro, const char *cls)
 {
@@ -671,6 +699,7 @@ struct program *program_compile(struct arena *a, const struct config *c,
     for (const struct item *it = c->first; it; it = it->next)
         read_item(&k, it);
     number_the_unnumbered(&k);
+    add_interfaces(&k);
     add_value(&k, "j", "w");
     add_value(&k, "m", "m");
     compile_mailers_of_level(&k);

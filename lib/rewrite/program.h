@@ -116,10 +116,20 @@ struct program {
     bool has_errors;
 };
 
+/* An address of this machine. */
+struct program_interface {
+    const char *address;      /* in brackets; NULL: the list is over */
+    const char *const *names; /* that it is known by; NULL-terminated */
+    bool loopback;
+};
+
 /* What the machine is, as sendmail finds it out; all may be NULL. */
 struct program_host {
-    const char *name;                 /* $j and $w: mail.example.com */
-    const char *const *names;         /* of class w; NULL-terminated */
+    const char *name;         /* $j and $w: mail.example.com */
+    const char *const *names; /* of class w; NULL-terminated */
+    /* Their addresses and names come into class w when the file is read: a name that is there by
+     * then is left out, with its form in brackets. */
+    const struct program_interface *interfaces;
     const char *node;                 /* $k; NULL: the name */
     const char *version;              /* $v */
     const char *date;                 /* $b: when it was started (RFC 5322 3.3) */
