@@ -8,7 +8,7 @@
 #include "lib/model/options.h"
 
 /* A text whose lexer would count beyond int is no configuration. */
-enum { TEXT_MAX = 256 << 20 };
+enum { TEXT_MAX = 256 << 20, NAME_MAX_LEN = 25 };
 
 /* --- places ------------------------------------------------------------------------------- */
 
@@ -370,6 +370,10 @@ void cf_macro(struct cf_builder *b, struct cf_span line, enum item_kind kind, st
                       "a macro's or class's name has letters, digits and '_' only", NULL);
             return;
         }
+    }
+    if (braces && inner.end - inner.begin > NAME_MAX_LEN) {
+        cf_broken(b, line, inner, FINDING_BAD_NAME, "a name of more than 25 characters", NULL);
+        return;
     }
     it = add(b, line, kind);
     it->name = text_of(b, inner, false);

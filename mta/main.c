@@ -35,24 +35,25 @@ static bool is_true(const char *value)
     return !*value || strchr("tTyY", *value);
 }
 
-/* Of a configuration with errors: the first says it.  What the system refused is another code than
- * what is written wrongly. */
+/* EX_OK for a configuration without errors, else the first says it.  What the system refused is
+ * another code than what is written wrongly. */
 static int status_of(struct diag *d)
 {
+    static const char of_daemon[] = "unknown-filter"; /* nobody asks a filter before that */
     static const char *const of_system[] = {"class-file", "class-map"};
     size_t n;
     const struct finding *const *all = diag_sorted(d, &n);
 
     for (size_t i = 0; i < n; i++) {
-        if (all[i]->severity != DIAG_ERROR)
+        if (all[i]->severity != DIAG_ERROR || strcmp(all[i]->id, of_daemon) == 0)
             continue;
         for (size_t k = 0; k < sizeof of_system / sizeof *of_system; k++) {
             if (strcmp(all[i]->id, of_system[k]) == 0)
                 return EX_OSERR;
         }
-        break;
+        return EX_SOFTWARE;
     }
-    return EX_SOFTWARE;
+    return EX_OK;
 }
 
 int main(int argc, char **argv)
@@ -105,8 +106,9 @@ int main(int argc, char **argv)
     config_check(config, NULL, d);
     diag_print(d, stderr, false);
     int status = address_test(a, p, &world, STDIN_FILENO, STDOUT_FILENO, debug);
-    if (diag_count(d, DIAG_ERROR) > 0)
-        status = status_of(d);
+    int read = status_of(d);
+    if (read)
+        status = read;
     resolver_close(resolver);
     arena_free(a);
     return status;

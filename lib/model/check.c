@@ -327,8 +327,10 @@ void config_check(const struct config *c, const struct check_context *context, s
         if (it->equates || it->kind == ITEM_MAILER || it->kind == ITEM_FILTER)
             check_equates(&k, it);
         /* A mailer's queue group must stand above it. */
-        if (it->kind == ITEM_QUEUE)
+        if (it->kind == ITEM_QUEUE) {
+            check_queue(&k, it);
             first(&k, k.queues, it->name, it);
+        }
         if (it->kind == ITEM_MAP)
             check_map(&k, it);
         if (it->kind == ITEM_HEADER)

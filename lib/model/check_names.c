@@ -199,12 +199,6 @@ static bool is_option(const struct item *it, const char *name)
     return o && strcmp(o->name, name) == 0;
 }
 
-static bool is_daemon(const struct item *it)
-{
-    return is_option(it, "DaemonPortOptions") ||
-           (it->kind == ITEM_OPTION && it->short_option && it->name[0] == 'O');
-}
-
 static const char *key_value(const struct item *it, char letter)
 {
     const char *v = NULL;
@@ -212,6 +206,26 @@ static const char *key_value(const struct item *it, char letter)
         if (toupper((unsigned char)e->key[0]) == letter && e->has_value)
             v = e->value;
     return v;
+}
+
+/* A group without a folder of its own has the queue directory's. */
+void check_queue(struct check *k, const struct item *it)
+{
+    if (key_value(it, 'P'))
+        return;
+    for (const struct item *x = k->config->first; x && x != it; x = x->next)
+        if (is_option(x, "QueueDirectory") ||
+            (x->kind == ITEM_OPTION && x->short_option && x->name[0] == 'Q'))
+            return;
+    if (!k->context->partial)
+        check_say(k, it, check_part(it, it->text + 1, it->name), FINDING_QUEUE_DIRECTORY, it->name,
+                  NULL, NULL);
+}
+
+static bool is_daemon(const struct item *it)
+{
+    return is_option(it, "DaemonPortOptions") ||
+           (it->kind == ITEM_OPTION && it->short_option && it->name[0] == 'O');
 }
 
 /* alone: no filter is at work, so that this one must be meant to be. */

@@ -74,6 +74,7 @@ void check_equates(struct check *k, const struct item *it);
 void check_map(struct check *k, const struct item *it);
 /* V lines, and what an old level makes of the rest of the file. */
 void check_level(struct check *k);
+void check_queue(struct check *k, const struct item *it);
 void check_header(struct check *k, const struct item *it);
 void check_class_words(struct check *k, const struct item *it);
 void check_macro(struct check *k, const struct item *it);

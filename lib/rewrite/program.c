@@ -1,6 +1,7 @@
 #include "lib/rewrite/program.h"
 
 #include <ctype.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -117,17 +118,30 @@ void compile_word(struct compiler *k, uint32_t cls, const char *word, size_t len
         c->longest = n;
 }
 
+/* Words of a line; "$=x" alone stands for what is in that class by now. */
+static void add_class_words(struct compiler *k, uint32_t cls, const char *s)
+{
+    while (*s) {
+        size_t blanks = strspn(s, " \t\r\n");
+        const char *word = s + blanks;
+        size_t n = strcspn(word, " \t\r\n");
+        s = word + n;
+        if (n > 2 && word[0] == '$' && word[1] == '=') {
+            size_t braces = word[2] == '{' && word[n - 1] == '}';
+            const char *name = arena_strndup(k->p->arena, word + 2 + braces, n - 2 - 2 * braces);
+            uint32_t from = compile_name(k, name);
+            for (size_t i = 0; from != cls && i < k->p->classes[from].n; i++)
+                compile_word(k, cls, k->p->classes[from].words[i],
+                             strlen(k->p->classes[from].words[i]));
+        } else if (n > 0) {
+            compile_word(k, cls, word, n);
+        }
+    }
+}
+
 static void read_class(struct compiler *k, const struct item *it)
 {
-    uint32_t cls = compile_name(k, it->name);
-
-    for (const char *s = compile_expanded(k, it->value); *s;) {
-        size_t blanks = strspn(s, " \t\r\n");
-        size_t n = strcspn(s + blanks, " \t\r\n");
-        if (n > 0)
-            compile_word(k, cls, s + blanks, n);
-        s += blanks + n;
-    }
+    add_class_words(k, compile_name(k, it->name), compile_expanded(k, it->value));
 }
 
 /* A macro's value as the line gives it: quotes are gone, a backslash goes before what it hides. */
@@ -474,13 +488,46 @@ static void tables(struct program *p)
     p->comments.comments = true;
 }
 
+/* Letters as rules look for them in ${daemon_flags}: apart, and capital ones twice. */
+static const char *letters_apart(struct arena *a, const char *s)
+{
+    struct buf out;
+
+    buf_init(&out, a);
+    for (; *s; s++) {
+        if (isspace((unsigned char)*s))
+            continue;
+        if (out.len > 0)
+            buf_addc(&out, ' ');
+        if (isupper((unsigned char)*s))
+            buf_addc(&out, *s);
+        buf_addc(&out, *s);
+    }
+    return out.data ? out.data : "";
+}
+
+/* A user that this system does not know. */
+static void check_user(struct compiler *k, const struct item *it)
+{
+    const char *user = arena_strndup(k->p->arena, it->value, strcspn(it->value, ":."));
+
+    if (*user && !isdigit((unsigned char)*user) && !getpwnam(user) && k->diag)
+        finding_add(k->diag, FINDING_OPTION_USER, it->at, user, NULL);
+}
+
 static void read_option(struct compiler *k, const struct item *it)
 {
     struct program *p = k->p;
 
+    if (compile_is_option(it, "DefaultUser") || compile_is_option(it, "RunAsUser") ||
+        compile_is_option(it, "TrustedUser"))
+        check_user(k, it);
+
     if (compile_is_option(it, "OperatorChars")) {
         p->operators = it->value;
         tables(p);
+    } else if (compile_is_option(it, "DirectSubmissionModifiers")) {
+        compile_set(k, "daemon_flags", letters_apart(p->arena, it->value));
     } else if (compile_is_option(it, "BlankSub")) {
         p->space = *it->value ? *it->value : ' ';
     }
