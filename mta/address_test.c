@@ -1,5 +1,6 @@
 #include "mta/address_test.h"
 
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <errno.h>
 #include <limits.h>
@@ -13,11 +14,13 @@
 #include "lib/base/arena.h"
 #include "lib/maps/resolver.h"
 #include "lib/rewrite/address.h"
+#include "mta/test_record.h"
 
 enum {
     READ_BYTES = 1 << 16,
     WRITE_BYTES = 1 << 17,
     NAME_WIDTH = 16,
+    NAME_SHOWN = 20,
     TRACE_RULES = 12,
     FLAGS_BYTES = 256
 };
@@ -37,6 +40,7 @@ struct test {
     unsigned debug; /* level of -d21 */
     int status;     /* exit code */
     bool quit;
+    struct test_record *record; /* NULL: answers are text */
 };
 
 /* --- output ------------------------------------------------------------------------------- */
@@ -56,7 +60,7 @@ static void flush(struct test *t)
     t->nheld = 0;
 }
 
-static void put(struct test *t, const char *s, size_t len)
+static void put_out(struct test *t, const char *s, size_t len)
 {
     if (len > WRITE_BYTES - t->nheld)
         flush(t);
@@ -69,6 +73,21 @@ static void put(struct test *t, const char *s, size_t len)
     }
     memcpy(t->held + t->nheld, s, len);
     t->nheld += len;
+}
+
+static void put(struct test *t, const char *s, size_t len)
+{
+    if (t->record)
+        test_record_text(t->record, s, len);
+    else
+        put_out(t, s, len);
+}
+
+/* What belongs to the answer's frame, and is not there in JSON. */
+static void frame(struct test *t, const char *s)
+{
+    if (!t->record)
+        put_out(t, s, strlen(s));
 }
 
 static void puts_(struct test *t, const char *s)
@@ -202,17 +221,35 @@ static void ruleset_line(struct test *t, const struct ruleset *r, const char *wh
 
 static void enter(void *ctx, const struct ruleset *r, const struct tokens *ws)
 {
-    ruleset_line(ctx, r, "   input:", ws);
+    struct test *t = ctx;
+
+    if (t->record)
+        test_record_step(t->record, true, r, ws);
+    else
+        ruleset_line(ctx, r, "   input:", ws);
 }
 
 static void leave(void *ctx, const struct ruleset *r, const struct tokens *ws)
 {
-    ruleset_line(ctx, r, " returns:", ws);
+    struct test *t = ctx;
+
+    if (t->record)
+        test_record_step(t->record, false, r, ws);
+    else
+        ruleset_line(ctx, r, " returns:", ws);
 }
 
 /* In seven bits, as it would go to a client. */
-static void note(void *ctx, const char *text)
+static void note(void *ctx, int status, const char *text)
 {
+    struct test *t = ctx;
+
+    if (status)
+        t->status = status;
+    if (t->record) {
+        test_record_note(t->record, text);
+        return;
+    }
     for (; *text; text++)
         put(ctx, &(char){(char)(*text & 0x7f)}, 1);
     put(ctx, "\n", 1);
@@ -249,8 +286,13 @@ static void macro(void *ctx, const char *name, const char *value)
 static void looked_up(void *ctx, const char *map, const char *key,
                       const struct lookup_answer *answer)
 {
+    struct test *t = ctx;
     static const char *const verdicts[] = {"found", "not found", "cannot be said now"};
 
+    if (t->record) {
+        test_record_lookup(t->record, map, key, answer);
+        return;
+    }
     say(ctx, "    map %s, key \"%s\": %s", map, key, verdicts[answer->verdict]);
     if (answer->verdict == MAP_FOUND) {
         puts_(ctx, ": \"");
@@ -265,6 +307,8 @@ static void watch(struct test *t)
     struct rewrite_watch w = {
         .ctx = t, .enter = enter, .leave = leave, .failed = failed, .note = note};
 
+    if (t->record)
+        w.looked_up = looked_up;
     if (t->debug >= TRACE_RULES) {
         w.trying = trying;
         w.tried = tried;
@@ -314,7 +358,12 @@ static const struct ruleset *ruleset_at(struct test *t, const char *s, const cha
     while (*from && isspace((unsigned char)*from))
         from++;
     if (!isalnum((unsigned char)*from)) {
-        say(t, "invalid ruleset name: \"%.20s\"\nUndefined ruleset %s\n", from, s);
+        char shown[NAME_SHOWN + 1];
+        size_t n = strnlen(from, NAME_SHOWN);
+        for (size_t i = 0; i < n; i++)
+            shown[i] = (char)(from[i] & 0x7f);
+        shown[n] = '\0';
+        say(t, "invalid ruleset name: \"%s\"\nUndefined ruleset %s\n", shown, s);
         t->status = EX_SOFTWARE;
         return NULL;
     }
@@ -408,18 +457,36 @@ static const char *name_at(struct test *t, const char *s, size_t *len, const cha
 {
     if (*s == '{') {
         const char *close = strchr(s, '}');
-        if (close && close > s + 1) {
-            *len = (size_t)(close - s) - 1;
-            *end = close + 1;
-            return s + 1;
+        char *name = arena_raw(rewrite_arena(t->r), strlen(s) + 1), *to = name;
+        for (const char *q = s + 1; close && q < close; q++) {
+            if (is_name(*q))
+                *to++ = *q;
+            else
+                say(t, "Invalid macro/class character %c\n", *q);
         }
-    } else if (*s && !isspace((unsigned char)*s)) {
+        *to = '\0';
+        *len = (size_t)(to - name);
+        *end = close ? close + 1 : s;
+        if (!close || *len > NAME_MAX_LEN || close != s + 1 + *len)
+            t->status = EX_SOFTWARE;
+        if (!close)
+            say(t, "Unbalanced { on %s\n", s + 1);
+        else if (*len > NAME_MAX_LEN)
+            say(t, "Macro/class name ({%.*s}) too long (%d chars max)\n", NAME_MAX_LEN, name,
+                NAME_MAX_LEN);
+        else if (close > s + 1)
+            return name;
+        if (!close || *len > NAME_MAX_LEN) {
+            puts_(t, "Unable to assign macro/class ID (mid = 0xffffffff)\n");
+            return NULL;
+        }
+    } else if (*s) {
         *len = 1;
         *end = s + 1;
         return s;
     }
     puts_(t, "Name required for macro/class\n");
-    t->status = EX_CONFIG;
+    t->status = EX_SOFTWARE;
     return NULL;
 }
 
@@ -439,6 +506,8 @@ static void define(struct test *t, const char *s)
         }
         break;
     case 'C':
+        if (!s[1])
+            break;
         name = name_at(t, s + 1, &len, &end);
         while (name && *end) {
             end += strspn(end, " \t");
@@ -557,45 +626,62 @@ static const char *kind(const struct test *t)
     return kinds[t->flags];
 }
 
-static void command_quit(struct test *t, char *arg)
+static void member(struct test *t, const char *key, const char *value)
+{
+    if (t->record)
+        test_record_member(t->record, key, value);
+}
+
+static void run_quit(struct test *t, char *arg)
 {
     (void)arg;
     t->quit = true;
 }
 
-static void command_parse(struct test *t, char *arg)
+static void run_parse(struct test *t, char *arg)
 {
     struct address a;
-
-    if (!*arg) {
-        puts_(t, "Usage: /parse address\n");
-        return;
-    }
     const char *form = address_form(t->r, arg);
+
     puts_(t, "Cracked address = ");
     put_visible(t, form, strlen(form));
     say(t, "\nParsing %s address\n", kind(t));
+    member(t, "form", form);
     if (!address_parse(t->r, arg, t->flags, &a)) {
         puts_(t, "Cannot parse\n");
+        member(t, "mailer", NULL);
         return;
     }
-    say(t, "mailer %s", a.mailer ? a.mailer->name : "*error*");
+    const char *mailer = a.mailer ? a.mailer->name : "*error*";
+    say(t, "mailer %s", mailer);
     if (a.host)
         say(t, ", host %s", a.host);
     say(t, ", user %s\n", a.user);
+    member(t, "mailer", mailer);
+    member(t, "host", a.host);
+    member(t, "user", a.user);
+    if (a.error)
+        member(t, "error", a.error);
 }
 
-static void command_try(struct test *t, char *arg)
+/* Ends the first word of arg and gives what is behind it. */
+static char *second(char *arg)
 {
-    char *name = arg;
-    int status;
-
     arg += strcspn(arg, " \t");
     if (*arg)
         *arg++ = '\0';
-    arg += strspn(arg, " \t");
-    if (!*name || !*arg) {
-        puts_(t, "Usage: /try mailer address\n");
+    return arg + strspn(arg, " \t");
+}
+
+static void usage(struct test *t, const char *command);
+
+static void run_try(struct test *t, char *arg)
+{
+    char *name = arg, *address = second(arg);
+    int status;
+
+    if (!*address) {
+        usage(t, "try");
         return;
     }
     const struct mailer *m = program_mailer(t->p, name, strlen(name));
@@ -603,54 +689,50 @@ static void command_try(struct test *t, char *arg)
         say(t, "Unknown mailer %s\n", name);
         return;
     }
-    say(t, "Trying %s address %s for mailer %s\n", kind(t), arg, name);
-    const char *answer = address_remote(t->r, arg, m, t->flags, &status);
-    say(t, "Rcode = %d, addr = %s\n", status, answer ? answer : arg);
+    say(t, "Trying %s address %s for mailer %s\n", kind(t), address, name);
+    const char *answer = address_remote(t->r, address, m, t->flags, &status);
+    say(t, "Rcode = %d, addr = %s\n", status, answer ? answer : address);
+    member(t, "address", answer);
 }
 
-static void command_tryflags(struct test *t, char *arg)
+static void run_sender(struct test *t, char *arg)
 {
-    if (!*arg) {
-        puts_(t, "Usage: /tryflags [Hh|Ee][Ss|Rr]\n");
-        return;
-    }
+    static const struct mailer none = {.name = "", .flags = "c"};
+    struct address a;
+    int status;
+
+    /* Nobody is the user that runs the mail system. */
+    if (!address_parse(t->r, arg, ADDRESS_SENDER, &a))
+        address_parse(t->r, arg = "root", ADDRESS_SENDER, &a);
+    const char *answer = address_remote(t->r, arg, &none, ADDRESS_SENDER, &status);
+    say(t, "addr=%s\n", answer ? answer : arg);
+    member(t, "address", answer);
+}
+
+static void run_tryflags(struct test *t, char *arg)
+{
+    static const struct {
+        char letter;
+        unsigned clear, set;
+    } letters[] = {{'h', 0, ADDRESS_HEADER},
+                   {'e', ADDRESS_HEADER, 0},
+                   {'s', 0, ADDRESS_SENDER},
+                   {'r', ADDRESS_SENDER, 0}};
+
     for (; *arg; arg++) {
-        switch (*arg) {
-        case 'H':
-        case 'h':
-            t->flags |= ADDRESS_HEADER;
-            break;
-        case 'E':
-        case 'e':
-            t->flags &= ~(unsigned)ADDRESS_HEADER;
-            break;
-        case 'S':
-        case 's':
-            t->flags |= ADDRESS_SENDER;
-            break;
-        case 'R':
-        case 'r':
-            t->flags &= ~(unsigned)ADDRESS_SENDER;
-            break;
-        default:
-            break;
+        for (size_t i = 0; i < sizeof letters / sizeof *letters; i++) {
+            if (tolower((unsigned char)*arg) == letters[i].letter)
+                t->flags = (t->flags & ~letters[i].clear) | letters[i].set;
         }
     }
 }
 
-static void command_map(struct test *t, char *arg)
+static void run_map(struct test *t, char *arg)
 {
-    char *name = arg;
+    static const char *const verdicts[] = {"found", "not found", "failed"};
+    char *name = arg, *key = second(arg);
 
-    arg += strcspn(arg, " \t");
-    if (*arg)
-        *arg++ = '\0';
-    arg += strspn(arg, " \t");
-    if (!*name) {
-        puts_(t, "Usage: /map mapname key\n");
-        return;
-    }
-    if (!*arg) {
+    if (!*key) {
         puts_(t, "No key specified\n");
         return;
     }
@@ -660,9 +742,17 @@ static void command_map(struct test *t, char *arg)
         return;
     }
     struct lookup_answer answer = {0};
-    lookup_plainly(rewrite_maps(t->r), m, (struct map_bytes){arg, strlen(arg)}, rewrite_arena(t->r),
+    lookup_plainly(rewrite_maps(t->r), m, (struct map_bytes){key, strlen(key)}, rewrite_arena(t->r),
                    &answer);
-    say(t, "map_lookup: %s (%s) ", name, arg);
+    if (t->record)
+        test_record_lookup(t->record, name, key, &answer);
+    if (answer.closed) {
+        say(t, "Map named \"%s\" not open\n", name);
+        member(t, "verdict", "not open");
+        return;
+    }
+    member(t, "verdict", verdicts[answer.verdict]);
+    say(t, "map_lookup: %s (%s) ", name, key);
     if (answer.verdict == MAP_FOUND) {
         puts_(t, "returns ");
         put(t, answer.value.p, answer.value.len);
@@ -679,57 +769,125 @@ static struct resolver_sources sources(const struct test *t)
                                      .host = t->world->host};
 }
 
-static void command_canon(struct test *t, char *arg)
+static void run_canon(struct test *t, char *arg)
 {
     struct resolver_name answer;
-
-    if (!*arg) {
-        puts_(t, "Usage: /canon address\n");
-        return;
-    }
     const struct resolver_sources from = sources(t);
+
     resolver_canon(t->world->resolver, arg, &from, rewrite_arena(t->r), &answer);
     say(t, "getcanonname(%s) returns %s\n", arg, answer.name);
+    member(t, "name", answer.name);
 }
 
-static bool is_ours(void *ctx, const char *host)
+/* Of "[name]", name; NULL where it is an address or nothing. */
+static char *name_in_brackets(struct test *t, const char *s)
 {
-    const struct test *t = ctx;
-    size_t len = strlen(host);
+    unsigned char in[sizeof(struct in6_addr)];
+    size_t len = strlen(s);
 
-    len -= len > 0 && host[len - 1] == '.';
-    return program_in_class(t->p, names_find(&t->p->names, "w", 1), host, len);
+    if (len < 3 || s[len - 1] != ']')
+        return NULL;
+    char *name = arena_strndup(rewrite_arena(t->r), s + 1, len - 2);
+    bool address = inet_pton(AF_INET, name, in) == 1 || strncasecmp(name, "IPv6:", 5) == 0;
+    return address ? NULL : name;
 }
 
-static void command_mx(struct test *t, char *arg)
+static void run_mx(struct test *t, char *arg)
 {
-    struct resolver_mx answer;
+    struct resolver_mx answer = {0};
+    const struct resolver_sources from = sources(t);
+    char *name = *arg == '[' ? name_in_brackets(t, arg) : NULL;
 
-    if (!*arg) {
-        puts_(t, "Usage: /mx address\n");
+    if (name) {
+        struct resolver_name full;
+        resolver_canon(t->world->resolver, name, &from, rewrite_arena(t->r), &full);
+        bool found = full.verdict == MAP_FOUND;
+        say(t, "getmxrr(%s) returns %d value(s):\n", arg, found);
+        if (found)
+            say(t, "\t%s.\n", full.name);
         return;
     }
-    const struct resolver_sources from = sources(t);
-    resolver_mx(t->world->resolver, arg, &from, is_ours, t, rewrite_arena(t->r), &answer);
+    if (*arg != '[' || (strlen(arg) > 2 && arg[strlen(arg) - 1] == ']'))
+        resolver_mx(t->world->resolver, arg, &from, NULL, NULL, rewrite_arena(t->r), &answer);
+    if (answer.status == EX_UNAVAILABLE) {
+        say(t, "getmxrr(%s) returns null MX (See RFC7505)\n", arg);
+        return;
+    }
     say(t, "getmxrr(%s) returns %zu value(s):\n", arg, answer.count);
     for (size_t i = 0; i < answer.count; i++)
         say(t, "\t%s\n", answer.list[i].host);
 }
 
-static void command_expand(struct test *t, char *arg)
+static void run_expand(struct test *t, char *arg)
 {
     puts_(t, arg);
 }
 
+/* "Name: value", or "?FLAGS?Name: value", where the name is not looked at. */
+static void run_header(struct test *t, char *arg)
+{
+    static const struct {
+        const char *name;
+        unsigned long bits;
+    } headers[] = {
+#define HEADER(name, bits) {name, bits},
+#include "mta/headers.def"
+    };
+    enum { ANY = 0x00040000 };
+    size_t len = 0;
+    const char *close = *arg == '?' ? strchr(arg + 1, '?') : NULL;
+    char *s = close ? arg + (close - arg) + 1 : arg;
+
+    while (s[len] > ' ' && s[len] < 0x7f && s[len] != ':')
+        len++;
+    if (len == 0 || s[len + strspn(s + len, " \t")] != ':') {
+        for (char *c = arg; *c; c++)
+            *c = (char)(*c & 0x7f);
+        say(t, "header syntax error, line \"%s\"\nul = 00000000\n", arg);
+        t->status = EX_SOFTWARE;
+        return;
+    }
+    unsigned long bits = ANY;
+    for (size_t i = 0; !close && i < sizeof headers / sizeof *headers; i++) {
+        if (strlen(headers[i].name) == len && strncasecmp(headers[i].name, s, len) == 0)
+            bits = headers[i].bits;
+    }
+    say(t, "ul = 0x%08lx\n", bits);
+}
+
 static const struct command {
-    const char *name;
+    const char *name, *argument;
+    bool needed;
     void (*run)(struct test *t, char *arg);
 } commands[] = {
-    {"quit", command_quit}, {"parse", command_parse},
-    {"try", command_try},   {"tryflags", command_tryflags},
-    {"map", command_map},   {"canon", command_canon},
-    {"mx", command_mx},     {"expand", command_expand},
+#define SLASH(name, argument, needed, text) {#name, argument, needed, run_##name},
+#define LINE(form, text)
+#include "mta/commands.def"
 };
+
+static void usage(struct test *t, const char *command)
+{
+    for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
+        if (strcmp(commands[i].name, command) == 0)
+            say(t, "Usage: /%s %s\n", command, commands[i].argument);
+    }
+}
+
+static void help(struct test *t)
+{
+    static const struct {
+        const char *form, *text;
+    } lines[] = {
+#define SLASH(name, argument, needed, text) {"/" #name " " argument, text},
+#define LINE(form, text) {form, text},
+#include "mta/commands.def"
+    };
+
+    puts_(t, "Help for test mode:\n");
+    for (size_t i = 0; i < sizeof lines / sizeof *lines; i++)
+        say(t, "%-30s %s\n", lines[i].form, lines[i].text);
+    puts_(t, "End of HELP info\n");
+}
 
 static void slash(struct test *t, char *s)
 {
@@ -739,15 +897,19 @@ static void slash(struct test *t, char *s)
     while (end > arg && isspace((unsigned char)end[-1]))
         *--end = '\0';
     for (size_t i = 0; i < sizeof commands / sizeof *commands; i++) {
-        if (strlen(commands[i].name) == len && strncasecmp(commands[i].name, s, len) == 0) {
-            commands[i].run(t, arg);
-            return;
-        }
+        const struct command *c = &commands[i];
+        if (strlen(c->name) != len || strncasecmp(c->name, s, len) != 0)
+            continue;
+        if (c->needed && !*arg)
+            usage(t, c->name);
+        else
+            c->run(t, arg);
+        return;
     }
     if (len == 0)
         puts_(t, "Usage: /[canon|map|mx|parse|try|tryflags]\n");
     else
-        say(t, "Unknown \"/\" command /%s\n", s);
+        say(t, "Unknown \"/\" command /%.*s\n", (int)len, s);
 }
 
 /* --- lines -------------------------------------------------------------------------------- */
@@ -782,8 +944,7 @@ static void line(struct test *t, char *s)
         slash(t, s + 1);
         return;
     case '?':
-        puts_(t, "Rulesets: NAME[,NAME...] ADDRESS; /quit /parse /try /tryflags /map /canon /mx\n"
-                 ".Dx VALUE .Cx WORDS =S RULESET =M $x $=x -dLEVELS: see mcfd(8)\n");
+        help(t);
         return;
     default:
         break;
@@ -853,32 +1014,49 @@ static void start_macros(struct test *t)
         rewrite_set(t->r, "daemon_flags", 12, given, n);
 }
 
-int address_test(struct arena *a, const struct program *p, const struct lookup_world *world, int in,
-                 int out, const char *debug)
+static void answer(struct test *t, char *s)
 {
-    struct test t = {.arena = a, .p = p, .world = world, .in = in, .out = out};
+    int before = t->status;
+
+    if (!t->record) {
+        line(t, s);
+        return;
+    }
+    test_record_begin(t->record, s);
+    t->status = 0;
+    line(t, s);
+    const struct buf *out = test_record_end(t->record, t->status);
+    put_out(t, out->data, out->len);
+    if (t->status == 0)
+        t->status = before;
+}
+
+int address_test(struct arena *a, const struct program *p, const struct lookup_world *world,
+                 const struct address_test_options *options)
+{
+    struct test t = {.arena = a, .p = p, .world = world, .in = options->in, .out = options->out};
     char *s;
 
     t.r = rewrite_new(a, p, world);
     t.line = arena_raw(a, READ_BYTES + 1);
     t.held = arena_raw(a, WRITE_BYTES);
+    t.record = options->json ? test_record_new(a) : NULL;
     rewrite_begin(t.r);
     start_macros(&t);
     watch(&t);
-    if (debug)
-        set_debug(&t, debug);
-    puts_(&t, "ADDRESS TEST MODE (ruleset 3 NOT automatically invoked)\n"
+    if (options->debug)
+        set_debug(&t, options->debug);
+    frame(&t, "ADDRESS TEST MODE (ruleset 3 NOT automatically invoked)\n"
               "Enter <ruleset> <address>\n");
-    for (;;) {
-        puts_(&t, "> ");
+    while (!t.quit) {
+        frame(&t, "> ");
         s = next_line(&t);
         if (!s)
             break;
-        line(&t, s);
-        if (t.quit)
-            break;
+        answer(&t, s);
     }
     flush(&t);
     rewrite_close(t.r);
+    test_record_close(t.record);
     return t.status;
 }

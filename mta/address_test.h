@@ -9,9 +9,14 @@
 
 #include "lib/rewrite/rewrite.h"
 
-/* in and out are descriptors; debug: the levels of -d, "21.12" and the like, or NULL.  Gives the
- * exit code. */
-int address_test(struct arena *a, const struct program *p, const struct lookup_world *world, int in,
-                 int out, const char *debug);
+struct address_test_options {
+    int in, out;       /* descriptors */
+    const char *debug; /* the levels of -d, "21.12" and the like; NULL: none */
+    bool json;         /* each answer is a line of JSON (test_record.h), without prompts */
+};
+
+/* Gives the exit code. */
+int address_test(struct arena *a, const struct program *p, const struct lookup_world *world,
+                 const struct address_test_options *options);
 
 #endif

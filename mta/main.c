@@ -59,6 +59,7 @@ static int status_of(struct diag *d)
 int main(int argc, char **argv)
 {
     const char *path = usual_file, *debug = NULL;
+    bool json = false;
     char mode = '\0';
     int c;
 
@@ -105,7 +106,8 @@ int main(int argc, char **argv)
     world.ldap_defaults = program_option(p, "LDAPDefaultSpec");
     config_check(config, NULL, d);
     diag_print(d, stderr, false);
-    int status = address_test(a, p, &world, STDIN_FILENO, STDOUT_FILENO, debug);
+    int status = address_test(
+        a, p, &world, &(struct address_test_options){STDIN_FILENO, STDOUT_FILENO, debug, json});
     int read = status_of(d);
     if (read)
         status = read;

@@ -11,8 +11,16 @@ void json_start(struct json *j, struct buf *out)
     *j = (struct json){.out = out};
 }
 
+void json_start_line(struct json *j, struct buf *out)
+{
+    json_start(j, out);
+    j->one_line = true;
+}
+
 static void new_line(struct json *j)
 {
+    if (j->one_line)
+        return;
     buf_addc(j->out, '\n');
     for (int i = 0; i < j->depth; i++)
         buf_adds(j->out, "  ");

@@ -17,11 +17,14 @@ enum { JSON_DEPTH = 16 };
 struct json {
     struct buf *out;
     int depth;
+    bool one_line;
     bool filled[JSON_DEPTH]; /* something stands at this depth already */
     char closer[JSON_DEPTH];
 };
 
 void json_start(struct json *j, struct buf *out);
+/* The same, all in one line. */
+void json_start_line(struct json *j, struct buf *out);
 void json_open_object(struct json *j, const char *key);
 void json_open_array(struct json *j, const char *key);
 void json_close(struct json *j); /* the innermost open object or array */

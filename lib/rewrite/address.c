@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -22,9 +23,9 @@ struct reading {
     const char *text;
 };
 
-static void note(struct rewrite *r, const char *text)
+static void note(struct rewrite *r, int status, const char *text)
 {
-    rewrite_note(r, text);
+    rewrite_note(r, status, text);
 }
 
 static void fault(void *ctx, enum scan_fault f, char ch)
@@ -69,14 +70,16 @@ static bool is_invalid(struct rewrite *r, const char *text, size_t len, const ch
     struct arena *a = rewrite_arena(r);
 
     if (len > ADDRESS_BYTES_MAX) {
-        note(r, arena_printf(a, "%sAddress \"%.*s\" too long (%d bytes max)", before,
-                             ADDRESS_BYTES_MAX, text, ADDRESS_BYTES_MAX));
+        note(r, EX_OK,
+             arena_printf(a, "%sAddress \"%.*s\" too long (%d bytes max)", before,
+                          ADDRESS_BYTES_MAX, text, ADDRESS_BYTES_MAX));
         return true;
     }
     for (size_t i = 0; i < len; i++) {
         if (is_control(text[i])) {
-            note(r, arena_printf(a, "8-bit character in mailbox address \"%s\"",
-                                 seven_bits(a, text, len)));
+            note(r, EX_USAGE,
+                 arena_printf(a, "8-bit character in mailbox address \"%s\"",
+                              seven_bits(a, text, len)));
             return true;
         }
     }
@@ -183,7 +186,8 @@ static void copy_part(struct form *f, const char *end, bool special)
     const char *last = end;
 
     f->len = f->start;
-    while (last > f->text && is_space(last[-1]))
+    const char *first = special ? f->text : f->part; /* quotes go before all the blanks */
+    while (last > first && is_space(last[-1]))
         last--;
     if (special)
         add(f, '"');
@@ -387,10 +391,64 @@ static void unquote(char *s)
     *to = '\0';
 }
 
-/* What $#error has to say: the text behind $:, without quotes and reply code. */
+/* The sysexits code of an enhanced code (RFC 3463), as sendmail reads it. */
+static int code_of_reply(const char *s)
+{
+    static const struct {
+        char subject, detail; /* '*': any */
+        int code;
+    } codes[] = {{'1', '0', EX_DATAERR},  {'1', '1', EX_NOUSER},     {'1', '2', EX_NOHOST},
+                 {'1', '3', EX_USAGE},    {'1', '5', EX_CONFIG},     {'1', '6', EX_NOUSER},
+                 {'1', '7', EX_USAGE},    {'1', '8', EX_NOHOST},     {'2', '3', EX_DATAERR},
+                 {'3', '*', EX_OSERR},    {'4', '0', EX_IOERR},      {'4', '1', EX_TEMPFAIL},
+                 {'4', '2', EX_IOERR},    {'4', '3', EX_TEMPFAIL},   {'4', '4', EX_PROTOCOL},
+                 {'4', '5', EX_TEMPFAIL}, {'4', '6', EX_CONFIG},     {'5', '*', EX_PROTOCOL},
+                 {'7', '*', EX_DATAERR},  {'*', '*', EX_UNAVAILABLE}};
+
+    if (*s == '2' || *s == '4')
+        return EX_TEMPFAIL;
+    if (*s != '5' || s[1] != '.')
+        return EX_CONFIG;
+    const char *dot = strchr(s + 2, '.');
+    if (!dot)
+        return EX_DATAERR;
+    bool plain = dot == s + 3 && !isdigit((unsigned char)dot[1 + (dot[1] != '\0')]);
+    for (size_t i = 0;; i++) {
+        if ((codes[i].subject == '*' || (plain && codes[i].subject == s[2])) &&
+            (codes[i].detail == '*' || codes[i].detail == dot[1]))
+            return codes[i].code;
+    }
+}
+
+/* The sysexits code that $#error has behind $@, by name or number or enhanced code. */
+static int code_of_error(const char *host)
+{
+    static const struct {
+        const char *name;
+        int code;
+    } names[] = {{"usage", EX_USAGE},       {"nouser", EX_NOUSER},
+                 {"nohost", EX_NOHOST},     {"unavailable", EX_UNAVAILABLE},
+                 {"software", EX_SOFTWARE}, {"tempfail", EX_TEMPFAIL},
+                 {"protocol", EX_PROTOCOL}, {"config", EX_CONFIG}};
+
+    if (!host)
+        return EX_UNAVAILABLE;
+    if (strchr(host, '.'))
+        return code_of_reply(host);
+    if (isdigit((unsigned char)*host))
+        return atoi(host);
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcasecmp(host, names[i].name) == 0)
+            return names[i].code;
+    }
+    return EX_UNAVAILABLE;
+}
+
+/* What $#error has to say: the text s behind $:, without quotes and reply code. */
 static void error_text(struct rewrite *r, struct address *a, char *s, const char *given)
 {
     unquote(s);
+    a->code = code_of_error(a->host);
     if (isdigit((unsigned char)s[0]) && isdigit((unsigned char)s[1]) &&
         isdigit((unsigned char)s[2]) && s[3] == ' ') {
         a->reply = (s[0] - '0') * 100 + (s[1] - '0') * 10 + (s[2] - '0');
@@ -401,10 +459,11 @@ static void error_text(struct rewrite *r, struct address *a, char *s, const char
             s += code + 1;
     }
     a->error = s;
-    if (a->reply / 100 == 4)
-        note(r, a->error);
-    else
-        note(r, arena_printf(rewrite_arena(r), "%s... %s", rewrite_shortened(r, given), a->error));
+    const bool later = a->code == EX_TEMPFAIL;
+    note(r, later ? EX_OK : a->code,
+         later && a->reply / 100 == 4
+             ? s
+             : arena_printf(rewrite_arena(r), "%s... %s", rewrite_shortened(r, given), s));
 }
 
 static bool in_error(struct rewrite *r, struct address *a, const char *what, const char *name)
@@ -412,7 +471,7 @@ static bool in_error(struct rewrite *r, struct address *a, const char *what, con
     a->mailer = NULL;
     a->host = NULL;
     a->user = "";
-    note(r, arena_printf(rewrite_arena(r), "buildaddr: %s%s", what, name));
+    note(r, EX_SOFTWARE, arena_printf(rewrite_arena(r), "buildaddr: %s%s", what, name));
     return true;
 }
 
@@ -482,8 +541,9 @@ static char *user_text(struct rewrite *r, struct tokens user, const struct maile
     if (m && !has_flag(m, 'u'))
         fold(text);
     if (odd)
-        note(r, arena_printf(rewrite_arena(r), "Syntax error in mailbox address \"%s\" (%s)", text,
-                             odd));
+        note(r, EX_OK,
+             arena_printf(rewrite_arena(r), "Syntax error in mailbox address \"%s\" (%s)", text,
+                          odd));
     return text;
 }
 
@@ -523,13 +583,13 @@ static bool build(struct rewrite *r, struct tokens *ws, const char *given, unsig
         return in_error(r, a, "no host", "");
     if (!has_user)
         return in_error(r, a, "no user", "");
+    if (has_flag(m, '@') && user.n > 0 && user.v[0].len == 1 && *user.v[0].p == '@') {
+        user.v++;
+        user.n--;
+    }
     m = special(p, m, joined(r, user.v, user.n, p->space));
     a->mailer = m;
     if (strcmp(m->name, "*include*") != 0) {
-        if (has_flag(m, '@') && user.n > 0 && user.v[0].len == 1 && *user.v[0].p == '@') {
-            user.v++;
-            user.n--;
-        }
         memmove(ws->v, user.v, user.n * sizeof *ws->v);
         ws->n = user.n;
         if (flags == 0 || p->level >= LEVEL_ALL_RECIPIENTS) {

@@ -23,6 +23,7 @@ struct address {
     const char *host;            /* NULL: there is none */
     const char *user;            /* never NULL */
     const char *error;           /* of an address in error: what to say, without its reply code */
+    int code;                    /* the same: its sysexits code */
     int reply;                   /* the reply code that it began with, 0: none */
     int status;                  /* of the rulesets: EX_TEMPFAIL means to try later */
 };

@@ -65,15 +65,16 @@ struct rewrite {
     const struct lookup_map *host;
 };
 
-static void note(struct rewrite *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
-static void note(struct rewrite *r, const char *fmt, ...)
+static void note(struct rewrite *r, int status, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+static void note(struct rewrite *r, int status, const char *fmt, ...)
 {
     va_list ap;
 
     if (!r->watch.note)
         return;
     va_start(ap, fmt);
-    r->watch.note(r->watch.ctx, arena_vprintf(r->scratch, fmt, ap));
+    r->watch.note(r->watch.ctx, status, arena_vprintf(r->scratch, fmt, ap));
     va_end(ap);
 }
 
@@ -179,9 +180,10 @@ void rewrite_fault(struct rewrite *r, enum scan_fault f, char ch, const char *te
     *q = '\0';
 
     if (f == SCAN_UNBALANCED)
-        note(r, "%s... Unbalanced '%c'", part, ch);
+        note(r, EX_OK, "%s... Unbalanced '%c'", part, ch);
     else
-        note(r, "%s... %s too long", part, f == SCAN_TOO_LONG ? "Address" : "prescan: token");
+        note(r, EX_OK, "%s... %s too long", part,
+             f == SCAN_TOO_LONG ? "Address" : "prescan: token");
 }
 
 struct value {
@@ -468,7 +470,7 @@ static uint32_t macro_of(const struct rewrite *r, const struct token *t)
 
 static int too_long(struct rewrite *r)
 {
-    note(r, "rewrite: expansion too long");
+    note(r, EX_SOFTWARE, "rewrite: expansion too long");
     return EX_DATAERR;
 }
 
@@ -476,8 +478,8 @@ static int out_of_bounds(struct rewrite *r, const struct ruleset *s, uint32_t n)
 {
     char number[8];
 
-    note(r, "rewrite: ruleset %s: replacement $%u out of bounds", program_ruleset_label(s, number),
-         (unsigned)n);
+    note(r, EX_SOFTWARE, "rewrite: ruleset %s: replacement $%u out of bounds",
+         program_ruleset_label(s, number), (unsigned)n);
     return EX_CONFIG;
 }
 
@@ -648,7 +650,7 @@ static int look_up(struct rewrite *r, const struct token *v, uint32_t n, struct 
     }
     int status = 0;
     if (!map) {
-        note(r, "rewrite: map %.*s not found", (int)name_len, name);
+        note(r, EX_SOFTWARE, "rewrite: map %.*s not found", (int)name_len, name);
     } else {
         struct lookup_answer answer = {0};
         lookup(r->maps, map, key, args, nargs, r->scratch, &answer);
@@ -662,7 +664,7 @@ static int look_up(struct rewrite *r, const struct token *v, uint32_t n, struct 
         if (answer.verdict == MAP_TEMPFAIL) {
             status = EX_TEMPFAIL;
             if (strcmp(lookup_map_class(map), "host") == 0)
-                note(r, "%.*s: Name server timeout", (int)key.len, key.p);
+                note(r, EX_OK, "%.*s: Name server timeout", (int)key.len, key.p);
             else if (r->watch.failed)
                 r->watch.failed(r->watch.ctx, answer.why);
         }
@@ -748,13 +750,13 @@ static const struct ruleset *called(struct rewrite *r, struct token *name)
     if (number >= 0 && number < RULESETS_MAX / 2)
         return &no_rules;
     if (number >= 0)
-        note(r, "bad ruleset %.*s (%d max)", (int)n, p, RULESETS_MAX / 2);
+        note(r, EX_SOFTWARE, "bad ruleset %.*s (%d max)", (int)n, p, RULESETS_MAX / 2);
     else if (n == 0)
-        note(r, "invalid ruleset name: \"%.*s\"", (int)len, p);
+        note(r, EX_SOFTWARE, "invalid ruleset name: \"%.*s\"", (int)len, p);
     /* What stands behind a blank is not said. */
     for (n = 0; n < len && p[n] != ' '; n++)
         continue;
-    note(r, "Unknown ruleset %.*s", (int)n, p);
+    note(r, EX_SOFTWARE, "Unknown ruleset %.*s", (int)n, p);
     return NULL;
 }
 
@@ -868,8 +870,8 @@ static int apply(struct rewrite *r, const struct ruleset *s, struct tokens *ws, 
         /* Whether it would match once more is not looked at. */
         if (i == last && loops == REWRITE_LOOPS) {
             char number[8];
-            note(r, "Infinite loop in ruleset %s, rule %zu", program_ruleset_label(s, number),
-                 i + 1);
+            note(r, EX_SOFTWARE, "Infinite loop in ruleset %s, rule %zu",
+                 program_ruleset_label(s, number), i + 1);
             break;
         }
         const uint64_t bits = match_bits(ws, &operators);
@@ -904,7 +906,7 @@ static int run(struct rewrite *r, const struct ruleset *s, struct tokens *ws, un
     if (r->watch.enter)
         r->watch.enter(r->watch.ctx, s, ws);
     if (depth > REWRITE_DEPTH + 1) { /* the first does not count */
-        note(r, "rewrite: excessive recursion (max %d), ruleset %s", REWRITE_DEPTH,
+        note(r, EX_SOFTWARE, "rewrite: excessive recursion (max %d), ruleset %s", REWRITE_DEPTH,
              program_ruleset_label(s, number));
         return EX_CONFIG;
     }
@@ -916,7 +918,8 @@ static int run(struct rewrite *r, const struct ruleset *s, struct tokens *ws, un
         return fatal;
     if (r->matcher.steps > r->matcher.limit) {
         if (status != EX_TEMPFAIL)
-            note(r, "rewrite: ruleset %s takes too long", program_ruleset_label(s, number));
+            note(r, EX_TEMPFAIL, "rewrite: ruleset %s takes too long",
+                 program_ruleset_label(s, number));
         status = EX_TEMPFAIL;
     }
     if (r->watch.leave)
@@ -952,8 +955,8 @@ int rewrite_run_empty(struct rewrite *r, int number, struct tokens *ws)
     return run(r, &none, ws, 1);
 }
 
-void rewrite_note(struct rewrite *r, const char *text)
+void rewrite_note(struct rewrite *r, int status, const char *text)
 {
     if (r->watch.note)
-        r->watch.note(r->watch.ctx, text);
+        r->watch.note(r->watch.ctx, status, text);
 }

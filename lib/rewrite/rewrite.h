@@ -37,7 +37,8 @@ struct rewrite_watch {
     void (*looked_up)(void *ctx, const char *map, const char *key,
                       const struct lookup_answer *answer);
     void (*failed)(void *ctx, const char *why); /* a map that could not say */
-    void (*note)(void *ctx, const char *text);
+    /* status: the sysexits code that it is worth, or 0. */
+    void (*note)(void *ctx, int status, const char *text);
 };
 
 struct rewrite_limits {
@@ -85,6 +86,6 @@ const char *rewrite_shortened(struct rewrite *r, const char *text);
 /* Tells the watch what is wrong with a text. */
 void rewrite_fault(struct rewrite *r, enum scan_fault f, char ch, const char *text);
 /* Tells the watch. */
-void rewrite_note(struct rewrite *r, const char *text);
+void rewrite_note(struct rewrite *r, int status, const char *text);
 
 #endif
