@@ -263,8 +263,19 @@ static void failed(void *ctx, const char *why)
 
 static void trying(void *ctx, const struct ruleset *s, const struct rule *rule)
 {
+    const struct test *t = ctx;
+    const struct origin at = rule->item->at;
+    const struct source *src = source_by_id(t->p->config->sources, at.file);
+
     (void)s;
-    say(ctx, "  line %u: %s\n", (unsigned)rule->item->at.line, rule->item->text);
+    say(ctx, "  %s:%u: %s\n", src ? src->path : "", (unsigned)at.line, rule->item->text);
+}
+
+static void matched(void *ctx, uint32_t n, const struct tokens *taken)
+{
+    say(ctx, "    $%u =", (unsigned)n);
+    put_tokens(ctx, taken->v, taken->n);
+    puts_(ctx, "\n");
 }
 
 static void tried(void *ctx, const struct rule *rule, const struct tokens *ws)
@@ -272,7 +283,7 @@ static void tried(void *ctx, const struct rule *rule, const struct tokens *ws)
     (void)rule;
     if (!ws)
         return;
-    puts_(ctx, "    matches, and makes:");
+    puts_(ctx, "    makes:");
     put_tokens(ctx, ws->v, ws->n);
     puts_(ctx, "\n");
 }
@@ -311,6 +322,7 @@ static void watch(struct test *t)
         w.looked_up = looked_up;
     if (t->debug >= TRACE_RULES) {
         w.trying = trying;
+        w.matched = matched;
         w.tried = tried;
         w.macro = macro;
         w.looked_up = looked_up;

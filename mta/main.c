@@ -1,6 +1,7 @@
 /*
  * mcfd: runs a sendmail configuration.
  */
+#include <getopt.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -9,6 +10,7 @@
 
 #include "grammar/cf.h"
 #include "lib/base/arena.h"
+#include "lib/base/buf.h"
 #include "lib/base/fs.h"
 #include "lib/maps/resolver.h"
 #include "lib/model/check.h"
@@ -16,6 +18,13 @@
 #include "mta/host.h"
 
 static const char usual_file[] = "/etc/mail/sendmail.cf";
+
+struct arguments {
+    const char *path, *debug;
+    char mode;
+    bool json;
+    struct buf lines; /* of a .cf: what -O, -o and -M say */
+};
 
 static void no_memory(void *ctx)
 {
@@ -26,7 +35,8 @@ static void no_memory(void *ctx)
 
 static int usage(void)
 {
-    fputs("usage: mcfd -bt [-C FILE] [-dLEVELS]\n", stderr);
+    fputs("usage: mcfd -bt [-C FILE] [-O OPTION=VALUE] [-oXVALUE] [-MxVALUE] [-dLEVELS] [--json]\n",
+          stderr);
     return EX_USAGE;
 }
 
@@ -56,41 +66,79 @@ static int status_of(struct diag *d)
     return EX_OK;
 }
 
-int main(int argc, char **argv)
+/* False where it cannot be run so. */
+static bool read_arguments(struct arguments *a, int argc, char **argv)
 {
-    const char *path = usual_file, *debug = NULL;
-    bool json = false;
-    char mode = '\0';
+    static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
     int c;
 
-    while ((c = getopt(argc, argv, "b:C:d:")) != -1) {
+    while ((c = getopt_long(argc, argv, "b:C:d:M:O:o:", options, NULL)) != -1) {
         switch (c) {
         case 'b':
-            mode = *optarg;
+            a->mode = *optarg;
             break;
         case 'C':
-            path = optarg;
+            a->path = optarg;
             break;
         case 'd':
-            debug = optarg;
+            a->debug = optarg;
+            break;
+        case 'j':
+            a->json = true;
+            break;
+        case 'M':
+            buf_printf(&a->lines, "D%s\n", optarg);
+            break;
+        case 'O':
+            buf_printf(&a->lines, "O %s\n", optarg);
+            break;
+        case 'o':
+            buf_printf(&a->lines, "O%s\n", optarg);
             break;
         default:
-            return usage();
+            return false;
         }
     }
-    if (mode != 't')
-        return usage();
+    return a->mode == 't';
+}
+
+/* Options of the command line, which end with the item `last`, stay whatever the file says. */
+static void keep_options(const struct config *c, const struct item *last)
+{
+    for (const struct item *o = c->first; last && o; o = o == last ? NULL : o->next) {
+        for (struct item *it = last->next; o->kind == ITEM_OPTION && it; it = it->next) {
+            if (it->kind == ITEM_OPTION && strcasecmp(it->name, o->name) == 0)
+                it->value = o->value;
+        }
+    }
+}
+
+int main(int argc, char **argv)
+{
     struct arena *a = arena_new(no_memory, NULL);
+    struct arguments given = {.path = usual_file};
+
+    buf_init(&given.lines, a);
+    if (!read_arguments(&given, argc, argv))
+        return usage();
     struct source_set *sources = source_set_new(a);
     int err;
-    const struct source *src = source_open(sources, path, &err);
+    const struct source *src = source_open(sources, given.path, &err);
     if (!src->bytes) {
-        fprintf(stderr, "mcfd: %s: cannot open: %s\n", path, strerror(err));
+        /* In the form of sendmail, which scripts look for. */
+        printf("%s: line 0: cannot open: %s\n", given.path, strerror(err));
         return EX_OSFILE;
     }
     struct diag *d = diag_new(a, sources);
     struct config *config = config_new(a, sources);
+    if (given.lines.len > 0) {
+        const struct source *line =
+            source_add(sources, "command line", given.lines.data, given.lines.len);
+        cf_read(config, line->bytes, line->len, line, NULL, false, d);
+    }
+    const struct item *last = config->last;
     cf_read(config, src->bytes, src->len, src, NULL, false, d);
+    keep_options(config, last);
     struct program_host *host = host_find(a, true);
     struct resolver *resolver = resolver_new(a);
     struct lookup_world world = {.resolver = resolver, .host = host->name};
@@ -106,11 +154,17 @@ int main(int argc, char **argv)
     world.ldap_defaults = program_option(p, "LDAPDefaultSpec");
     config_check(config, NULL, d);
     diag_print(d, stderr, false);
+    bool no_local = !program_mailer(p, "local", strlen("local"));
+    if (no_local)
+        fprintf(stderr, "mcfd: %s: there is no mailer named local\n", given.path);
     int status = address_test(
-        a, p, &world, &(struct address_test_options){STDIN_FILENO, STDOUT_FILENO, debug, json});
+        a, p, &world,
+        &(struct address_test_options){STDIN_FILENO, STDOUT_FILENO, given.debug, given.json});
     int read = status_of(d);
     if (read)
         status = read;
+    else if (no_local)
+        status = EX_SOFTWARE;
     resolver_close(resolver);
     arena_free(a);
     return status;

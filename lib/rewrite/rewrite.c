@@ -804,6 +804,15 @@ static bool may_match(const struct rule_key *k, const struct tokens *ws, uint64_
            (k->last == WORD_NONE || k->last == ws->v[ws->n - 1].id);
 }
 
+static void tell_matches(struct rewrite *r, const struct tokens *ws)
+{
+    for (uint32_t k = 0; r->watch.matched && k < r->matcher.n; k++) {
+        const struct binding *b = &r->matcher.bindings[k];
+        r->watch.matched(r->watch.ctx, k + 1,
+                         &(struct tokens){ws->v + b->first, b->end - b->first, ws->cap});
+    }
+}
+
 /* The next rule from i on that matches; nrules if there is none. */
 static size_t next_match(struct rewrite *r, const struct ruleset *s, const struct tokens *ws,
                          uint64_t bits, size_t i)
@@ -812,8 +821,10 @@ static size_t next_match(struct rewrite *r, const struct ruleset *s, const struc
         r->matcher.steps++;
         if (r->watch.trying)
             r->watch.trying(r->watch.ctx, s, &s->rules[i]);
-        if (may_match(&s->keys[i], ws, bits) && match(&r->matcher, &s->rules[i], ws))
+        if (may_match(&s->keys[i], ws, bits) && match(&r->matcher, &s->rules[i], ws)) {
+            tell_matches(r, ws);
             return i;
+        }
         if (r->watch.tried)
             r->watch.tried(r->watch.ctx, &s->rules[i], NULL);
         if (r->matcher.steps > r->matcher.limit)

@@ -32,6 +32,8 @@ struct rewrite_watch {
     void (*leave)(void *ctx, const struct ruleset *r, const struct tokens *ws);
     /* A rule is tried; and what became of it: NULL, or what it made. */
     void (*trying)(void *ctx, const struct ruleset *r, const struct rule *rule);
+    /* What its n-th wildcard took, of each, where it matches. */
+    void (*matched)(void *ctx, uint32_t n, const struct tokens *taken);
     void (*tried)(void *ctx, const struct rule *rule, const struct tokens *ws);
     void (*macro)(void *ctx, const char *name, const char *value); /* $& in a rule; NULL: not set */
     void (*looked_up)(void *ctx, const char *map, const char *key,
