@@ -137,12 +137,15 @@ $(BUILD)/mcf.1: man/mcf.1 $(BUILD)/mcf
 		esac; \
 	done <$< >$@.new && mv $@.new $@
 
-install: $(BUILD)/mcf $(BUILD)/mcf.1
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/share/man/man1 $(DESTDIR)$(PREFIX)/share/man/man5
+install: $(BUILD)/mcf $(BUILD)/mcfd $(BUILD)/mcf.1
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin
+	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/man/,man1 man5 man8)
 	install -m 755 $(BUILD)/mcf $(DESTDIR)$(PREFIX)/bin/mcf
+	install -m 755 $(BUILD)/mcfd $(DESTDIR)$(PREFIX)/sbin/mcfd
 	install -m 644 $(BUILD)/mcf.1 $(DESTDIR)$(PREFIX)/share/man/man1/mcf.1
 	install -m 644 man/mcf-map.1 $(DESTDIR)$(PREFIX)/share/man/man1/mcf-map.1
 	install -m 644 man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
+	install -m 644 man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8/
 
 # --- for the developer -----------------------------------------------------------------------
 UNIT = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))

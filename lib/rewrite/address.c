@@ -444,6 +444,18 @@ static int code_of_error(const char *host)
     return EX_UNAVAILABLE;
 }
 
+/* Is a reply of this code (0: none is said) about one address?  Then it begins with that. */
+static bool names_the_address(int reply)
+{
+    static const int codes[] = {0, 50, 250, 252, 450, 550, 553};
+
+    for (size_t i = 0; i < sizeof codes / sizeof *codes; i++) {
+        if (codes[i] == reply)
+            return true;
+    }
+    return false;
+}
+
 /* What $#error has to say: the text s behind $:, without quotes and reply code. */
 static void error_text(struct rewrite *r, struct address *a, char *s, const char *given)
 {
@@ -459,11 +471,10 @@ static void error_text(struct rewrite *r, struct address *a, char *s, const char
             s += code + 1;
     }
     a->error = s;
-    const bool later = a->code == EX_TEMPFAIL;
-    note(r, later ? EX_OK : a->code,
-         later && a->reply / 100 == 4
-             ? s
-             : arena_printf(rewrite_arena(r), "%s... %s", rewrite_shortened(r, given), s));
+    note(r, a->code == EX_TEMPFAIL ? EX_OK : a->code,
+         names_the_address(a->reply)
+             ? arena_printf(rewrite_arena(r), "%s... %s", rewrite_shortened(r, given), s)
+             : s);
 }
 
 static bool in_error(struct rewrite *r, struct address *a, const char *what, const char *name)

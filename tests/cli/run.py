@@ -6,6 +6,7 @@ a function test_NAME below; its first words say what must hold. A case runs in a
 folder of its own.
 """
 import glob
+import json
 import os
 import re
 import shutil
@@ -947,6 +948,7 @@ def test_make_install():
     files = sorted(os.path.relpath(os.path.join(d, f), "root")
                    for d, _, names in os.walk("root") for f in names)
     expect("opt/mcf/bin/mcf" in files, files)
+    expect("opt/mcf/sbin/mcfd" in files, files)
     expect("opt/mcf/share/man/man1/mcf.1" in files, files)
     for page in glob.glob(os.path.join(ROOT, "man", "*.[0-9]")):
         to = "opt/mcf/share/man/man%s/%s" % (page[-1], os.path.basename(page))
@@ -994,6 +996,90 @@ def test_target():
         f.write(b"\x7fELF\x008.1x\x008.18.1\x00")
     installed = mcf("build", "case.mc", env=dict(os.environ, MCF_SENDMAIL="./sendmail"))
     expect(installed.out == new.out, installed)
+
+
+# ---- mcfd --------------------------------------------------------------------------------
+
+TRIED = """V10/Berkeley
+O OperatorChars=.:%@!^/[]+
+O BlankSub=.
+Dxfile
+Kdq dequote
+Mlocal, P=/bin/true, F=lu, A=x
+S0
+R$- at $+\t$#local $@ $2 $: $(dq $1 $: none $)
+R$*\t$#local $: $1
+"""
+
+
+def mcfd(*arguments, lines=""):
+    return run(os.path.join(BUILD, "mcfd"), "-bt", *arguments, data=lines.encode("latin-1"))
+
+
+def test_mcfd_command_line():
+    """Options of the command line stay, macros of it do not; a folder's own names are found."""
+    write("try.cf", TRIED)
+    r = mcfd("-C", "try.cf", lines="/parse a b\n$x\n$y\n")
+    expect_status(r, 0)
+    expect("user a.b\n> file\n> Undefined\n> " in r.out and not r.err, r)
+    for option in (["-OBlankSub=_"], ["-O", "BlankSub=_"]):
+        r = mcfd("-C", "try.cf", *option, "-Mxline", "-M{y}line", "-M", "zline", lines="/parse a b\n$x\n${y}\n$z\n")
+        expect("user a_b\n> file\n> line\n> line\n> " in r.out, r)
+    write("short.cf", TRIED.replace("O BlankSub=.\n", ""))
+    expect("user a_b\n" in mcfd("-C", "short.cf", "-oB_", lines="/parse a b\n").out, "-o")
+    for wrong in (["-Z"], ["-bq"], ["--jso=x"]):
+        r = mcfd("-C", "try.cf", *wrong)
+        expect_status(r, 64)
+        expect("usage: mcfd -bt" in r.err and not r.out, r)
+    r = mcfd("-C", "nosuch.cf")
+    expect_status(r, 72)
+    expect(r.out == "nosuch.cf: line 0: cannot open: No such file or directory\n", r)
+    write("nolocal.cf", "V10/Berkeley\n")
+    r = mcfd("-C", "nolocal.cf", lines="$j")
+    expect_status(r, 70)
+    expect("no mailer named local" in r.err and "ADDRESS TEST MODE" in r.out, r)
+
+
+def test_mcfd_trace():
+    """-d21.12: each rule by file and line, what its wildcards took, and maps that were asked."""
+    write("try.cf", TRIED)
+    want = ("  try.cf:8: R$- at $+\t$#local $@ $2 $: $(dq $1 $: none $)\n    $1 = \"q\"\n    $2 = b . c\n"
+            "    map dq, key \"\"q\"\": found: \"q\"\n    makes: $# local $@ b . c $: q\n")
+    for given, first in ((["-d21.12"], ""), ([], "-d21.12\n")):
+        r = mcfd("-C", "try.cf", *given, lines=first + '0 "q" at b.c\n')
+        expect(want in r.out, r)
+    expect("try.cf:8" not in mcfd("-C", "try.cf", "-d21.12", lines="-d21.1\n0 a\n").out, "-d21.1")
+
+
+def test_mcfd_json():
+    """--json: an answer is one line, and has all that the text has."""
+    write("try.cf", TRIED)
+    r = mcfd("-C", "try.cf", "--json", lines='0 "q" at b\n/parse <a at b\n$x\n\n100 a\n/map dq "a"\n/quit\n$x\n')
+    expect_status(r, 70)
+    lines = [json.loads(l) for l in r.out.splitlines()]
+    expect(len(lines) == 7 and all(l["question"] for l in lines[:3]), r)
+    tokens = ["$#", "local", "$@", "b", "$:", "q"]
+    expect(lines[0] == {"question": '0 "q" at b', "trace": [
+        {"event": "enter", "ruleset": "0", "number": 0, "tokens": ['"q"', "at", "b"]},
+        {"event": "leave", "ruleset": "0", "number": 0, "tokens": tokens}],
+        "lookups": [{"map": "dq", "key": '"q"', "verdict": "found", "value": "q"}], "notes": [],
+        "result": {"tokens": tokens}, "text": "", "status": 0}, lines[0])
+    expect(lines[1]["result"] == {"form": "<$g>", "mailer": "local", "host": None, "user": "<a.at.b>"}, lines[1])
+    expect(lines[1]["notes"] == ["<a at b... Unbalanced '<'"] and lines[1]["status"] == 0, lines[1])
+    expect(lines[2]["text"] == "file\n" and lines[3]["text"] == "" and lines[4]["status"] == 70, lines[2:5])
+    expect(lines[5]["result"] == {"verdict": "found"} and lines[5]["lookups"][0]["value"] == "a", lines[5])
+
+
+def test_mcfd_page():
+    """The help and the page name each command."""
+    write("try.cf", TRIED)
+    helped = mcfd("-C", "try.cf", lines="?\n").out
+    page = read(os.path.join(ROOT, "man", "mcfd.8"))
+    rows = re.findall(r'^SLASH\((\w+)', read(os.path.join(ROOT, "mta", "commands.def")), re.M)
+    expect(len(rows) > 5, "commands.def reads otherwise now")
+    for name in rows:
+        expect("\n/%s " % name in helped, "not in the help: " + name)
+        expect(re.search(r"^\.BI? /%s\b" % name, page, re.M), "not in the page: " + name)
 
 
 def main():

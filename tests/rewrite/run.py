@@ -126,13 +126,15 @@ def run_block(report, name, block):
     cf = PLACE + "/test.cf"
     with open(cf, "w", encoding="latin-1") as f:
         f.write("\n".join(block.config) + "\n")
-    reference = ask(SENDMAIL, cf, block.questions)[0]
+    reference, wanted, _ = ask(SENDMAIL, cf, block.questions)
     ours, status, said = ask(MCFD, cf, block.questions)
     # What reading the file makes of the exit code; questions make more of it.
     theirs, read = ask(SENDMAIL, cf, [])[1], ask(MCFD, cf, [])[1]
     wrong = []
     if status < 0:
         wrong.append("mcfd ended by signal %d" % -status)
+    elif status != wanted and block.status is None:
+        wrong.append("exit status of the reference: %d, ours: %d" % (wanted, status))
     if read != (theirs if block.status is None else block.status):
         wrong.append("exit code: reference %d, ours %d" % (theirs, read))
     if block.finds and sorted(block.finds) != sorted(found(said)):
