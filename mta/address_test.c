@@ -21,8 +21,7 @@ enum {
     WRITE_BYTES = 1 << 17,
     NAME_WIDTH = 16,
     NAME_SHOWN = 20,
-    TRACE_RULES = 12,
-    FLAGS_BYTES = 256
+    TRACE_RULES = 12
 };
 
 struct test {
@@ -1010,27 +1009,12 @@ static char *next_line(struct test *t)
 static void start_macros(struct test *t)
 {
     const struct passwd *pw = getpwuid(getuid());
-    const char *user = pw ? pw->pw_name : "unknown";
-    const char *flags = program_option(t->p, "DirectSubmissionModifiers");
-    char from[LOGIN_NAME_MAX + sizeof "@localhost"], given[FLAGS_BYTES];
-    size_t n = 0;
+    char from[LOGIN_NAME_MAX + sizeof "@localhost"];
+    int len = snprintf(from, sizeof from, "%s@localhost", pw ? pw->pw_name : "unknown");
 
     rewrite_set(t->r, "opMode", 6, "t", 1);
     rewrite_set(t->r, "deliveryMode", 12, "i", 1);
-    int len = snprintf(from, sizeof from, "%s@localhost", user);
     rewrite_set(t->r, "_", 1, from, (size_t)len < sizeof from ? (size_t)len : sizeof from - 1);
-    /* Each by itself, capitals twice: a rule that looks for one needs no more than its token. */
-    for (; flags && *flags && n + 3 < sizeof given; flags++) {
-        if (isspace((unsigned char)*flags))
-            continue;
-        if (n > 0)
-            given[n++] = ' ';
-        given[n++] = *flags;
-        if (isupper((unsigned char)*flags))
-            given[n++] = *flags;
-    }
-    if (flags)
-        rewrite_set(t->r, "daemon_flags", 12, given, n);
 }
 
 static void answer(struct test *t, char *s)

@@ -50,12 +50,14 @@ static bool is_true(const char *value)
 static int status_of(struct diag *d)
 {
     static const char of_daemon[] = "unknown-filter"; /* nobody asks a filter before that */
+    static const char of_start[] = "bad-vendor"; /* somebody else's sendmail may start with it */
     static const char *const of_system[] = {"class-file", "class-map"};
     size_t n;
     const struct finding *const *all = diag_sorted(d, &n);
 
     for (size_t i = 0; i < n; i++) {
-        if (all[i]->severity != DIAG_ERROR || strcmp(all[i]->id, of_daemon) == 0)
+        bool fatal = all[i]->severity == DIAG_ERROR || strcmp(all[i]->id, of_start) == 0;
+        if (!fatal || strcmp(all[i]->id, of_daemon) == 0)
             continue;
         for (size_t k = 0; k < sizeof of_system / sizeof *of_system; k++) {
             if (strcmp(all[i]->id, of_system[k]) == 0)
