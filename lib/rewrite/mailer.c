@@ -47,17 +47,20 @@ static int ruleset_number(struct compiler *k, const char *s, size_t len)
     }
     while (len > 0 && (s[len - 1] == ' ' || s[len - 1] == '\t'))
         len--;
-    if (len == 0)
-        return 0;
     const struct ruleset *r = compile_ruleset(k, s, len, -1);
     return r ? r->number : -1;
 }
 
-/* "sender/header", or one for both. */
+/* "sender/header", or one for both: the slash stands right behind the first name. */
 static bool rulesets(struct compiler *k, const char *s, int *envelope, int *header)
 {
-    const char *slash = strchr(s, '/');
+    long number;
 
+    s += strspn(s, " \t");
+    size_t n = program_ruleset_name(s, strlen(s), &number);
+    const char *slash = s + n + strspn(s + n, " \t");
+    if (*slash != '/')
+        slash = NULL;
     *envelope = ruleset_number(k, s, slash ? (size_t)(slash - s) : strlen(s));
     *header = slash ? ruleset_number(k, slash + 1, strlen(slash + 1)) : *envelope;
     return *envelope >= 0 && *header >= 0;
