@@ -56,21 +56,24 @@ static void push(struct run *r, const char *p, size_t len, uint32_t id)
     r->out->v[r->out->n++] = (struct token){p, (uint32_t)len, id};
 }
 
+static void too_long(struct run *r, enum scan_fault f)
+{
+    if (!r->full)
+        fault(r, f, '\0');
+    r->full = true;
+}
+
 static void finish(struct run *r)
 {
     if (!r->begin)
         return;
     size_t len = (size_t)(r->to - r->begin);
     r->cost += len + 1;
-    push(r, r->begin, len, words_find(r->sc->words, r->begin, len));
+    if (len > TOKEN_BYTES_MAX && !r->sc->rule)
+        too_long(r, SCAN_TOKEN_TOO_LONG);
+    else
+        push(r, r->begin, len, words_find(r->sc->words, r->begin, len));
     r->begin = NULL;
-}
-
-static void too_long(struct run *r, enum scan_fault f)
-{
-    if (!r->full)
-        fault(r, f, '\0');
-    r->full = true;
 }
 
 static void keep(struct run *r, char c)
@@ -83,8 +86,6 @@ static void keep(struct run *r, char c)
     size_t len = (size_t)(r->to - r->begin);
     if (r->cost + len + 1 > TEXT_COST_MAX)
         too_long(r, SCAN_TOO_LONG);
-    else if (len > TOKEN_BYTES_MAX)
-        too_long(r, SCAN_TOKEN_TOO_LONG);
 }
 
 static void single(struct run *r, char c)
