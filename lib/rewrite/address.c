@@ -126,7 +126,7 @@ static int run_number(struct rewrite *r, int number, struct tokens *ws, int *sta
     const struct ruleset *s = rewrite_program(r)->rulesets[number];
     int now = s ? rewrite_run(r, s, ws) : rewrite_run_empty(r, number, ws);
 
-    if (*status == 0 || now == EX_TEMPFAIL)
+    if (now == EX_TEMPFAIL) /* what else fails leaves the address as it was */
         *status = now;
     return now;
 }
