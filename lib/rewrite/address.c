@@ -498,8 +498,6 @@ static const struct mailer *special(const struct program *p, const struct mailer
 {
     char first = text[*text == '"'];
 
-    if (has_flag(m, ':') && is_include(text))
-        return program_mailer(p, "*include*", 9);
     if (has_flag(m, '|') && first == '|')
         return program_mailer(p, "prog", 4);
     if (has_flag(m, '/') && first == '/')
@@ -594,11 +592,15 @@ static bool build(struct rewrite *r, struct tokens *ws, const char *given, unsig
         return in_error(r, a, "no host", "");
     if (!has_user)
         return in_error(r, a, "no user", "");
-    if (has_flag(m, '@') && user.n > 0 && user.v[0].len == 1 && *user.v[0].p == '@') {
-        user.v++;
-        user.n--;
+    if (has_flag(m, ':') && is_include(joined(r, user.v, user.n, p->space))) {
+        m = program_mailer(p, "*include*", 9);
+    } else {
+        if (has_flag(m, '@') && user.n > 0 && user.v[0].len == 1 && *user.v[0].p == '@') {
+            user.v++;
+            user.n--;
+        }
+        m = special(p, m, joined(r, user.v, user.n, p->space));
     }
-    m = special(p, m, joined(r, user.v, user.n, p->space));
     a->mailer = m;
     if (strcmp(m->name, "*include*") != 0) {
         memmove(ws->v, user.v, user.n * sizeof *ws->v);
