@@ -775,6 +775,8 @@ static void run_map(struct test *t, char *arg)
         puts_(t, "returns ");
         put(t, answer.value.p, answer.value.len);
     } else {
+        if (answer.status == EX_TEMPFAIL && strcmp(lookup_map_class(m), "host") == 0)
+            say(t, "%s: Name server timeout\n", arg);
         puts_(t, "no match");
     }
     say(t, " (%d)\n", answer.status);

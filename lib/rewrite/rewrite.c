@@ -656,6 +656,9 @@ static int look_up(struct rewrite *r, const struct token *v, uint32_t n, struct 
         lookup(r->maps, map, key, args, nargs, r->scratch, &answer);
         if (r->watch.looked_up)
             r->watch.looked_up(r->watch.ctx, lookup_map_name(map), key.p, &answer);
+        const bool is_host = strcmp(lookup_map_class(map), "host") == 0;
+        if (is_host && answer.status == EX_TEMPFAIL)
+            note(r, EX_OK, "%.*s: Name server timeout", (int)key.len, key.p);
         if (answer.verdict == MAP_FOUND || (answer.verdict == MAP_TEMPFAIL && answer.value.p)) {
             struct text t = text_plain(r->scratch, answer.value.p, answer.value.len);
             *fatal = scan_value(r, &t, out, NULL);
@@ -663,9 +666,7 @@ static int look_up(struct rewrite *r, const struct token *v, uint32_t n, struct 
         }
         if (answer.verdict == MAP_TEMPFAIL) {
             status = EX_TEMPFAIL;
-            if (strcmp(lookup_map_class(map), "host") == 0)
-                note(r, EX_OK, "%.*s: Name server timeout", (int)key.len, key.p);
-            else if (r->watch.failed)
+            if (!is_host && r->watch.failed)
                 r->watch.failed(r->watch.ctx, answer.why);
         }
     }
