@@ -260,9 +260,25 @@ static void note(void *ctx, int status, const char *text)
     put(ctx, "\n", 1);
 }
 
-static void failed(void *ctx, const char *why)
+/* What it does to the exit code, where sendmail cannot open what is behind the map. */
+static int status_of_failure(const struct lookup_map *m)
 {
-    (void)ctx;
+    static const char *const of_system[] = {"hash", "btree", "implicit", "socket", "ldap"};
+    const char *class = lookup_map_class(m);
+
+    for (size_t i = 0; i < sizeof of_system / sizeof *of_system; i++) {
+        if (strcasecmp(class, of_system[i]) == 0)
+            return EX_OSERR;
+    }
+    return strcasecmp(class, "text") == 0 ? EX_SOFTWARE : EX_OK;
+}
+
+static void failed(void *ctx, const struct lookup_map *m, const char *why)
+{
+    struct test *t = ctx;
+
+    if (t->status == EX_OK)
+        t->status = status_of_failure(m);
     fprintf(stderr, "mcfd: %s\n", why);
 }
 
@@ -776,7 +792,7 @@ static void run_map(struct test *t, char *arg)
         put(t, answer.value.p, answer.value.len);
     } else {
         if (answer.status == EX_TEMPFAIL && strcmp(lookup_map_class(m), "host") == 0)
-            say(t, "%s: Name server timeout\n", arg);
+            say(t, "%s: Name server timeout\n", key);
         puts_(t, "no match");
     }
     say(t, " (%d)\n", answer.status);

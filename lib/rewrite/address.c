@@ -619,6 +619,12 @@ static bool build(struct rewrite *r, struct tokens *ws, const char *given, unsig
     return true;
 }
 
+/* Behind a failure for the time being: is it worth another try? */
+static bool may_pass(const struct address *a)
+{
+    return a->mailer || (a->error && a->reply / 100 == 4);
+}
+
 bool address_parse(struct rewrite *r, const char *text, unsigned flags, struct address *a)
 {
     struct tokens *ws = rewrite_workspace(r);
@@ -633,7 +639,13 @@ bool address_parse(struct rewrite *r, const char *text, unsigned flags, struct a
         return false;
     run_number(r, CANONIFY, ws, &a->status);
     run_number(r, PARSE, ws, &a->status);
-    return build(r, ws, text, flags, a);
+    const bool good = build(r, ws, text, flags, a);
+    if (a->status == EX_TEMPFAIL && may_pass(a))
+        note(r, EX_OK,
+             arena_printf(rewrite_arena(r),
+                          "%s... Transient parse error -- message queued for future delivery",
+                          text));
+    return good;
 }
 
 const char *address_remote(struct rewrite *r, const char *text, const struct mailer *m,

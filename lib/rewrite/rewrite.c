@@ -667,7 +667,7 @@ static int look_up(struct rewrite *r, const struct token *v, uint32_t n, struct 
         if (answer.verdict == MAP_TEMPFAIL) {
             status = EX_TEMPFAIL;
             if (!is_host && r->watch.failed)
-                r->watch.failed(r->watch.ctx, answer.why);
+                r->watch.failed(r->watch.ctx, map, answer.why);
         }
     }
     if (has_default)

@@ -38,7 +38,8 @@ struct rewrite_watch {
     void (*macro)(void *ctx, const char *name, const char *value); /* $& in a rule; NULL: not set */
     void (*looked_up)(void *ctx, const char *map, const char *key,
                       const struct lookup_answer *answer);
-    void (*failed)(void *ctx, const char *why); /* a map that could not say */
+    /* A map that could not say. */
+    void (*failed)(void *ctx, const struct lookup_map *m, const char *why);
     /* status: the sysexits code that it is worth, or 0. */
     void (*note)(void *ctx, int status, const char *text);
 };

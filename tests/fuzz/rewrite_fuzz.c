@@ -64,8 +64,9 @@ static void tried(void *ctx, const struct rule *rule, const struct tokens *ws)
     in_bounds(ctx);
 }
 
-static void note(void *ctx, const char *text)
+static void note(void *ctx, int status, const char *text)
 {
+    (void)status;
     look(ctx, text, strlen(text));
 }
 
@@ -98,7 +99,7 @@ static void address(struct seen *s, const struct program *p, const char *text)
     const char *form = address_form(s->r, text);
     look(s, form, strlen(form));
     begin(s);
-    if (address_parse(s->r, text, &a)) {
+    if (address_parse(s->r, text, 0, &a)) {
         must(a.user != NULL);
         look(s, a.user, strlen(a.user));
         look(s, a.host ? a.host : "", a.host ? strlen(a.host) : 0);

@@ -128,9 +128,6 @@ def run_block(report, name, block):
         source = "\n".join(lines) + "\n"
         with open(PLACE + "/" + file, "w", encoding="latin-1") as f:
             f.write(source)
-        os.chmod(PLACE + "/" + file, 0o755 if block.kinds[file] == "program" else 0o644)
-        if block.kinds[file] != "map":
-            continue
         subprocess.run(["makemap", "-C", "/dev/null", "hash", PLACE + "/" + file], input=source.encode("latin-1"), check=True, capture_output=True)
     cf = PLACE + "/test.cf"
     with open(cf, "w", encoding="latin-1") as f:
