@@ -517,7 +517,8 @@ static int substitute(struct rewrite *r, const struct ruleset *s, const struct r
             if (status)
                 return status;
             *seen |= operators_in(v->v, v->n);
-            fits = append(out, v->v, v->n);
+            /* One token of room is left behind a value, as sendmail leaves it. */
+            fits = v->n == 0 || (v->n < out->cap - out->n && append(out, v->v, v->n));
         } else {
             fits = append(out, t, 1);
         }
