@@ -10,6 +10,7 @@
 #include "lib/base/source.h"
 #include "lib/base/table.h"
 #include "lib/maps/map_lines.h"
+#include "lib/model/class_scan.h"
 
 #define BLANKS " \t\r\n\f\v"
 
@@ -31,39 +32,20 @@ static void add_word(struct names *n, const char *name)
     add(n, name, strlen(name));
 }
 
-/* How much of a line is read: words up to one of the bytes in until, or the first word only. */
-struct form {
-    bool first;
-    char until[64];
-};
-
-/* %s, or nothing, or %[^BYTES]. */
-static bool read_form(const char *text, struct form *f)
+static void add_line(struct names *n, const char *line, const char *format)
 {
-    size_t n = strlen(text);
-    *f = (struct form){.first = true};
-    if (n == 0 || strcmp(text, "%s") == 0)
-        return true;
-    if (n < 5 || n > sizeof f->until || strncmp(text, "%[^", 3) != 0 || text[n - 1] != ']')
-        return false;
-    f->first = false;
-    for (size_t i = 3, to = 0; i < n - 1; i++)
-        if (text[i] != '\\')
-            f->until[to++] = text[i];
-    return strpbrk(f->until, "]-") == NULL;
-}
-
-static void add_line(struct names *n, char *line, const struct form *f)
-{
-    if (*line == '#')
+    const char *text;
+    size_t len;
+    if (*line == '#' || !class_scan(format, line, strcspn(line, "\n"), &text, &len))
         return;
-    line[strcspn(line, f->until)] = '\0';
-    for (const char *p = line + strspn(line, BLANKS); *p; p += strspn(p, BLANKS)) {
-        size_t len = strcspn(p, BLANKS);
-        add(n, p, len);
-        p += len;
-        if (f->first)
-            return;
+    for (const char *p = text, *end = text + len; p < end;) {
+        size_t blanks = strspn(p, BLANKS);
+        p += blanks;
+        size_t word = strcspn(p, BLANKS);
+        if (word > (size_t)(end - p))
+            word = p < end ? (size_t)(end - p) : 0;
+        add(n, p, word);
+        p += word;
     }
 }
 
@@ -74,7 +56,6 @@ static void read_file(struct names *n, const struct item *it)
     const struct source *s = source_by_id(n->config->sources, it->at.file);
     const char *spec = it->value ? it->value : "", *why = NULL;
     bool optional = strncmp(spec, "-o", 2) == 0 && (spec[2] == ' ' || spec[2] == '\t');
-    struct form form;
     spec += optional ? 2 : 0;
     spec += strspn(spec, BLANKS);
     const char *path = arena_strndup(a, spec, strcspn(spec, BLANKS));
@@ -82,8 +63,6 @@ static void read_file(struct names *n, const struct item *it)
     FILE *f = NULL;
     if (*path != '/')
         why = "only files with a full name are read here";
-    else if (!read_form(spec + strspn(spec, BLANKS), &form))
-        why = "its format is not known here";
     else if ((f = fopen(path, "re")) == NULL && !(optional && errno == ENOENT))
         why = strerror(errno);
     if (why)
@@ -92,7 +71,7 @@ static void read_file(struct names *n, const struct item *it)
     char *line = NULL;
     size_t room = 0;
     while (f && getline(&line, &room, f) >= 0)
-        add_line(n, line, &form);
+        add_line(n, line, spec + strspn(spec, BLANKS));
     free(line);
     if (f)
         fclose(f);

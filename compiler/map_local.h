@@ -2,10 +2,10 @@
  * map_local: the names of class w, the host's own, as far as they can be known without running
  * sendmail.
  *
- * Known: C lines; F lines that read a file, whole lines or their first words, as the reference
- * reads them; the value of Dj; this machine's name and its first label; localhost.  Not known: the
- * names and addresses that sendmail finds at its start by the resolver and its interfaces, and what
- * F lines have from programs and maps, which is said on standard error.
+ * Known: C lines; F lines that read a file, as their formats say (lib/model/class_scan.h); the
+ * value of Dj; this machine's name and its first label; localhost.  Not known: the names and
+ * addresses that sendmail finds at its start by the resolver and its interfaces, and what F lines
+ * have from programs and maps, which is said on standard error.
  */
 #ifndef MCF_COMPILER_MAP_LOCAL_H
 #define MCF_COMPILER_MAP_LOCAL_H

@@ -466,7 +466,7 @@ static void dump_ruleset(struct test *t, const char *name)
     for (size_t i = 0; i < r->nrules; i++) {
         const struct rule *rule = &r->rules[i];
         put(t, "R", 1);
-        for (uint32_t k = 0; k < rule->nleft_tokens; k++) {
+        for (uint32_t k = 0; k < rule->nleft; k++) {
             put_token(t, &rule->left_tokens[k]);
             put(t, " ", 1);
         }

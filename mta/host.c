@@ -104,7 +104,6 @@ static const struct program_interface *interfaces(struct arena *a)
 
 static const char *now(struct arena *a)
 {
-    static const char *const zones[] = {"UTC", "GMT"};
     char text[ADDRESS_TEXT];
     time_t t = time(NULL);
     struct tm tm;
@@ -113,8 +112,8 @@ static const char *now(struct arena *a)
         return NULL;
     /* One blank before a day of one digit, and the universal time by its old name. */
     char *s = arena_strdup(a, text), *two = strstr(s, "  "), *zone = strrchr(s, ' ');
-    if (zone && strcmp(zone + 1, zones[0]) == 0)
-        strcpy(zone + 1, zones[1]);
+    if (zone && strcmp(zone, " UTC") == 0)
+        memcpy(zone, " GMT", strlen(" GMT"));
     if (two)
         memmove(two, two + 1, strlen(two));
     return s;
@@ -127,11 +126,9 @@ struct program_host *host_find(struct arena *a, bool probe)
     struct utsname u;
 
     *host = (struct program_host){.version = version, .date = now(a)};
-    if (uname(&u) != 0)
-        strcpy(u.nodename, "localhost");
-    host->node = arena_strdup(a, u.nodename);
+    host->node = arena_strdup(a, uname(&u) == 0 ? u.nodename : "localhost");
     host->name = host->node;
-    const struct hostent *h = gethostbyname(u.nodename);
+    const struct hostent *h = gethostbyname(host->node);
     if (h) {
         host->name = arena_strdup(a, h->h_name);
         for (char **alias = h->h_aliases; *alias; alias++) {

@@ -40,11 +40,6 @@ static int usage(void)
     return EX_USAGE;
 }
 
-static bool is_true(const char *value)
-{
-    return !*value || strchr("tTyY", *value);
-}
-
 /* EX_OK for a configuration without errors, else the first says it.  What the system refused is
  * another code than what is written wrongly. */
 static int status_of(struct diag *d)
@@ -147,9 +142,8 @@ int main(int argc, char **argv)
     host->programs = true;
     host->world = &world;
     struct program *p = program_compile(a, config, host, d);
-    const char *short_ipv6 = program_option(p, "UseCompressedIPv6Addresses");
     resolver_set_options(resolver, program_option(p, "ResolverOptions"),
-                         short_ipv6 && is_true(short_ipv6));
+                         program_is_true(p, "UseCompressedIPv6Addresses", false));
     world.service_switch = program_option(p, "ServiceSwitchFile");
     world.hosts_file = program_option(p, "HostsFile");
     world.userdb_spec = program_option(p, "UserDatabaseSpec");

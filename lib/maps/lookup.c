@@ -143,11 +143,6 @@ char lookup_map_space(const struct lookup_map *m, char space)
     return space;
 }
 
-struct origin lookup_map_at(const struct lookup_map *m)
-{
-    return m->at;
-}
-
 /* --- the flags of most classes ------------------------------------------------------------- */
 
 void lookup_skip_blanks(const char **p)

@@ -82,7 +82,6 @@ const char *lookup_map_name(const struct lookup_map *m);
 const char *lookup_map_class(const struct lookup_map *m);
 /* What stands for blanks between the words of a key (-S), else space. */
 char lookup_map_space(const struct lookup_map *m, char space);
-struct origin lookup_map_at(const struct lookup_map *m);
 
 struct lookup_session *lookup_session_new(struct arena *a, const struct lookup_maps *m,
                                           const struct lookup_world *world);

@@ -107,6 +107,10 @@ char *lookup_option_value_at_once(struct lookup_reader *r, const char **p);
 char *lookup_word(struct arena *a, const char **p);
 void lookup_skip_blanks(const char **p);
 
+/* A class that is not built in: its options are read, and it is said; and its find. */
+void lookup_declare_absent(struct lookup_reader *r, struct lookup_map *m, const char *hint);
+void lookup_absent(struct lookup_query *q);
+
 /* --- for find ------------------------------------------------------------------------------ */
 
 void lookup_is_not_found(struct lookup_query *q, int status);

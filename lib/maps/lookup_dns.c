@@ -78,6 +78,22 @@ static void say_type(struct lookup_reader *r, const struct lookup_map *m, const 
                     arena_printf(r->arena, "%s, which is no type,", type), "R", (char *)NULL);
 }
 
+/* Of both classes: how long, and how often. */
+static bool time_option(struct lookup_reader *r, struct lookup_map *m, const char **p)
+{
+    struct dns *d = m->own;
+    switch (**p) {
+    case 'd':
+        d->seconds = seconds_of(lookup_option_value(r, p));
+        return true;
+    case 'r':
+        d->tries = number_of(lookup_option_value(r, p));
+        return true;
+    default:
+        return false;
+    }
+}
+
 static bool dns_option(struct lookup_reader *r, struct lookup_map *m, const char **p)
 {
     struct dns *d = m->own;
@@ -98,14 +114,8 @@ static bool dns_option(struct lookup_reader *r, struct lookup_map *m, const char
     case 'B':
         d->base = lookup_option_value(r, p);
         return true;
-    case 'd':
-        d->seconds = seconds_of(lookup_option_value(r, p));
-        return true;
-    case 'r':
-        d->tries = number_of(lookup_option_value(r, p));
-        return true;
     default:
-        return false;
+        return time_option(r, m, p);
     }
 }
 
@@ -179,19 +189,7 @@ const struct lookup_class map_lookup_dns = {dns_declare, dns_find, NULL};
 
 static bool host_option(struct lookup_reader *r, struct lookup_map *m, const char **p)
 {
-    struct dns *d = m->own;
-    switch (**p) {
-    case 'd':
-        d->seconds = seconds_of(lookup_option_value(r, p));
-        return true;
-    case 'r':
-        d->tries = number_of(lookup_option_value(r, p));
-        return true;
-    case 'q':
-        return true; /* of no effect */
-    default:
-        return false;
-    }
+    return **p == 'q' /* of no effect */ || time_option(r, m, p);
 }
 
 static bool host_declare(struct lookup_reader *r, struct lookup_map *m)

@@ -21,22 +21,11 @@
 
 static bool ldap_declare(struct lookup_reader *r, struct lookup_map *m)
 {
-    lookup_read_options(r, m, NULL, false);
-    if (r->diag)
-        finding_add(r->diag, FINDING_MAP_NOT_BUILT, r->at, m->class_name, m->name,
-                    "build with OpenLDAP's library: libldap-dev", (char *)NULL);
+    lookup_declare_absent(r, m, "build with OpenLDAP's library: libldap-dev");
     return true;
 }
 
-static void ldap_find(struct lookup_query *q)
-{
-    if (q->map->optional)
-        q->answer->closed = true;
-    else
-        lookup_failed(q, "class ldap is not built in");
-}
-
-const struct lookup_class map_lookup_ldap = {ldap_declare, ldap_find, NULL};
+const struct lookup_class map_lookup_ldap = {ldap_declare, lookup_absent, NULL};
 
 #else
 

@@ -34,16 +34,21 @@ static void null_find(struct lookup_query *q)
 
 const struct lookup_class map_lookup_null = {lookup_read_flags, null_find, NULL};
 
-static bool absent_declare(struct lookup_reader *r, struct lookup_map *m)
+void lookup_declare_absent(struct lookup_reader *r, struct lookup_map *m, const char *hint)
 {
     lookup_read_options(r, m, NULL, false);
     if (r->diag)
-        finding_add(r->diag, FINDING_MAP_NOT_BUILT, r->at, m->class_name, m->name,
-                    "what it reads exists on few systems, if on any", (char *)NULL);
+        finding_add(r->diag, FINDING_MAP_NOT_BUILT, r->at, m->class_name, m->name, hint,
+                    (char *)NULL);
+}
+
+static bool absent_declare(struct lookup_reader *r, struct lookup_map *m)
+{
+    lookup_declare_absent(r, m, "what it reads exists on few systems, if on any");
     return true;
 }
 
-static void absent_find(struct lookup_query *q)
+void lookup_absent(struct lookup_query *q)
 {
     if (q->map->optional)
         q->answer->closed = true;
@@ -51,7 +56,7 @@ static void absent_find(struct lookup_query *q)
         lookup_failed(q, "class %s is not built in", q->map->class_name);
 }
 
-const struct lookup_class map_lookup_absent = {absent_declare, absent_find, NULL};
+const struct lookup_class map_lookup_absent = {absent_declare, lookup_absent, NULL};
 
 /* --- dequote ------------------------------------------------------------------------------- */
 

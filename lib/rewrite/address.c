@@ -112,13 +112,9 @@ bool address_scan(struct rewrite *r, const char *text, size_t len, bool comments
 
 static char *joined(struct rewrite *r, const struct token *v, uint32_t n, char space)
 {
-    size_t size = 1;
+    size_t len;
 
-    for (uint32_t i = 0; i < n; i++)
-        size += v[i].len + 1U;
-    char *s = arena_raw(rewrite_arena(r), size);
-    scan_join(&rewrite_program(r)->rules, v, n, space, s, size);
-    return s;
+    return rewrite_joined(r, v, n, space, &len);
 }
 
 static int run_number(struct rewrite *r, int number, struct tokens *ws, int *status)

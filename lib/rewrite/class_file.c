@@ -12,9 +12,9 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/fs.h"
+#include "lib/model/class_scan.h"
 #include "lib/model/findings.h"
 #include "lib/rewrite/class_program.h"
-#include "lib/rewrite/class_scan.h"
 #include "lib/rewrite/compile.h"
 
 enum { CLASS_FILE_MAX = 1 << 30, LINE_MAX_BYTES = 2047, ARGUMENTS_MAX = 64 };

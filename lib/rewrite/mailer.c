@@ -234,9 +234,6 @@ static bool equate(struct compiler *k, const struct item *it, struct mailer *m,
         if (m->line_limit < 0)
             m->line_limit = 0;
         break;
-    case 'm':
-        m->messages = atol(value);
-        break;
     case 'r':
         m->recipients = atol(value);
         if (m->recipients <= 0)

@@ -22,20 +22,9 @@ uint64_t match_bits(const struct tokens *ws, uint32_t *operators)
     return bits;
 }
 
-static bool word_in(const struct program *p, uint32_t id, uint32_t cls)
-{
-    const struct word *w = words_at(&p->words, id);
-
-    for (uint32_t i = 0; i < w->nclasses; i++) {
-        if (w->classes[i] == cls)
-            return true;
-    }
-    return false;
-}
-
 static bool one_in_class(struct matcher *m, const struct token *t, uint32_t cls)
 {
-    if (t->id >= WORD_FIRST && word_in(m->program, t->id, cls))
+    if (t->id >= WORD_FIRST && words_in_class(words_at(&m->program->words, t->id), cls))
         return true;
     return m->added && m->added(m->ctx, cls, t->p, t->len);
 }

@@ -80,20 +80,6 @@ void compile_set(struct compiler *k, const char *name, const char *value)
     k->p->macros[id] = t;
 }
 
-static uint32_t tokens_in(struct compiler *k, const char *word)
-{
-    struct token v[TOKENS_MAX];
-    struct tokens out = {v, 0, TOKENS_MAX};
-    struct scan sc = {.table = &k->p->rules,
-                      .words = &k->p->words,
-                      .arena = k->p->arena,
-                      .delimiter = -1,
-                      .rule = true};
-
-    scan_text(&sc, word, strlen(word), &out, NULL);
-    return out.n;
-}
-
 void compile_word(struct compiler *k, uint32_t cls, const char *word, size_t len)
 {
     struct program *p = k->p;
@@ -101,10 +87,8 @@ void compile_word(struct compiler *k, uint32_t cls, const char *word, size_t len
     struct word *w = words_at(&p->words, id);
     struct class_words *c = &p->classes[cls];
 
-    for (uint32_t i = 0; i < w->nclasses; i++) {
-        if (w->classes[i] == cls)
-            return;
-    }
+    if (words_in_class(w, cls))
+        return;
     /* Most words are in one class: there is room for a power of two of them. */
     if ((w->nclasses & (w->nclasses - 1)) == 0) {
         size_t room = w->nclasses;
@@ -113,7 +97,7 @@ void compile_word(struct compiler *k, uint32_t cls, const char *word, size_t len
     w->classes[w->nclasses++] = cls;
     c->words = arena_grow(p->arena, c->words, c->n, &c->room, sizeof *c->words, 4);
     c->words[c->n++] = arena_strndup(p->arena, word, len);
-    uint32_t n = tokens_in(k, c->words[c->n - 1]);
+    uint32_t n = scan_count(&p->rules, &p->words, p->arena, word, len);
     if (n > c->longest)
         c->longest = n;
 }
@@ -154,7 +138,11 @@ static char *unquoted(struct arena *a, const char *s)
             continue;
         if (*s == '\\' && s[1]) {
             s++;
-            *q++ = *s == 'n' ? '\n' : *s == 'r' ? '\r' : *s;
+            *q++ = *s;
+            if (*s == 'n')
+                q[-1] = '\n';
+            else if (*s == 'r')
+                q[-1] = '\r';
             continue;
         }
         *q++ = *s;
@@ -265,7 +253,6 @@ static void read_ruleset(struct compiler *k, const struct item *it)
             finding_add(k->diag, FINDING_TOO_MANY_RULESETS, it->at, NULL);
         return;
     }
-    k->ruleset->defined = true;
     if (number >= 0 && number != k->ruleset->number && k->diag)
         finding_add(k->diag, FINDING_RULESET_NUMBER, it->at, it->name,
                     arena_printf(k->p->arena, "%u", (unsigned)k->ruleset->number), NULL);
@@ -315,22 +302,18 @@ static void read_header(struct compiler *k, const struct item *it)
 
 /* --- rules -------------------------------------------------------------------------------- */
 
-/* The number behind "$=x", "$&{name}". */
+/* The number of the name behind "$=x", "$&{name}". */
 static uint32_t named(struct compiler *k, const struct token *t)
 {
-    const char *s = t->p + 2;
-    size_t len = t->len - 2;
+    size_t len;
+    const char *name = text_name(t->p, t->len, &len);
+    uint32_t id = names_add(&k->p->names, name, len);
 
-    if (len > 2 && *s == '{') {
-        s++;
-        len -= 2;
-    }
-    uint32_t id = names_add(&k->p->names, s, len);
     make_room(k);
     return id;
 }
 
-static void side(struct compiler *k, const char *s, struct tokens *out)
+static void side(struct compiler *k, const struct item *it, const char *s, struct tokens *out)
 {
     struct program *p = k->p;
     struct text t = compile_text(k, s);
@@ -338,8 +321,8 @@ static void side(struct compiler *k, const char *s, struct tokens *out)
         .table = &p->rules, .words = &p->words, .arena = p->arena, .delimiter = -1, .rule = true};
 
     t = text_expand(p->arena, &t, value_of, k);
-    if (!scan_pieces(&sc, &t, out))
-        p->has_errors = true;
+    if (!scan_pieces(&sc, &t, out) && k->diag)
+        finding_add(k->diag, FINDING_RULE_TOO_LONG, it->at, NULL);
     for (uint32_t i = 0; i < out->n; i++) {
         if (out->v[i].id == WORD_NONE)
             out->v[i].id = words_add(&p->words, out->v[i].p, out->v[i].len);
@@ -389,7 +372,7 @@ static void left_side(struct compiler *k, struct rule *r, const struct tokens *i
     struct token *tokens = arena_calloc(k->p->arena, in->n, sizeof *tokens);
     memcpy(tokens, in->v, in->n * sizeof *tokens);
     r->left_tokens = tokens;
-    r->nleft = r->nleft_tokens = (uint16_t)in->n;
+    r->nleft = (uint16_t)in->n;
     r->left = left;
 }
 
@@ -447,14 +430,14 @@ static void read_rule(struct compiler *k, const struct item *it)
     s->rules = arena_grow(k->p->arena, s->rules, s->nrules, &s->room, sizeof *s->rules, 8);
     struct rule *r = &s->rules[s->nrules++];
     *r = (struct rule){.item = it};
-    side(k, without_last_dollar(k->p->arena, it->aux), &in);
+    side(k, it, without_last_dollar(k->p->arena, it->aux), &in);
     if (in.n == 0 && *it->aux && k->diag)
         finding_add(k->diag, FINDING_RULE_NOTHING_LEFT, it->at, "left", NULL);
     if (wildcards_in(&in) > MATCHES_MAX)
         in.n = 0; /* which sendmail has said by now, and matches nothing */
     left_side(k, r, &in);
     in.n = 0;
-    side(k, it->value, &in);
+    side(k, it, it->value, &in);
     if (in.n == 0 && *it->value && k->diag)
         finding_add(k->diag, FINDING_RULE_NOTHING_LEFT, it->at, "right", NULL);
     right_side(k, r, &in);
@@ -479,6 +462,13 @@ const char *program_option(const struct program *p, const char *name)
             value = it->value;
     }
     return value;
+}
+
+bool program_is_true(const struct program *p, const char *name, bool unset)
+{
+    const char *value = program_option(p, name);
+
+    return value ? !*value || strchr("tTyY", *value) != NULL : unset;
 }
 
 static void tables(struct program *p)
@@ -705,7 +695,7 @@ static void add_interfaces(struct compiler *k)
     bool loopback = option && strcasecmp(option, "loopback") == 0;
     uint32_t w = compile_name(k, "w");
 
-    if (option && !loopback && (!*option || strchr("tTyY", *option)))
+    if (!loopback && program_is_true(k->p, "DontProbeInterfaces", false))
         return;
     for (; i && i->address; i++) {
         compile_word(k, w, i->address, strlen(i->address));
@@ -750,8 +740,7 @@ struct program *program_compile(struct arena *a, const struct config *c,
     add_value(&k, "j", "w");
     add_value(&k, "m", "m");
     compile_mailers_of_level(&k);
-    const char *colon = program_option(p, "ColonOkInAddr");
-    p->colon_ok = colon ? !*colon || strchr("tTyY", *colon) != NULL : p->level < LEVEL_GROUPS;
+    p->colon_ok = program_is_true(p, "ColonOkInAddr", p->level < LEVEL_GROUPS);
     const char *more = program_option(p, "MustQuoteChars");
     p->must_quote = arena_printf(a, "@,;:\\()[]%s", more ? more : ".'");
     make_room(&k);
@@ -765,12 +754,5 @@ bool program_in_class(const struct program *p, uint32_t cls, const char *word, s
 {
     uint32_t id = words_find(&p->words, word, len);
 
-    if (id == WORD_NONE)
-        return false;
-    const struct word *w = words_at(&p->words, id);
-    for (uint32_t i = 0; i < w->nclasses; i++) {
-        if (w->classes[i] == cls)
-            return true;
-    }
-    return false;
+    return id != WORD_NONE && words_in_class(words_at(&p->words, id), cls);
 }

@@ -49,7 +49,7 @@ struct rule {
     const struct token *left_tokens; /* as they were read */
     const struct token *right;       /* without $@ and $: before it */
     uint64_t need;                   /* bits of words and operators that must be there (match.h) */
-    uint16_t nleft, nright, nleft_tokens;
+    uint16_t nleft, nright;
     uint32_t operators; /* bits of those in its right-hand side */
     uint16_t least;     /* tokens that it takes at least */
     uint8_t mode;
@@ -66,7 +66,6 @@ struct rule_key {
 struct ruleset {
     const char *name; /* "" for one without */
     uint16_t number;
-    bool defined; /* it has rules, or a line that starts it */
     struct rule *rules;
     const struct rule_key *keys; /* of each rule */
     size_t nrules, room;
@@ -81,10 +80,10 @@ struct class_words {
 struct mailer {
     const char *name;
     int index;
-    struct text path, argv, eol; /* argv: the words behind A= */
-    const char *flags;           /* each letter once, sorted */
+    struct text path, argv; /* argv: the words behind A= */
+    const char *flags;      /* each letter once, sorted */
     int sender_envelope, sender_header, recipient_envelope, recipient_header; /* numbers, 0: none */
-    long max_size, line_limit, recipients, messages;
+    long max_size, line_limit, recipients;
     const char *types[3]; /* T=: MTA, address, diagnostic; NULL: not set */
     const char *user;     /* U= as "uid:gid"; NULL: not set */
     const char *charset;  /* C=; NULL: not set */
@@ -113,7 +112,6 @@ struct program {
     char space;             /* BlankSub */
     const char *must_quote; /* characters of a phrase that must be in quotes (MustQuoteChars) */
     bool colon_ok;          /* a colon in an address begins no group (ColonOkInAddr) */
-    bool has_errors;
 };
 
 /* An address of this machine. */
@@ -148,6 +146,8 @@ const struct ruleset *program_ruleset(const struct program *p, const char *name,
 const struct mailer *program_mailer(const struct program *p, const char *name, size_t len);
 const char *program_ruleset_label(const struct ruleset *r, char number[8]);
 bool program_in_class(const struct program *p, uint32_t cls, const char *word, size_t len);
+/* A truth value; unset: what it is where no line says it. */
+bool program_is_true(const struct program *p, const char *name, bool unset);
 /* The value of the last option of this long or short name; NULL if it is not set. */
 const char *program_option(const struct program *p, const char *name);
 

@@ -138,14 +138,6 @@ static const struct text *value_of(void *ctx, uint32_t name)
     return name < r->p->nnames ? r->slots[name].text : NULL;
 }
 
-const char *rewrite_expand(struct rewrite *r, const struct text *text)
-{
-    struct text t = text_expand(r->scratch, text, value_of, r);
-    size_t len;
-
-    return text_bytes(r->scratch, &t, &len);
-}
-
 const char *rewrite_source(struct rewrite *r, const struct text *text)
 {
     size_t len;
@@ -236,13 +228,12 @@ static bool is_blank(const struct text *t)
     return true;
 }
 
-/* The tokens of a macro's value or a map's answer, which are read as an address is; EX_DATAERR
+/* The tokens of a macro's value or a map's answer, which are read as an address is; EMPTIED
  * where it is a text without any.  Bytes may be overwritten while tokens of them are in use:
  * scanning copies. */
 static int scan_value(struct rewrite *r, const struct text *t, struct tokens *out, bool *faulty)
 {
     uint32_t before = out->n;
-
     struct value v = {r, t, false, faulty != NULL};
     struct scan sc = {.table = &r->p->comments,
                       .words = &r->p->words,
@@ -302,17 +293,10 @@ static const struct tokens *late(struct rewrite *r, uint32_t name, int *status)
 void rewrite_add_word(struct rewrite *r, const char *cls, size_t cls_len, const char *word,
                       size_t len)
 {
-    struct token v[TOKENS_MAX];
-    struct tokens out = {v, 0, TOKENS_MAX};
-    struct scan sc = {.table = &r->p->rules,
-                      .words = &r->p->words,
-                      .arena = r->scratch,
-                      .delimiter = -1,
-                      .rule = true};
+    uint32_t tokens = scan_count(&r->p->rules, &r->p->words, r->scratch, word, len);
 
-    scan_text(&sc, word, len, &out, NULL);
     r->added = arena_grow(r->arena, r->added, r->nadded, &r->added_room, sizeof *r->added, 16);
-    r->added[r->nadded++] = (struct added_word){names_find(&r->p->names, cls, cls_len), out.n,
+    r->added[r->nadded++] = (struct added_word){names_find(&r->p->names, cls, cls_len), tokens,
                                                 arena_strndup(r->arena, cls, cls_len),
                                                 arena_strndup(r->arena, word, len), len};
 }
@@ -461,11 +445,12 @@ static bool append(struct tokens *out, const struct token *v, uint32_t n)
     return true;
 }
 
-/* The name in "$&x" or "$&{name}". */
 static uint32_t macro_of(const struct rewrite *r, const struct token *t)
 {
-    return t->p[2] == '{' && t->len > 3 ? names_find(&r->p->names, t->p + 3, t->len - 4)
-                                        : names_find(&r->p->names, t->p + 2, t->len - 2);
+    size_t len;
+    const char *name = text_name(t->p, t->len, &len);
+
+    return names_find(&r->p->names, name, len);
 }
 
 static int too_long(struct rewrite *r)
@@ -528,7 +513,7 @@ static int substitute(struct rewrite *r, const struct ruleset *s, const struct r
     return 0;
 }
 
-static char *joined(struct rewrite *r, const struct token *v, uint32_t n, char space, size_t *len)
+char *rewrite_joined(struct rewrite *r, const struct token *v, uint32_t n, char space, size_t *len)
 {
     size_t size = 1;
 
@@ -582,7 +567,7 @@ static int append_again(struct rewrite *r, const struct token *v, uint32_t n, st
             i++;
             continue;
         }
-        const char *s = joined(r, v + i, words, r->p->space, &len);
+        const char *s = rewrite_joined(r, v + i, words, r->p->space, &len);
         if (len > left)
             len = left;
         pieces[t.n++] = (struct piece){0, 0, s, (uint32_t)len};
@@ -599,7 +584,7 @@ static struct map_bytes part_of_lookup(struct rewrite *r, const struct token *v,
 {
     struct map_bytes b;
 
-    b.p = joined(r, v, n, space, &b.len);
+    b.p = rewrite_joined(r, v, n, space, &b.len);
     if (b.len >= *left) {
         b.len = *left > 0 ? *left - 1 : 0;
         b.p = arena_strndup(r->scratch, b.p, b.len);
@@ -773,8 +758,8 @@ static int call_all(struct rewrite *r, struct tokens *ws, uint32_t i, unsigned d
         const struct ruleset *s = called(r, &ws->v[i + 1]);
         if (!s)
             return EX_CONFIG;
-        if (s->nrules ==
-            0) { /* its argument is its answer, and what that begins with is not looked at */
+        if (s->nrules == 0) {
+            /* Its argument is its answer, and what that begins with is not looked at. */
             memmove(ws->v + i, ws->v + i + 2, (ws->n - i - 2) * sizeof *ws->v);
             ws->n -= 2;
             continue;

@@ -64,9 +64,7 @@ void rewrite_set(struct rewrite *r, const char *name, size_t len, const char *va
                  size_t value_len);
 /* The value as it was set; NULL: not set.  Valid until it is set again or an evaluation begins. */
 const char *rewrite_get(struct rewrite *r, const char *name, size_t len);
-/* text with its macros and conditions carried out; valid until the next evaluation begins. */
-const char *rewrite_expand(struct rewrite *r, const struct text *text);
-/* The same, with its macros as they are written. */
+/* text with its macros as they are written; valid until the next evaluation begins. */
 const char *rewrite_source(struct rewrite *r, const struct text *text);
 void rewrite_add_word(struct rewrite *r, const char *cls, size_t cls_len, const char *word,
                       size_t len);
@@ -84,6 +82,8 @@ int rewrite_run(struct rewrite *r, const struct ruleset *ruleset, struct tokens 
 void rewrite_rest(struct rewrite *r);
 /* The same of a number that has no ruleset: the watch sees it, ws stays. */
 int rewrite_run_empty(struct rewrite *r, int number, struct tokens *ws);
+/* The tokens as one text (scan_join), in the evaluation's memory. */
+char *rewrite_joined(struct rewrite *r, const struct token *v, uint32_t n, char space, size_t *len);
 /* A text as it is shown in a note: a long one without its middle. */
 const char *rewrite_shortened(struct rewrite *r, const char *text);
 /* Tells the watch what is wrong with a text. */

@@ -253,6 +253,17 @@ bool scan_pieces(const struct scan *sc, const struct text *t, struct tokens *out
     return !r.full;
 }
 
+uint32_t scan_count(const struct scan_table *t, const struct words *words, struct arena *arena,
+                    const char *s, size_t len)
+{
+    struct token v[TOKENS_MAX];
+    struct tokens out = {v, 0, TOKENS_MAX};
+    struct scan sc = {.table = t, .words = words, .arena = arena, .delimiter = -1, .rule = true};
+
+    scan_text(&sc, s, len, &out, NULL);
+    return out.n;
+}
+
 size_t scan_join(const struct scan_table *t, const struct token *v, size_t n, char space, char *out,
                  size_t size)
 {

@@ -66,6 +66,10 @@ bool scan_text(const struct scan *sc, const char *s, size_t len, struct tokens *
 /* The same of an expanded text (text_expand). */
 bool scan_pieces(const struct scan *sc, const struct text *t, struct tokens *out);
 
+/* How many tokens a word of a class is; arena: for the while. */
+uint32_t scan_count(const struct scan_table *t, const struct words *words, struct arena *arena,
+                    const char *s, size_t len);
+
 /* Writes tokens as one text: a space between two words (none if space is 0), nothing else.  At most
  * size - 1 bytes and a NUL; gives the bytes written. */
 size_t scan_join(const struct scan_table *t, const struct token *v, size_t n, char space, char *out,

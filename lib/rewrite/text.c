@@ -99,6 +99,14 @@ static size_t name_at(const char *s, size_t left, const char **name, size_t *nam
     return (size_t)(end - s) + 1;
 }
 
+const char *text_name(const char *s, size_t len, size_t *name_len)
+{
+    size_t braces = len > 4 && s[2] == '{';
+
+    *name_len = len - 2 - 2 * braces;
+    return s + 2 + braces;
+}
+
 struct text text_read(struct arena *a, struct names *names, const char *s, size_t len)
 {
     struct pieces out = {.arena = a};

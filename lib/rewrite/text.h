@@ -49,6 +49,9 @@ uint32_t names_add(struct names *n, const char *name, size_t len);
 uint32_t names_find(const struct names *n, const char *name, size_t len); /* 0: unknown */
 const char *names_text(const struct names *n, uint32_t id);
 
+/* The name in "$=x", "$&{name}" and their like, of len bytes: without braces. */
+const char *text_name(const char *s, size_t len, size_t *name_len);
+
 /* Takes text apart; its bytes must live as long as the result, but for the few that are written
  * otherwise, which are copied. */
 struct text text_read(struct arena *a, struct names *names, const char *s, size_t len);

@@ -8,7 +8,7 @@ enum { SLOTS_MIN = 1024, HASH_START = 0x811c9dc5 };
 
 char words_fold(char c)
 {
-    return c >= 'A' && c <= 'Z' ? (char)(c + ('a' - 'A')) : c;
+    return c >= 'A' && c <= 'Z' ? (char)(c | 0x20) : c;
 }
 
 bool words_same(const char *a, size_t alen, const char *b, size_t blen)
@@ -42,6 +42,15 @@ void words_init(struct words *w, struct arena *a)
 struct word *words_at(const struct words *w, uint32_t id)
 {
     return &w->words[id - WORD_FIRST];
+}
+
+bool words_in_class(const struct word *w, uint32_t cls)
+{
+    for (uint32_t i = 0; i < w->nclasses; i++) {
+        if (w->classes[i] == cls)
+            return true;
+    }
+    return false;
 }
 
 /* The slot that has the word, or the free one where it belongs. */

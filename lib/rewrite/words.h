@@ -48,6 +48,8 @@ void words_init(struct words *w, struct arena *a);
 uint32_t words_add(struct words *w, const char *text, size_t len);
 /* WORD_NONE if there is no such word. */
 uint32_t words_find(const struct words *w, const char *text, size_t len);
+/* Is the word in the class of this number? */
+bool words_in_class(const struct word *w, uint32_t cls);
 struct word *words_at(const struct words *w, uint32_t id); /* id >= WORD_FIRST */
 /* Are they equal, the case of ASCII letters ignored? */
 bool words_same(const char *a, size_t alen, const char *b, size_t blen);

@@ -1,4 +1,4 @@
-#include "tests/unit/unit.h"
+#include "tests/unit/folder.h"
 
 #include <errno.h>
 #include <stdio.h>
@@ -8,23 +8,6 @@
 
 #include "lib/maps/map_build.h"
 #include "lib/maps/map_lines.h"
-
-static char home[] = "/tmp/mcf-unit-XXXXXX";
-
-static int enter(void **state)
-{
-    strcpy(home, "/tmp/mcf-unit-XXXXXX");
-    if (!mkdtemp(home) || chdir(home) != 0)
-        return -1;
-    return unit_arena(state);
-}
-
-static int leave(void **state)
-{
-    unit_arena_gone(state);
-    remove("m");
-    return chdir("/") == 0 && rmdir(home) == 0 ? 0 : -1; /* nothing else is left there */
-}
 
 struct seen {
     uint32_t first, line;
@@ -343,8 +326,6 @@ static void long_lines_are_whole(void **state)
     map_lines_free(in);
     free(text);
 }
-
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, enter, leave)
 
 int main(void)
 {

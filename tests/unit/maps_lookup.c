@@ -1,4 +1,4 @@
-#include "tests/unit/unit.h"
+#include "tests/unit/folder.h"
 
 #include <pthread.h>
 #include <stdio.h>
@@ -9,26 +9,6 @@
 
 #include "lib/base/diag.h"
 #include "lib/maps/lookup.h"
-
-static char home[] = "/tmp/mcf-unit-XXXXXX";
-
-static int enter(void **state)
-{
-    strcpy(home, "/tmp/mcf-unit-XXXXXX");
-    if (!mkdtemp(home) || chdir(home) != 0)
-        return -1;
-    return unit_arena(state);
-}
-
-static int leave(void **state)
-{
-    unit_arena_gone(state);
-    remove("m.db");
-    remove("m.cdb");
-    return chdir("/") == 0 && rmdir(home) == 0 ? 0 : -1; /* nothing else is left there */
-}
-
-#define IN_FOLDER(test) cmocka_unit_test_setup_teardown(test, enter, leave)
 
 static struct map_bytes bytes(const char *s)
 {

@@ -4,7 +4,7 @@
 #include <string.h>
 #include <sysexits.h>
 
-#include "lib/rewrite/class_scan.h"
+#include "lib/model/class_scan.h"
 #include "lib/rewrite/rewrite.h"
 #include "tests/unit/cf_support.h"
 
@@ -91,6 +91,26 @@ static void formats_take_a_part_of_a_line(void **state)
             assert_int_equal(n, strlen(cases[i].text));
         if (fits)
             assert_memory_equal(text, cases[i].text, n);
+    }
+}
+
+static void a_rule_that_is_too_long_is_said(void **state)
+{
+    struct buf text;
+
+    for (int dots = TOKENS_MAX; dots <= TOKENS_MAX + 1; dots++) {
+        struct diag *said;
+        size_t n;
+        buf_init(&text, *state);
+        buf_adds(&text, "V10\nMlocal, P=/x, A=x $u\nSA\nRx\t");
+        for (int i = 0; i < dots; i++)
+            buf_addc(&text, '.');
+        buf_addc(&text, '\n');
+        compiled(*state, text.data, &said);
+        const struct finding *const *f = diag_sorted(said, &n);
+        assert_int_equal(n, dots > TOKENS_MAX);
+        if (n > 0)
+            assert_string_equal(f[0]->id, "rule-too-long");
     }
 }
 
@@ -311,6 +331,7 @@ int main(void)
         UNIT(nothing_is_a_program),
         UNIT(a_class_file_that_is_not_there_is_said),
         UNIT(formats_take_a_part_of_a_line),
+        UNIT(a_rule_that_is_too_long_is_said),
         UNIT(rules_are_applied_until_they_fail),
         UNIT(what_explodes_ends),
         UNIT(macros_that_are_unset_read_as_configured),

@@ -4,8 +4,8 @@
  * A format that says nothing else takes the first word.  What behind the first conversion is
  * asked for is not looked at, and numbers are taken by none: a word of a class is text.
  */
-#ifndef MCF_REWRITE_CLASS_SCAN_H
-#define MCF_REWRITE_CLASS_SCAN_H
+#ifndef MCF_MODEL_CLASS_SCAN_H
+#define MCF_MODEL_CLASS_SCAN_H
 
 #include <stdbool.h>
 #include <stddef.h>

@@ -1,4 +1,4 @@
-#include "lib/rewrite/class_scan.h"
+#include "lib/model/class_scan.h"
 
 #include <ctype.h>
 #include <string.h>
