@@ -28,7 +28,8 @@ GRAMMAR_SRC = $(filter-out $(RULE_SRC),$(wildcard grammar/*.c))
 HOST_SRC = compiler/embed.c compiler/tables.c compiler/split.c
 COMPILER_SRC = $(filter-out $(HOST_SRC) compiler/main.c,$(wildcard compiler/*.c))
 RULES = $(sort $(wildcard rulesets/*.rules rulesets/*/*.rules))
-HEADERS = $(wildcard lib/*/*.h lib/*/*.def grammar/*.h compiler/*.h compiler/*.def mta/*.h mta/*.def)
+HEADERS = $(wildcard lib/*/*.h lib/*/*.def grammar/*.h compiler/*.h compiler/*.def mta/*.h mta/*.def \
+	mta/*/*.h mta/*/*.def)
 
 obj = $(patsubst %.c,$(BUILD)/%.o,$(1))
 gen = $(BUILD)/grammar/$(1).tab.o $(BUILD)/grammar/$(1).lex.o
@@ -36,10 +37,12 @@ LIB_OBJ = $(call obj,$(BASE_SRC) $(MODEL_SRC) $(GRAMMAR_SRC)) $(call gen,mc) $(c
 RULE_OBJ = $(call obj,$(RULE_SRC)) $(call gen,rule)
 LOOKUP_OBJ = $(call obj,$(LOOKUP_SRC))
 REWRITE_SRC = $(wildcard lib/rewrite/*.c)
-MTA_SRC = $(filter-out mta/main.c,$(wildcard mta/*.c))
+MTA_SRC = $(filter-out mta/main.c,$(wildcard mta/*.c mta/*/*.c))
 MTA_OBJ = $(call obj,$(MTA_SRC) $(REWRITE_SRC) $(LOOKUP_SRC) $(MAPS_SRC)) $(LIB_OBJ)
 # OpenLDAP's library, where it is: without it class ldap says that it is not built in.
 LDAP := $(shell echo '\#include <ldap.h>' | $(CC) -E -x c - >/dev/null 2>&1 && echo yes)
+# What the roles of mcfd stand on: the loop, the queue, the confinement.
+MTALIBS = -luv -llmdb -lseccomp
 LOOKUPLIBS = -lresolv $(if $(LDAP),-lldap -llber)
 $(BUILD)/lib/maps/lookup_ldap.o: CPPFLAGS += $(if $(LDAP),-DHAVE_LDAP)
 MCF_OBJ = $(call obj,$(COMPILER_SRC) $(MAPS_SRC)) $(LIB_OBJ) $(BUILD)/library.o $(BUILD)/vocabulary.o $(BUILD)/parts.o
@@ -52,7 +55,7 @@ $(BUILD)/mcf: $(BUILD)/compiler/main.o $(MCF_OBJ)
 	@cp $@.linked $@.new && mv $@.new $@ && rm $@.linked
 
 $(BUILD)/mcfd: $(BUILD)/mta/main.o $(MTA_OBJ)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(MAPLIBS) $(LOOKUPLIBS) $(LDLIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(MAPLIBS) $(LOOKUPLIBS) $(MTALIBS) -lpthread $(LDLIBS)
 
 $(BUILD)/%.o: %.c $(HEADERS)
 	@mkdir -p $(@D)
@@ -162,6 +165,11 @@ $(BUILD)/tests/maps_lookup: $(LOOKUP_OBJ)
 $(BUILD)/tests/rewrite: $(call obj,$(REWRITE_SRC)) $(LOOKUP_OBJ)
 $(BUILD)/tests/maps_lookup $(BUILD)/tests/rewrite: LDLIBS += $(LOOKUPLIBS) -lpthread
 
+# Of mcfd's parts.
+$(filter $(BUILD)/tests/mta_%,$(UNIT)) $(filter $(BUILD)/fuzz/mta_%,$(FUZZ)): $(MTA_OBJ)
+$(filter $(BUILD)/tests/mta_%,$(UNIT)) $(filter $(BUILD)/fuzz/mta_%,$(FUZZ)): \
+	LDLIBS += $(LOOKUPLIBS) $(MTALIBS) -lpthread
+
 unit: $(UNIT)
 
 # What the tests of lookups ask for our answers.
@@ -170,7 +178,7 @@ $(BUILD)/lookup: $(BUILD)/tests/lookups/lookup.o $(LOOKUP_OBJ) $(call obj,$(MAPS
 
 # How fast the rules run (bench/rewrite.py).
 $(BUILD)/bench/rewrite: $(BUILD)/bench/rewrite.o $(MTA_OBJ)
-	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(MAPLIBS) $(LOOKUPLIBS) -lpthread $(LDLIBS)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(MAPLIBS) $(LOOKUPLIBS) $(MTALIBS) -lpthread $(LDLIBS)
 
 # A fuzz target with a main that replays files, or with libFuzzer's (tests/fuzz/README.md).
 FUZZER ?= $(BUILD)/tests/fuzz/replay.o

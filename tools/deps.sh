@@ -19,6 +19,9 @@ flex             flex                        makes the lexers
 bison            bison                       makes the parsers
 libdb5.3-dev     /usr/include/db.h           hash and btree maps
 libcdb-dev       /usr/include/cdb.h          cdb maps
+libuv1-dev       /usr/include/uv.h           mcfd: the loop of what speaks to the network
+liblmdb-dev      /usr/include/lmdb.h         mcfd: the queue
+libseccomp-dev   /usr/include/seccomp.h      mcfd: confines what reads from the network
 '
 TEST='
 sendmail-bin     /usr/libexec/sendmail/sendmail   the reference: runs and tests what we make

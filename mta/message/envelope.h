@@ -1,0 +1,69 @@
+/*
+ * envelope: who sent a message, to whom, and what became of them (envelope.def).
+ *
+ * The store keeps it, policy makes and reads it, the front only carries it.  As bytes it has a
+ * version before it; decoding trusts nothing (protocol.h) and gives texts that point into the
+ * bytes.  An envelope is changed in place; what is put in has to live as long.
+ */
+#ifndef MCF_MTA_ENVELOPE_H
+#define MCF_MTA_ENVELOPE_H
+
+#include "mta/protocol.h"
+
+enum envelope_flags {
+    ENVELOPE_8BIT = 1,     /* BODY=8BITMIME was said */
+    ENVELOPE_7BIT = 2,     /* BODY=7BIT was said */
+    ENVELOPE_HAS_8BIT = 4, /* there are such bytes in the body */
+    ENVELOPE_RET_FULL = 8, /* RET= (RFC 3461 4.3) */
+    ENVELOPE_RET_HDRS = 16,
+    ENVELOPE_REPORT = 32,    /* a report on another message */
+    ENVELOPE_BY_RETURN = 64, /* BY=...;R: a report, and no more tries, when it is late */
+    ENVELOPE_BY_TRACE = 128,
+    ENVELOPE_HELD = 256, /* by whoever runs this machine */
+    ENVELOPE_CR_LF = 512 /* bare CR or LF are in it */
+};
+
+enum notify_flags { /* none: as if failure and delay were wished for */
+                    NOTIFY_SUCCESS = 1,
+                    NOTIFY_FAILURE = 2,
+                    NOTIFY_DELAY = 4,
+                    NOTIFY_NEVER = 8,
+                    NOTIFY_SAID = 16 /* NOTIFY= was there */
+};
+
+enum recipient_state {
+    RECIPIENT_WAITS,   /* to be tried (again) */
+    RECIPIENT_HANDING, /* in flight */
+    RECIPIENT_DELIVERED,
+    RECIPIENT_RELAYED,  /* to a host that sends no reports */
+    RECIPIENT_EXPANDED, /* to other recipients of this envelope */
+    RECIPIENT_FAILED,
+    RECIPIENT_REPORTED /* failed, and the sender knows */
+};
+
+#define NUMBER(name) uint64_t name;
+#define TEXT(name) struct bytes name;
+#define LIST(name) struct texts name;
+#define RECIPIENT_FIELD(kind, name) kind(name)
+struct recipient {
+#include "mta/message/envelope.def"
+};
+#define ENVELOPE_FIELD(kind, name) kind(name)
+struct envelope {
+#include "mta/message/envelope.def"
+    struct recipient *recipients;
+    size_t nrecipients;
+};
+#undef NUMBER
+#undef TEXT
+#undef LIST
+
+void envelope_encode(const struct envelope *e, struct buf *out);
+/* False where these are no bytes of an envelope. */
+bool envelope_decode(struct arena *a, const char *s, size_t len, struct envelope *e);
+
+/* A C string of the arena. */
+char *bytes_string(struct arena *a, struct bytes b);
+struct bytes bytes_of(const char *s); /* NULL: nothing */
+
+#endif

@@ -1,0 +1,59 @@
+#include "mta/policy/plan.h"
+
+#include <string.h>
+
+#include "mta/codec.h"
+
+void plan_encode(const struct plan *p, struct buf *out)
+{
+#define PLAN_FIELD(kind, name) put_##kind(out, p->name);
+#include "mta/policy/plan.def"
+    put_length(out, (uint32_t)p->nrecipients);
+    for (size_t i = 0; i < p->nrecipients; i++) {
+#define PLAN_RECIPIENT_FIELD(kind, name) put_##kind(out, p->recipients[i].name);
+#include "mta/policy/plan.def"
+    }
+}
+
+bool plan_decode(struct arena *a, const char *s, size_t len, struct plan *p)
+{
+    struct reader r = {a, s, s + len, false};
+
+    *p = (struct plan){0};
+#define PLAN_FIELD(kind, name) p->name = take_##kind(&r);
+#include "mta/policy/plan.def"
+    size_t n = take_count(&r, sizeof(uint64_t));
+    p->recipients = n ? arena_calloc(a, n, sizeof *p->recipients) : NULL;
+    for (size_t i = 0; i < n; i++) {
+#define PLAN_RECIPIENT_FIELD(kind, name) p->recipients[i].name = take_##kind(&r);
+#include "mta/policy/plan.def"
+    }
+    p->nrecipients = n;
+    return take_end(&r);
+}
+
+void outcome_encode(const struct outcome *o, struct buf *out)
+{
+    put_NUMBER(out, o->state);
+    put_NUMBER(out, o->status);
+    put_TEXT(out, o->code);
+    put_TEXT(out, o->answer);
+    put_TEXT(out, o->host);
+}
+
+bool outcome_decode(struct arena *a, const char *s, size_t len, struct outcome *o)
+{
+    struct reader r = {a, s, s + len, false};
+
+    o->state = take_NUMBER(&r);
+    o->status = take_NUMBER(&r);
+    o->code = take_TEXT(&r);
+    o->answer = take_TEXT(&r);
+    o->host = take_TEXT(&r);
+    return take_end(&r);
+}
+
+bool plan_has_flag(const struct plan *p, char flag)
+{
+    return p->flags.len > 0 && memchr(p->flags.p, flag, p->flags.len) != NULL;
+}
