@@ -47,6 +47,15 @@ struct added_word {
     size_t len;
 };
 
+struct rewrite_macros {
+    struct arena *arena;
+    struct slot *slots;  /* by name number */
+    struct table *extra; /* slots of names that the program does not know */
+    struct added_word *added;
+    size_t nadded, added_room;
+    uint64_t evaluation; /* that is going on: what a slot's tokens belong to */
+};
+
 struct rewrite {
     struct arena *arena;   /* of the rewriter */
     struct arena *scratch; /* of one evaluation */
@@ -55,13 +64,9 @@ struct rewrite {
     struct lookup_session *maps;
     struct rewrite_watch watch;
     struct rewrite_limits limits;
-    struct slot *slots;  /* by name number */
-    struct table *extra; /* slots of names that the program does not know */
-    struct added_word *added;
-    size_t nadded, added_room;
+    struct rewrite_macros *own, *now; /* of the rewriter; in use */
     struct level *levels[REWRITE_DEPTH + 4];
     struct matcher matcher;
-    uint64_t evaluation;
     const struct lookup_map *host;
 };
 
@@ -85,16 +90,16 @@ static struct slot *slot_of(struct rewrite *r, const char *name, size_t len, boo
     uint32_t id = names_find(&r->p->names, name, len);
 
     if (id)
-        return &r->slots[id];
+        return &r->now->slots[id];
     char key[NAME_MAX_LEN + 1];
     if (len > NAME_MAX_LEN)
         len = NAME_MAX_LEN;
     memcpy(key, name, len);
     key[len] = '\0';
-    struct slot *s = table_get(r->extra, key);
+    struct slot *s = table_get(r->now->extra, key);
     if (!s && make) {
-        s = arena_alloc(r->arena, sizeof *s);
-        table_set(r->extra, key, s);
+        s = arena_alloc(r->now->arena, sizeof *s);
+        table_set(r->now->extra, key, s);
     }
     return s;
 }
@@ -112,7 +117,7 @@ void rewrite_set(struct rewrite *r, const char *name, size_t len, const char *va
     }
     if (value_len + 1 > s->room) {
         s->room = value_len + 1 > FIRST_VALUE ? (value_len + 1) * 2 : FIRST_VALUE;
-        s->bytes = arena_raw(r->arena, s->room);
+        s->bytes = arena_raw(r->now->arena, s->room);
     }
     memcpy(s->bytes, value, value_len);
     s->bytes[value_len] = '\0';
@@ -135,7 +140,33 @@ static const struct text *value_of(void *ctx, uint32_t name)
 {
     struct rewrite *r = ctx;
 
-    return name < r->p->nnames ? r->slots[name].text : NULL;
+    return name < r->p->nnames ? r->now->slots[name].text : NULL;
+}
+
+struct outside {
+    struct rewrite *r;
+    const struct names *names;
+};
+
+static const struct text *value_outside(void *ctx, uint32_t name)
+{
+    const struct outside *o = ctx;
+    const char *text = names_text(o->names, name);
+    const struct slot *s = slot_of(o->r, text, strlen(text), false);
+
+    return s ? s->text : NULL;
+}
+
+char *rewrite_expand(struct rewrite *r, const char *s, size_t len, size_t *out_len)
+{
+    struct names names;
+    struct outside o = {r, &names};
+    size_t n;
+
+    names_init_beside(&names, r->scratch, &r->p->names);
+    struct text t = text_read(r->scratch, &names, s, len);
+    t = text_expand(r->scratch, &t, value_outside, &o);
+    return text_bytes(r->scratch, &t, out_len ? out_len : &n);
 }
 
 const char *rewrite_source(struct rewrite *r, const struct text *text)
@@ -254,7 +285,7 @@ static int scan_value(struct rewrite *r, const struct text *t, struct tokens *ou
 static const char *late_bytes(void *ctx, uint32_t name, size_t *len)
 {
     struct rewrite *r = ctx;
-    const struct text *t = r->slots[name].text;
+    const struct text *t = r->now->slots[name].text;
 
     *len = 0;
     if (!t || t->n == 0)
@@ -269,9 +300,9 @@ static const char *late_bytes(void *ctx, uint32_t name, size_t *len)
 /* The macro's tokens; *status: EMPTIED where it has none and should have. */
 static const struct tokens *late(struct rewrite *r, uint32_t name, int *status)
 {
-    struct slot *s = &r->slots[name];
+    struct slot *s = &r->now->slots[name];
 
-    if (s->scanned != r->evaluation) {
+    if (s->scanned != r->now->evaluation) {
         size_t len = 0;
         s->tokens.n = 0;
         for (size_t i = 0; s->text && i < s->text->n; i++)
@@ -282,7 +313,7 @@ static const struct tokens *late(struct rewrite *r, uint32_t name, int *status)
         s->tokens.cap = cap;
         bool faulty = false;
         s->status = s->text ? scan_value(r, s->text, &s->tokens, &faulty) : 0;
-        s->scanned = faulty ? 0 : r->evaluation; /* a fault is told each time */
+        s->scanned = faulty ? 0 : r->now->evaluation; /* a fault is told each time */
     }
     *status = s->status;
     return &s->tokens;
@@ -295,26 +326,27 @@ void rewrite_add_word(struct rewrite *r, const char *cls, size_t cls_len, const 
 {
     uint32_t tokens = scan_count(&r->p->rules, &r->p->words, r->scratch, word, len);
 
-    r->added = arena_grow(r->arena, r->added, r->nadded, &r->added_room, sizeof *r->added, 16);
-    r->added[r->nadded++] = (struct added_word){names_find(&r->p->names, cls, cls_len), tokens,
-                                                arena_strndup(r->arena, cls, cls_len),
-                                                arena_strndup(r->arena, word, len), len};
+    r->now->added = arena_grow(r->arena, r->now->added, r->now->nadded, &r->now->added_room,
+                               sizeof *r->now->added, 16);
+    r->now->added[r->now->nadded++] = (struct added_word){
+        names_find(&r->p->names, cls, cls_len), tokens, arena_strndup(r->arena, cls, cls_len),
+        arena_strndup(r->arena, word, len), len};
 }
 
 const char *rewrite_added_word(const struct rewrite *r, size_t i, const char **cls)
 {
-    if (i >= r->nadded)
+    if (i >= r->now->nadded)
         return NULL;
-    *cls = r->added[i].cls_name;
-    return r->added[i].word;
+    *cls = r->now->added[i].cls_name;
+    return r->now->added[i].word;
 }
 
 static bool added(void *ctx, uint32_t cls, const char *word, size_t len)
 {
     const struct rewrite *r = ctx;
 
-    for (size_t i = 0; i < r->nadded; i++) {
-        const struct added_word *w = &r->added[i];
+    for (size_t i = 0; i < r->now->nadded; i++) {
+        const struct added_word *w = &r->now->added[i];
         if (w->cls == cls && words_same(w->word, w->len, word, len))
             return true;
     }
@@ -326,9 +358,9 @@ static uint32_t longest_added(void *ctx, uint32_t cls)
     const struct rewrite *r = ctx;
     uint32_t longest = 0;
 
-    for (size_t i = 0; i < r->nadded; i++) {
-        if (r->added[i].cls == cls && r->added[i].tokens > longest)
-            longest = r->added[i].tokens;
+    for (size_t i = 0; i < r->now->nadded; i++) {
+        if (r->now->added[i].cls == cls && r->now->added[i].tokens > longest)
+            longest = r->now->added[i].tokens;
     }
     return longest;
 }
@@ -350,10 +382,7 @@ struct rewrite *rewrite_new(struct arena *a, const struct program *p,
     if (!r->world.space)
         r->world.space = p->space;
     r->maps = lookup_session_new(a, p->maps, &r->world);
-    r->slots = arena_calloc(a, p->nnames, sizeof *r->slots);
-    for (size_t i = 0; i < p->nnames; i++)
-        r->slots[i].text = p->macros[i];
-    r->extra = table_new(a);
+    r->own = r->now = rewrite_macros_new(a, p);
     r->limits.steps = REWRITE_STEPS;
     r->host = lookup_find(p->maps, "host", 4);
     r->matcher = (struct matcher){
@@ -363,8 +392,26 @@ struct rewrite *rewrite_new(struct arena *a, const struct program *p,
         .bindings = arena_calloc(a, ELEMENTS_MAX + 1, sizeof(struct binding)),
         .places = arena_calloc(a, ELEMENTS_MAX + 1, sizeof(uint16_t)),
     };
-    r->evaluation = 1;
     return r;
+}
+
+struct rewrite_macros *rewrite_macros_new(struct arena *a, const struct program *p)
+{
+    struct rewrite_macros *m = arena_alloc(a, sizeof *m);
+
+    m->arena = a;
+    m->slots = arena_calloc(a, p->nnames, sizeof *m->slots);
+    for (size_t i = 0; i < p->nnames; i++)
+        m->slots[i].text = p->macros[i];
+    m->extra = table_new(a);
+    m->evaluation = 1;
+    return m;
+}
+
+void rewrite_use(struct rewrite *r, struct rewrite_macros *m)
+{
+    r->now = m ? m : r->own;
+    rewrite_begin(r);
 }
 
 void rewrite_close(struct rewrite *r)
@@ -398,10 +445,10 @@ void rewrite_limit(struct rewrite *r, const struct rewrite_limits *l)
 void rewrite_begin(struct rewrite *r)
 {
     arena_reset(r->scratch);
-    r->evaluation++;
+    r->now->evaluation++;
     r->matcher.steps = 0;
     r->matcher.limit = r->limits.steps;
-    r->matcher.added = r->nadded ? added : NULL;
+    r->matcher.added = r->now->nadded ? added : NULL;
     r->matcher.longest_added = longest_added;
 }
 

@@ -24,6 +24,7 @@ enum {
 };
 
 struct rewrite;
+struct rewrite_macros;
 
 /* What is told on the way; each may be NULL. */
 struct rewrite_watch {
@@ -58,12 +59,21 @@ struct lookup_session *rewrite_maps(struct rewrite *r);
 void rewrite_watch(struct rewrite *r, const struct rewrite_watch *w); /* NULL: nobody */
 void rewrite_limit(struct rewrite *r, const struct rewrite_limits *l);
 
+/* The macros' present values, and words that were added to classes: a rewriter has its own, and may
+ * be given another's for a while, as a session's that goes from thread to thread.  One rewriter
+ * uses them at a time; what rewrite_use begins is an evaluation.  NULL: the rewriter's own. */
+struct rewrite_macros *rewrite_macros_new(struct arena *a, const struct program *p);
+void rewrite_use(struct rewrite *r, struct rewrite_macros *m);
+
 /* Macros by name, without braces.  The value is copied; NULL: what the configuration says, again.
  */
 void rewrite_set(struct rewrite *r, const char *name, size_t len, const char *value,
                  size_t value_len);
 /* The value as it was set; NULL: not set.  Valid until it is set again or an evaluation begins. */
 const char *rewrite_get(struct rewrite *r, const char *name, size_t len);
+/* Text as a configuration has it, with its macros and conditions carried out, in the evaluation's
+ * memory.  What is beyond EXPANDED_MAX bytes is cut off. */
+char *rewrite_expand(struct rewrite *r, const char *s, size_t len, size_t *out_len);
 /* text with its macros as they are written; valid until the next evaluation begins. */
 const char *rewrite_source(struct rewrite *r, const struct text *text);
 void rewrite_add_word(struct rewrite *r, const char *cls, size_t cls_len, const char *word,

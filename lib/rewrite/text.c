@@ -21,22 +21,35 @@ static const char *key_of(const char *name, size_t len, char key[NAME_MAX_LEN + 
     return key;
 }
 
+void names_init_beside(struct names *n, struct arena *a, const struct names *base)
+{
+    names_init(n, a);
+    n->base = base;
+}
+
+static size_t of_base(const struct names *n)
+{
+    return n->base ? n->base->count : 0;
+}
+
 uint32_t names_find(const struct names *n, const char *name, size_t len)
 {
     char key[NAME_MAX_LEN + 1];
+    uint32_t id = n->base ? names_find(n->base, name, len) : 0;
 
-    return (uint32_t)(uintptr_t)table_get(n->ids, key_of(name, len, key));
+    return id ? id : (uint32_t)(uintptr_t)table_get(n->ids, key_of(name, len, key));
 }
 
 uint32_t names_add(struct names *n, const char *name, size_t len)
 {
     char key[NAME_MAX_LEN + 1];
-    uint32_t id = (uint32_t)(uintptr_t)table_get(n->ids, key_of(name, len, key));
+    uint32_t id = names_find(n, name, len);
 
+    key_of(name, len, key);
     if (id == 0) {
         n->names = arena_grow(n->arena, n->names, n->count, &n->room, sizeof *n->names, 256);
         n->names[n->count] = arena_strdup(n->arena, key);
-        id = (uint32_t)++n->count;
+        id = (uint32_t)(++n->count + of_base(n));
         table_set(n->ids, key, (void *)(uintptr_t)id);
     }
     return id;
@@ -44,7 +57,11 @@ uint32_t names_add(struct names *n, const char *name, size_t len)
 
 const char *names_text(const struct names *n, uint32_t id)
 {
-    return id > 0 && id <= n->count ? n->names[id - 1] : "";
+    size_t before = of_base(n);
+
+    if (id <= before)
+        return n->base ? names_text(n->base, id) : "";
+    return id - before <= n->count ? n->names[id - before - 1] : "";
 }
 
 /* --- reading ------------------------------------------------------------------------------ */

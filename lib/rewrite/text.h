@@ -42,9 +42,12 @@ struct names {
     struct table *ids;
     const char **names;
     size_t count, room;
+    const struct names *base; /* names that are there, and stay as they are; NULL: none */
 };
 
 void names_init(struct names *n, struct arena *a);
+/* Names beside those of base, for a text that is read while others use base. */
+void names_init_beside(struct names *n, struct arena *a, const struct names *base);
 uint32_t names_add(struct names *n, const char *name, size_t len);
 uint32_t names_find(const struct names *n, const char *name, size_t len); /* 0: unknown */
 const char *names_text(const struct names *n, uint32_t id);

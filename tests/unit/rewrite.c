@@ -325,6 +325,44 @@ static void conditions_may_be_deep(void **state)
     rewrite_close(r);
 }
 
+/* Two sessions' macros in one rewriter, and one session's in two. */
+static void a_session_keeps_its_macros(void **state)
+{
+    int status;
+    struct rewrite *r = rewriter(*state, "V10\nDxnobody\nSA\nR$*\t$: $&x $&{y}\n");
+    const struct program *p = rewrite_program(r);
+    struct rewrite *other = rewrite_new(*state, p, NULL);
+    struct rewrite_macros *one = rewrite_macros_new(*state, p);
+    struct rewrite_macros *two = rewrite_macros_new(*state, p);
+
+    rewrite_use(r, one);
+    rewrite_set(r, "x", 1, "one", 3);
+    rewrite_set(r, "y", 1, "why", 3);
+    assert_string_equal(made(r, "A", "a", &status), "one why");
+    rewrite_use(r, two);
+    assert_string_equal(made(r, "A", "a", &status), "nobody");
+    rewrite_use(r, NULL);
+    assert_string_equal(made(r, "A", "a", &status), "nobody");
+    rewrite_use(other, one);
+    assert_string_equal(made(other, "A", "a", &status), "one why");
+    rewrite_close(other);
+    rewrite_close(r);
+}
+
+static void a_text_of_the_configuration_is_expanded(void **state)
+{
+    size_t len;
+    struct rewrite *r = rewriter(*state, "V10\nDaA\nDb<$a>\n");
+
+    assert_string_equal(rewrite_expand(r, "", 0, NULL), "");
+    rewrite_set(r, "new", 3, "N", 1);
+    static const char text[] = "$b $?{none}x$|y$. ${new}$?{new}+$. $$";
+    assert_string_equal(rewrite_expand(r, text, sizeof text - 1, &len), "<A> y N+ $");
+    assert_int_equal(len, 10);
+    assert_int_equal(names_find(&rewrite_program(r)->names, "new", 3), 0);
+    rewrite_close(r);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -336,6 +374,8 @@ int main(void)
         UNIT(what_explodes_ends),
         UNIT(macros_that_are_unset_read_as_configured),
         UNIT(a_map_that_cannot_say_is_no_answer),
+        UNIT(a_session_keeps_its_macros),
+        UNIT(a_text_of_the_configuration_is_expanded),
         UNIT(calls_that_fan_out_end),
         UNIT(rulesets_that_call_each_other_end),
         UNIT(macros_of_macros_are_cut),
