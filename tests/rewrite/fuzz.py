@@ -255,8 +255,8 @@ def main():
         os.environ['FUZZ_INSIDE'] = 'yes'
         os.execv(NS, [NS, sys.executable, os.path.realpath(__file__), *sys.argv[1:]])
     folder = a.keep or tempfile.mkdtemp(dir='/run')
-    os.chmod(folder, 0o755)
     os.makedirs(folder, exist_ok=True)
+    os.chmod(folder, 0o755)
     table = folder + '/table'
     with open(table, 'w') as f:
         f.write('a first\nb second %0 %1\nfoo x.y@z\nbar.baz (com) q\nx "s t"\n12 <a\nc z\n1 %1%2\na.b phrase\n')
