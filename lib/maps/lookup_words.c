@@ -134,7 +134,7 @@ const struct lookup_class map_lookup_dequote = {dequote_declare, dequote_find, N
 
 /* --- regex --------------------------------------------------------------------------------- */
 
-enum { SUBSTRINGS = 50, SUBSTRINGS_BYTES = 255 };
+enum { SUBSTRINGS = 32, SUBSTRINGS_BYTES = 255 };
 
 struct pattern {
     const char *text, *delimiter; /* delimiter NULL: none said */
@@ -171,28 +171,33 @@ static int compile(const struct lookup_map *m, regex_t *re)
                        (x->fields ? 0 : REG_NOSUB));
 }
 
-/* Numbers with commas between; what is none is 0, as atoi has it. */
-static size_t read_fields(const char *text, size_t *fields, size_t most)
+/* Numbers with commas between, of which what is none is 0; how many, 0 where they are too many or
+ * the pattern has no such substring. */
+static size_t read_fields(const char *text, const regex_t *re, size_t fields[SUBSTRINGS])
 {
-    size_t n = 0;
-    while (*text && n < most) {
-        unsigned long v = strtoul(text, NULL, 10);
-        fields[n++] = v > SUBSTRINGS ? SUBSTRINGS : (size_t)v;
+    for (size_t n = 0; n < SUBSTRINGS; text++) {
+        int v = (int)strtol(text, NULL, 10);
+        if (v < 0 || (size_t)v > re->re_nsub)
+            return 0;
+        fields[n++] = (size_t)v;
         text = strchr(text, ',');
         if (!text)
-            break;
-        text++;
+            return n;
     }
-    return n;
+    return 0;
 }
 
-static bool fields_fit(const char *text, const regex_t *re)
+/* The substrings that -s names; all of them, where it names none. */
+static size_t substrings(const struct pattern *x, const regex_t *re, size_t fields[SUBSTRINGS])
 {
-    size_t fields[SUBSTRINGS], n = read_fields(text, fields, SUBSTRINGS);
-    for (size_t i = 0; i < n; i++)
-        if (fields[i] > re->re_nsub)
-            return false;
-    return true;
+    size_t n = 0;
+    if (re->re_nsub + 1 >= SUBSTRINGS)
+        return 0;
+    if (*x->fields)
+        return read_fields(x->fields, re, fields);
+    for (; n <= re->re_nsub; n++)
+        fields[n] = n;
+    return n;
 }
 
 static void say_pattern(struct lookup_reader *r, const struct lookup_map *m, const char *what,
@@ -220,27 +225,26 @@ static bool regex_declare(struct lookup_reader *r, struct lookup_map *m)
             finding_add(r->diag, FINDING_MAP_PATTERN, r->at, m->name, why, (char *)NULL);
         return false;
     }
-    bool fits = !x->fields || fields_fit(x->fields, &re);
-    if (!fits)
-        say_pattern(r, m, "a substring that the pattern does not have", "s");
+    size_t fields[SUBSTRINGS];
+    bool fits = !x->fields || substrings(x, &re, fields) > 0;
+    if (!fits && re.re_nsub + 1 >= SUBSTRINGS)
+        say_pattern(r, m, "a pattern of more than 30 substrings", "s");
+    else if (!fits)
+        say_pattern(r, m, "more than 32 substrings, or one that the pattern does not have", "s");
     regfree(&re);
     return fits;
 }
 
-static void add_substrings(struct buf *b, const struct pattern *x, const char *fields,
-                           const char *key, const regmatch_t *match, size_t nmatch)
+static void add_substrings(struct buf *b, const struct pattern *x, const size_t *fields, size_t n,
+                           const char *key, const regmatch_t *match)
 {
-    size_t list[SUBSTRINGS], n = read_fields(fields, list, SUBSTRINGS);
-    if (!*fields)
-        for (n = 0; n < nmatch; n++)
-            list[n] = n;
     for (size_t i = 0; i < n; i++) {
-        const regmatch_t *one = &match[list[i]];
+        const regmatch_t *one = &match[fields[i]];
         if (i > 0 && x->delimiter)
             buf_adds(b, x->delimiter);
         else if (i > 0)
             buf_addc(b, LOOKUP_SUBSTRING);
-        if (list[i] < nmatch && one->rm_so >= 0)
+        if (one->rm_so >= 0)
             buf_add(b, key + one->rm_so, (size_t)(one->rm_eo - one->rm_so));
     }
 }
@@ -283,10 +287,9 @@ static void regex_find(struct lookup_query *q)
         *q->state = re;
     }
     const regex_t *re = *q->state;
-    regmatch_t match[SUBSTRINGS + 1];
-    size_t nmatch = re->re_nsub + 1 < SUBSTRINGS ? re->re_nsub + 1 : SUBSTRINGS;
-    const char *key = text_of(q->result, q->key), *fields = x->fields;
-    int rc = regexec(re, key, fields ? nmatch : 0, match, 0);
+    regmatch_t match[SUBSTRINGS];
+    const char *key = text_of(q->result, q->key);
+    int rc = regexec(re, key, x->fields ? re->re_nsub + 1 : 0, match, 0);
     if (rc != 0 && rc != REG_NOMATCH) {
         lookup_failed(q, "there is no memory to match");
         return;
@@ -297,14 +300,15 @@ static void regex_find(struct lookup_query *q)
     }
     struct buf b;
     buf_init(&b, q->result);
-    if (fields && rc == 0) {
-        if (q->nargs > 0)
-            fields = text_of(q->result, q->args[0]);
-        if (!fields_fit(fields, re)) {
+    if (x->fields && rc == 0) {
+        size_t fields[SUBSTRINGS];
+        size_t n = q->nargs > 0 ? read_fields(text_of(q->result, q->args[0]), re, fields)
+                                : substrings(x, re, fields);
+        if (n == 0) {
             lookup_is_not_found(q, EX_OK);
             return;
         }
-        add_substrings(&b, x, fields, key, match, nmatch);
+        add_substrings(&b, x, fields, n, key, match);
         if (b.len > SUBSTRINGS_BYTES) /* what sendmail has room for */
             buf_truncate(&b, SUBSTRINGS_BYTES);
         if (!is_one_word(&b)) {

@@ -88,8 +88,15 @@ static void what_is_wrong_is_said(void **state)
     is_said(*state, "hash", "", "the map x needs a file after its class [map-lacks]");
     is_said(*state, "hash", "-X /x", "a map of class hash has no option -X [map-option]");
     is_said(*state, "regex", "-s9 a",
-            "the map x has a substring that the pattern does not have for its option -s "
+            "the map x has more than 32 substrings, or one that the pattern does not have for its "
+            "option -s "
             "[map-option-value]");
+    is_said(*state, "regex", "-s ()()()()()()()()()()()()()()()()()()()()()()()()()()()()()()()",
+            "the map x has a pattern of more than 30 substrings for its option -s "
+            "[map-option-value]");
+    is_said(*state, "regex", "-s,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,,, a",
+            "the map x has more than 32 substrings, or one that the pattern does not have for its "
+            "option -s [map-option-value]");
     is_said(*state, "dns", "-R NOSUCH",
             "the map x has NOSUCH, which is no type, for its option -R [map-option-value]");
     is_said(*state, "sequence", "none",
