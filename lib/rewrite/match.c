@@ -32,9 +32,9 @@ static bool one_in_class(struct matcher *m, const struct token *t, uint32_t cls)
 static bool phrase_in_class(struct matcher *m, const struct tokens *ws, uint32_t first,
                             uint32_t end, uint32_t cls)
 {
-    char phrase[PHRASE_MAX];
+    char phrase[PHRASE_MAX + 1];
     size_t len = scan_join(&m->program->rules, ws->v + first, end - first, m->program->space,
-                           phrase, sizeof phrase);
+                           phrase, PHRASE_MAX - 1);
 
     if (program_in_class(m->program, cls, phrase, len))
         return true;

@@ -560,15 +560,22 @@ static int substitute(struct rewrite *r, const struct ruleset *s, const struct r
     return 0;
 }
 
-char *rewrite_joined(struct rewrite *r, const struct token *v, uint32_t n, char space, size_t *len)
+/* The tokens as one text, cut where it is longer than `most` bytes (scan_join). */
+static char *joined_within(struct rewrite *r, const struct token *v, uint32_t n, char space,
+                           size_t most, size_t *len)
 {
-    size_t size = 1;
+    size_t room = 0;
 
     for (uint32_t i = 0; i < n; i++)
-        size += v[i].len + 1U;
-    char *s = arena_raw(r->scratch, size);
-    *len = scan_join(&r->p->rules, v, n, space, s, size);
+        room += v[i].len + 1U;
+    char *s = arena_raw(r->scratch, room + 1);
+    *len = scan_join(&r->p->rules, v, n, space, s, most < room ? most : room);
     return s;
+}
+
+char *rewrite_joined(struct rewrite *r, const struct token *v, uint32_t n, char space, size_t *len)
+{
+    return joined_within(r, v, n, space, SIZE_MAX, len);
 }
 
 /* Would these tokens come out as they are, joined and read again? */
@@ -614,11 +621,9 @@ static int append_again(struct rewrite *r, const struct token *v, uint32_t n, st
             i++;
             continue;
         }
-        const char *s = rewrite_joined(r, v + i, words, r->p->space, &len);
-        if (len > left)
-            len = left;
+        const char *s = joined_within(r, v + i, words, r->p->space, left, &len);
         pieces[t.n++] = (struct piece){0, 0, s, (uint32_t)len};
-        left -= len;
+        left -= len < left ? len : left;
         i += words;
     }
     return scan_value(r, &t, out, NULL);
@@ -629,14 +634,12 @@ static int append_again(struct rewrite *r, const struct token *v, uint32_t n, st
 static struct map_bytes part_of_lookup(struct rewrite *r, const struct token *v, uint32_t n,
                                        char space, size_t *left)
 {
-    struct map_bytes b;
+    struct map_bytes b = {"", 0};
 
-    b.p = rewrite_joined(r, v, n, space, &b.len);
-    if (b.len >= *left) {
-        b.len = *left > 0 ? *left - 1 : 0;
-        b.p = arena_strndup(r->scratch, b.p, b.len);
-    }
-    *left -= *left > 0 ? b.len + 1 : 0;
+    if (*left == 0)
+        return b;
+    b.p = joined_within(r, v, n, space, *left - 1, &b.len);
+    *left -= b.len < *left ? b.len + 1 : *left;
     return b;
 }
 

@@ -265,24 +265,26 @@ uint32_t scan_count(const struct scan_table *t, const struct words *words, struc
 }
 
 size_t scan_join(const struct scan_table *t, const struct token *v, size_t n, char space, char *out,
-                 size_t size)
+                 size_t most)
 {
     size_t len = 0;
     bool word = false;
 
-    for (size_t i = 0; i < n; i++) {
+    for (size_t i = 0; i < n && len <= most; i++) {
         bool is_word = v[i].len > 0 && t->cls[(unsigned char)v[i].p[0]] == CHAR_WORD &&
                        (v[i].id == WORD_NONE || v[i].id >= WORD_FIRST);
-        if (word && is_word && space && len + 1 < size)
+        if (word && is_word && space) {
             out[len++] = space;
+            if (len > most)
+                break;
+        }
         word = is_word;
-        size_t k = v[i].len;
-        if (k > size - 1 - len)
-            k = size - 1 - len;
+        size_t k = v[i].len <= most - len ? v[i].len : most - len;
         memcpy(out + len, v[i].p, k);
         len += k;
+        if (k < v[i].len)
+            break;
     }
-    if (size > 0)
-        out[len] = '\0';
+    out[len] = '\0';
     return len;
 }

@@ -71,8 +71,9 @@ uint32_t scan_count(const struct scan_table *t, const struct words *words, struc
                     const char *s, size_t len);
 
 /* Writes tokens as one text: a space between two words (none if space is 0), nothing else.  At most
- * size - 1 bytes and a NUL; gives the bytes written. */
+ * `most` bytes, and, as sendmail cuts it, a space right behind them; a NUL.  Gives the bytes
+ * written. */
 size_t scan_join(const struct scan_table *t, const struct token *v, size_t n, char space, char *out,
-                 size_t size);
+                 size_t most);
 
 #endif

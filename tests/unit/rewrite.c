@@ -31,7 +31,7 @@ static const char *made(struct rewrite *r, const char *ruleset, const char *text
     *status = rewrite_run(r, program_ruleset(p, ruleset, strlen(ruleset)), ws);
     rewrite_rest(r);
     char *out = arena_raw(rewrite_arena(r), 4096);
-    scan_join(&p->rules, ws->v, ws->n, ' ', out, 4096);
+    scan_join(&p->rules, ws->v, ws->n, ' ', out, 4096 - 2);
     return out;
 }
 
