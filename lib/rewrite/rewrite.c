@@ -20,8 +20,8 @@ enum {
 };
 
 /* A text has no tokens and should have: EX_DATAERR, and at the outermost ruleset an empty
- * workspace. */
-enum { EMPTIED = -1 };
+ * workspace. What a call gave back does not fit: EX_DATAERR, and the workspace is full. */
+enum { EMPTIED = -1, GROWN = -2 };
 
 /* A macro's present value. */
 struct slot {
@@ -826,9 +826,14 @@ static int call_all(struct rewrite *r, struct tokens *ws, uint32_t i, unsigned d
             now = EX_DATAERR;
         if (status == 0 || now == EX_TEMPFAIL)
             status = now;
-        ws->n = i;
-        if (!append(ws, sub->v, sub->n))
-            return too_long(r);
+        /* How much there may be is looked at when the next rule is applied. */
+        const uint32_t fits = sub->n < TOKENS_MAX - i ? sub->n : TOKENS_MAX - i;
+        memcpy(ws->v + i, sub->v, fits * sizeof *ws->v);
+        ws->n = i + fits;
+        if (fits < sub->n) {
+            too_long(r);
+            return GROWN;
+        }
         return status;
     }
     return 0;
@@ -888,6 +893,8 @@ static int carry_out(struct rewrite *r, const struct ruleset *s, const struct ru
     }
     if (!*fatal && (seen & 1U << OP_CALL)) {
         int now = call_all(r, &l->next, 0, depth);
+        if (now == GROWN)
+            *fatal = now;
         if (status == 0 || now == EX_TEMPFAIL)
             status = now;
     }
@@ -930,13 +937,15 @@ static int apply(struct rewrite *r, const struct ruleset *s, struct tokens *ws, 
         loops = i == last ? loops + 1 : 1;
         last = i;
         int now = carry_out(r, s, rule, ws, operators, depth, fatal);
-        if (*fatal)
+        if (*fatal && *fatal != GROWN)
             return *fatal;
         if (status == 0 || now == EX_TEMPFAIL)
             status = now;
         const struct tokens made = l->next;
         l->next = *ws;
         *ws = made;
+        if (*fatal)
+            return *fatal = EX_DATAERR;
         if (r->watch.tried)
             r->watch.tried(r->watch.ctx, rule, ws);
         if (rule->mode == RULE_RETURN || rule->mode == RULE_RESOLVE)
