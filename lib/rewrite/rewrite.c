@@ -547,10 +547,10 @@ static int substitute(struct rewrite *r, const struct ruleset *s, const struct r
             tell_macro(r, name);
             const struct tokens *v = late(r, name, &status);
             if (status)
-                return status;
+                return out->n < out->cap ? status : too_long(r);
             *seen |= operators_in(v->v, v->n);
-            /* One token of room is left behind a value, as sendmail leaves it. */
-            fits = v->n == 0 || (v->n < out->cap - out->n && append(out, v->v, v->n));
+            /* One token of room is left behind a value, as sendmail leaves it, an empty one too. */
+            fits = v->n < out->cap - out->n && append(out, v->v, v->n);
         } else {
             fits = append(out, t, 1);
         }
