@@ -245,7 +245,11 @@ bool scan_pieces(const struct scan *sc, const struct text *t, struct tokens *out
                 keep(&r, p->p[k]);
         } else {
             finish(&r);
-            push(&r, p->p, p->len, p->op);
+            r.cost += 2; /* sendmail has a byte for it */
+            if (r.cost > TEXT_COST_MAX && !sc->rule)
+                too_long(&r, SCAN_TOO_LONG);
+            else
+                push(&r, p->p, p->len, p->op);
         }
     }
     if (!r.full)
