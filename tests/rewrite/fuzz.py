@@ -61,7 +61,9 @@ class Maker:
         return self.join(out)
 
     def join(self, parts):
-        return ''.join(p + (' ' if self.r.random() < .8 else '') for p in parts).strip() or 'a'
+        text = ''.join(p + (' ' if self.r.random() < .8 else '') for p in parts).strip() or 'a'
+        # To the reference, $ and such a byte is the macro with a long name that has this number.
+        return re.sub(r'\$(?=[\x80-\xff])', '$ ', text)
 
     def inner(self, n, depth=0):
         out = []
