@@ -49,14 +49,21 @@ count "maps" env MAPS_KILLS=100 tests/maps/run.py
 # Other breaks than in make test, and what --fix makes of them.
 count "breakage $seed" tests/breakage/run.py --seed "$seed" --cases 10000
 count "breakage --fix $seed" tests/breakage/run.py --seed "$seed" --cases 5000 --fix
-# Random rules, other ones than in make test.
-echo "--- random rules $seed"
-if tests/rewrite/fuzz.py --seed $((seed * 1000)) --cases 100000 > "$out" 2>&1; then
-    passed=$((passed + 1))
-else
-    cat "$out"
-    failed=$((failed + 1))
-fi
+# Random rules and addresses, other ones than in make test.
+compare() { # what, command...
+    local what=$1
+    shift
+    echo "--- $what: $*"
+    if "$@" > "$out" 2>&1; then
+        passed=$((passed + 1))
+    else
+        cat "$out"
+        echo "FAILED  $what"
+        failed=$((failed + 1))
+    fi
+}
+compare "random rules" tests/rewrite/fuzz.py --seed $((seed * 1000)) --cases 100000
+compare "random addresses" tests/lib/ns tests/rewrite/forms.py --seed "$seed" --cases 100000
 end=$((SECONDS + minutes * 60))
 while [ $SECONDS -lt $end ]; do
     count "random $seed" tests/differential/run.py --random "$seed,100"
