@@ -34,6 +34,7 @@ struct run {
     char *begin; /* of the open token, NULL: none is open */
     bool quoted, escaped;
     bool open, route; /* a < has just come; it began a route */
+    bool ending;      /* a comment has just begun: the token before it ends with the next byte */
     unsigned comments, angles;
     size_t cost; /* of finished tokens */
     bool full;
@@ -101,6 +102,10 @@ static bool take(struct run *r, char c)
     const struct scan *sc = r->sc;
     unsigned char cls = sc->table->cls[(unsigned char)c];
 
+    if (r->ending) {
+        r->ending = false;
+        finish(r);
+    }
     if (r->escaped) {
         r->escaped = false;
         if ((unsigned char)c == (unsigned)sc->delimiter && sc->delimiter >= 0 && !r->quoted &&
@@ -128,7 +133,7 @@ static bool take(struct run *r, char c)
     if (sc->table->comments && !sc->rule) {
         if (c == '(') {
             r->comments++;
-            finish(r);
+            r->ending = true;
             return true;
         }
         if (c == ')') {
