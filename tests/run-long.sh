@@ -94,7 +94,8 @@ if command -v clang >/dev/null; then
             [ "$name" != front ] || seconds=$((minutes * 60))
             mkdir -p "$fuzz/new/$name"
             echo "--- fuzz $name, $seconds seconds"
-            if "$program" -max_total_time=$seconds -max_len=4000 -timeout=20 -dict=$fuzz/words \
+            # 256 MB of freed memory, the usual, would hide what the program itself takes.
+            if ASAN_OPTIONS=detect_leaks=1:quarantine_size_mb=16 "$program" -max_total_time=$seconds -max_len=4000 -timeout=20 -dict=$fuzz/words \
                 -artifact_prefix="$fuzz/$name-" "$fuzz/new/$name" "${seeds[@]}" > "$out" 2>&1; then
                 passed=$((passed + 1))
             else

@@ -122,6 +122,8 @@ void *arena_raw(struct arena *a, size_t size)
         refuse(a->on_oom, a->ctx);
     size_t step = ((size ? size : 1) + GAP + ALIGN - 1) / ALIGN * ALIGN;
     while (!a->current || a->current->size - a->current->used < step) {
+        if (a->current)
+            a->used += a->current->size - a->current->used;
         /* After a reset the chunks that follow are empty and may be large enough. */
         if (a->current && a->current->next)
             a->current = a->current->next;
@@ -130,7 +132,7 @@ void *arena_raw(struct arena *a, size_t size)
     }
     void *p = a->current->bytes + a->current->used;
     a->current->used += step;
-    a->used += size;
+    a->used += step - GAP;
     UNPOISON(p, size ? size : 1);
     return p;
 }

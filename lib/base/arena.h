@@ -41,7 +41,8 @@ char *arena_strdup(struct arena *a, const char *s);
 char *arena_strndup(struct arena *a, const char *s, size_t len);
 char *arena_printf(struct arena *a, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
 char *arena_vprintf(struct arena *a, const char *fmt, va_list ap);
-/* Bytes handed out since the arena was made or reset. */
+/* Bytes that are taken since the arena was made or reset: what was handed out, rounded up, and what
+ * is left over where that did not fit. */
 size_t arena_used(const struct arena *a);
 
 #endif

@@ -568,6 +568,8 @@ static char *joined_within(struct rewrite *r, const struct token *v, uint32_t n,
 
     for (uint32_t i = 0; i < n; i++)
         room += v[i].len + 1U;
+    if (most < room)
+        room = most + 1;
     char *s = arena_raw(r->scratch, room + 1);
     *len = scan_join(&r->p->rules, v, n, space, s, most < room ? most : room);
     return s;
