@@ -179,6 +179,7 @@ def plain(line):
         return None
     if re.match(r'(invalid ruleset name: "[\x00-\x1f]"|Unknown ruleset [\x00-\x1f])$', line):
         return re.sub(r' ?[\x00-\x1f]', '', line) if line[0] == 'U' else 'invalid ruleset name: ""'
+    line = re.sub(r'\d\d ?: ?\d\d ?: ?\d\d(?= GMT)', 'TIME', line)  # of $b: a second may go by
     if '... ' not in line:
         return line
     line = re.sub(r'[\x00-\x1f]', '', line)
