@@ -8,7 +8,7 @@
 
 #include "lib/base/arena.h"
 
-enum { CANONIFY = 3, PARSE = 0, SENDER = 1, RECIPIENT = 2, FINAL = 4 };
+enum { CANONIFY = 3, PARSE = 0, SENDER = 1, RECIPIENT = 2, FINAL = 4, LOCAL = 5 };
 
 /* A byte that no address has (is_control). */
 #define OPERATOR_MARK ((char)0x81)
@@ -463,8 +463,10 @@ static void error_text(struct rewrite *r, struct address *a, char *s, const char
         s += 4;
         /* An enhanced code behind it belongs to the reply, too. */
         size_t code = strspn(s, "0123456789.");
-        if (code >= 5 && s[code] == ' ' && s[1] == '.')
+        if (code >= 5 && s[code] == ' ' && s[1] == '.') {
+            a->enhanced = arena_strndup(rewrite_arena(r), s, code);
             s += code + 1;
+        }
     }
     a->error = s;
     note(r, a->code == EX_TEMPFAIL ? EX_OK : a->code,
@@ -644,8 +646,36 @@ bool address_parse(struct rewrite *r, const char *text, unsigned flags, struct a
     return good;
 }
 
+bool address_parse_local(struct rewrite *r, const char *user, struct address *a)
+{
+    struct tokens *ws = rewrite_workspace(r);
+
+    *a = (struct address){.user = ""};
+    if (!rewrite_program(r)->rulesets[LOCAL] || !scan(r, user, strlen(user), true, -1, ws, NULL))
+        return false;
+    run_number(r, LOCAL, ws, &a->status);
+    if (a->status == EX_TEMPFAIL)
+        return true;
+    return ws->n > 0 && ws->v[0].id == OP_HASH && build(r, ws, user, 0, a);
+}
+
+static bool has_at(const struct tokens *ws)
+{
+    for (uint32_t i = 0; i < ws->n; i++) {
+        if (ws->v[i].len == 1 && *ws->v[i].p == '@')
+            return true;
+    }
+    return false;
+}
+
 const char *address_remote(struct rewrite *r, const char *text, const struct mailer *m,
                            unsigned flags, int *status)
+{
+    return address_remote_in(r, text, m, flags, NULL, status);
+}
+
+const char *address_remote_in(struct rewrite *r, const char *text, const struct mailer *m,
+                              unsigned flags, const char *domain, int *status)
 {
     struct tokens *ws = rewrite_workspace(r);
     bool sender = flags & ADDRESS_SENDER, header = flags & ADDRESS_HEADER;
@@ -653,10 +683,13 @@ const char *address_remote(struct rewrite *r, const char *text, const struct mai
 
     *status = 0;
     size_t box = 0;
-    const char *form = has_flag(m, 'c') ? "$g" : form_of(r, text, &box);
+    bool bare = has_flag(m, 'c') || flags & ADDRESS_BARE;
+    const char *form = bare ? "$g" : form_of(r, text, &box);
     if (!scan(r, text, strlen(text), true, -1, ws, NULL))
         return NULL;
     run_number(r, CANONIFY, ws, status);
+    if (domain && !has_at(ws) && scan(r, domain, strlen(domain), true, -1, ws, NULL))
+        run_number(r, CANONIFY, ws, status);
     run_number(r, sender ? SENDER : RECIPIENT, ws, status);
     if (sender)
         last = header ? m->sender_header : m->sender_envelope;

@@ -15,7 +15,8 @@ enum { ADDRESS_BYTES_MAX = 255 };
 
 enum address_flags {
     ADDRESS_SENDER = 1, /* else a recipient's */
-    ADDRESS_HEADER = 2  /* else the envelope's */
+    ADDRESS_HEADER = 2, /* else the envelope's */
+    ADDRESS_BARE = 4    /* without what stands around the mailbox (address_remote) */
 };
 
 struct address {
@@ -25,6 +26,7 @@ struct address {
     const char *error;           /* of an address in error: what to say, without its reply code */
     int code;                    /* the same: its sysexits code */
     int reply;                   /* the reply code that it began with, 0: none */
+    const char *enhanced;        /* the enhanced code behind that; NULL: none */
     int status;                  /* of the rulesets: EX_TEMPFAIL means to try later */
 };
 
@@ -36,7 +38,13 @@ bool address_scan(struct rewrite *r, const char *text, size_t len, bool comments
 const char *address_form(struct rewrite *r, const char *text);
 /* False: it cannot be parsed at all. */
 bool address_parse(struct rewrite *r, const char *text, unsigned flags, struct address *a);
-/* NULL: it cannot be read; *status: what the rulesets say. */
+/* Ruleset localaddr (5) over a user of a mailer that wants it (F=5) and that no alias is: true
+ * where it says that somebody else delivers, or cannot say now (status). */
+bool address_parse_local(struct rewrite *r, const char *user, struct address *a);
+/* NULL: it cannot be read; *status: what the rulesets say.  An address without "@" gets the domain,
+ * where that is not NULL ("@example.com"). */
+const char *address_remote_in(struct rewrite *r, const char *text, const struct mailer *m,
+                              unsigned flags, const char *domain, int *status);
 const char *address_remote(struct rewrite *r, const char *text, const struct mailer *m,
                            unsigned flags, int *status);
 

@@ -107,7 +107,7 @@ static bool is_forgiven(const struct compiler *k, const struct item *it, const c
     bool forgiven = false;
 
     for (const struct item *x = k->p->config->first; x && x != it; x = x->next) {
-        if (x->kind != ITEM_OPTION || !compile_is_option(x, "DontBlameSendmail"))
+        if (x->kind != ITEM_OPTION || !program_is_option(x, "DontBlameSendmail"))
             continue;
         for (const char *s = x->value; *s;) {
             size_t n = strcspn(s, " \t,");
@@ -196,7 +196,7 @@ static void default_user(const struct program *p, const struct item *end, uid_t 
     const struct passwd *pw = NULL;
 
     for (const struct item *x = p->config->first; x && x != end; x = x->next) {
-        if (x->kind == ITEM_OPTION && compile_is_option(x, "DefaultUser"))
+        if (x->kind == ITEM_OPTION && program_is_option(x, "DefaultUser"))
             value = x->value;
     }
 

@@ -37,8 +37,6 @@ struct text compile_text(struct compiler *k, const char *s);
 char *compile_expanded(struct compiler *k, const char *s);
 void compile_set(struct compiler *k, const char *name, const char *value);
 void compile_word(struct compiler *k, uint32_t cls, const char *word, size_t len);
-/* Is it the option of this long name, whole, cut short, or by its letter? */
-bool compile_is_option(const struct item *it, const char *name);
 /* The ruleset that s begins with the name or number of, made if need be; wanted: what a new name
  * gets, -1: the next.  NULL where s begins with none, or there is no room for it. */
 struct ruleset *compile_ruleset(struct compiler *k, const char *s, size_t len, long wanted);

@@ -445,7 +445,7 @@ static void read_rule(struct compiler *k, const struct item *it)
 
 /* --- options ------------------------------------------------------------------------------ */
 
-bool compile_is_option(const struct item *it, const char *name)
+bool program_is_option(const struct item *it, const char *name)
 {
     const struct option_info *o = it->short_option ? option_by_letter(*it->name)
                                                    : option_find(it->name, strlen(it->name), NULL);
@@ -458,7 +458,7 @@ const char *program_option(const struct program *p, const char *name)
     const char *value = NULL;
 
     for (const struct item *it = p->config->first; it; it = it->next) {
-        if (it->kind == ITEM_OPTION && compile_is_option(it, name))
+        if (it->kind == ITEM_OPTION && program_is_option(it, name))
             value = it->value;
     }
     return value;
@@ -478,8 +478,7 @@ static void tables(struct program *p)
     p->comments.comments = true;
 }
 
-/* Letters as rules look for them in ${daemon_flags}: apart, and capital ones twice. */
-static const char *letters_apart(struct arena *a, const char *s)
+const char *program_letters_apart(struct arena *a, const char *s)
 {
     struct buf out;
 
@@ -509,16 +508,16 @@ static void read_option(struct compiler *k, const struct item *it)
 {
     struct program *p = k->p;
 
-    if (compile_is_option(it, "DefaultUser") || compile_is_option(it, "RunAsUser") ||
-        compile_is_option(it, "TrustedUser"))
+    if (program_is_option(it, "DefaultUser") || program_is_option(it, "RunAsUser") ||
+        program_is_option(it, "TrustedUser"))
         check_user(k, it);
 
-    if (compile_is_option(it, "OperatorChars")) {
+    if (program_is_option(it, "OperatorChars")) {
         p->operators = it->value;
         tables(p);
-    } else if (compile_is_option(it, "DirectSubmissionModifiers")) {
-        compile_set(k, "daemon_flags", letters_apart(p->arena, it->value));
-    } else if (compile_is_option(it, "BlankSub")) {
+    } else if (program_is_option(it, "DirectSubmissionModifiers")) {
+        compile_set(k, "daemon_flags", program_letters_apart(p->arena, it->value));
+    } else if (program_is_option(it, "BlankSub")) {
         p->space = *it->value ? *it->value : ' ';
     }
 }

@@ -148,6 +148,10 @@ const char *program_ruleset_label(const struct ruleset *r, char number[8]);
 bool program_in_class(const struct program *p, uint32_t cls, const char *word, size_t len);
 /* A truth value; unset: what it is where no line says it. */
 bool program_is_true(const struct program *p, const char *name, bool unset);
+/* Is it the option of this long name, whole, cut short, or by its letter? */
+bool program_is_option(const struct item *it, const char *name);
+/* Letters as rules look for them in ${daemon_flags}: apart, and capital ones twice. */
+const char *program_letters_apart(struct arena *a, const char *letters);
 /* The value of the last option of this long or short name; NULL if it is not set. */
 const char *program_option(const struct program *p, const char *name);
 

@@ -169,6 +169,13 @@ char *rewrite_expand(struct rewrite *r, const char *s, size_t len, size_t *out_l
     return text_bytes(r->scratch, &t, out_len ? out_len : &n);
 }
 
+const char *rewrite_carried_out(struct rewrite *r, const struct text *text, size_t *out_len)
+{
+    struct text out = text_expand(r->scratch, text, value_of, r);
+
+    return text_bytes(r->scratch, &out, out_len);
+}
+
 const char *rewrite_source(struct rewrite *r, const struct text *text)
 {
     size_t len;

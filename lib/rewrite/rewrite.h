@@ -74,6 +74,8 @@ const char *rewrite_get(struct rewrite *r, const char *name, size_t len);
 /* Text as a configuration has it, with its macros and conditions carried out, in the evaluation's
  * memory.  What is beyond EXPANDED_MAX bytes is cut off. */
 char *rewrite_expand(struct rewrite *r, const char *s, size_t len, size_t *out_len);
+/* The same of a text that was read already. */
+const char *rewrite_carried_out(struct rewrite *r, const struct text *text, size_t *out_len);
 /* text with its macros as they are written; valid until the next evaluation begins. */
 const char *rewrite_source(struct rewrite *r, const struct text *text);
 void rewrite_add_word(struct rewrite *r, const char *cls, size_t cls_len, const char *word,
