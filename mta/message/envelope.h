@@ -38,7 +38,8 @@ enum recipient_state {
     RECIPIENT_RELAYED,  /* to a host that sends no reports */
     RECIPIENT_EXPANDED, /* to other recipients of this envelope */
     RECIPIENT_FAILED,
-    RECIPIENT_REPORTED /* failed, and the sender knows */
+    RECIPIENT_REPORTED, /* failed, and the sender knows */
+    RECIPIENT_PASSED    /* to a host that sends the reports itself */
 };
 
 #define NUMBER(name) uint64_t name;
