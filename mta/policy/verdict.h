@@ -1,0 +1,15 @@
+/*
+ * verdict: what an answer of policy's asks of the front beside its reply (VERDICT.flags in
+ * protocol.def).
+ */
+#ifndef MCF_MTA_VERDICT_H
+#define MCF_MTA_VERDICT_H
+
+enum verdict_flags {
+    VERDICT_CLOSE = 1,   /* say the reply and close: 421 */
+    VERDICT_DISCARD = 2, /* of END: say that it was taken, keep nothing */
+    /* Of RCPT: refused, but not counted as a recipient that nobody is (BadRcptThrottle). */
+    VERDICT_UNCOUNTED = 4
+};
+
+#endif
