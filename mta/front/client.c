@@ -1,0 +1,880 @@
+#include "mta/front/client.h"
+
+#include <stdio.h>
+#include <string.h>
+#include <strings.h>
+#include <sysexits.h>
+
+#include "mta/message/body.h"
+#include "mta/message/envelope.h"
+
+enum offers {
+    OFFERS_SIZE = 1,
+    OFFERS_8BITMIME = 2,
+    OFFERS_DSN = 4,
+    OFFERS_PIPELINING = 8,
+    OFFERS_DELIVERBY = 16,
+    OFFERS_CODES = 32
+};
+
+/* Of each recipient, with this host. */
+enum here { HERE_NOT, HERE_OPEN, HERE_ACCEPTED, HERE_SETTLED };
+
+struct client {
+    struct arena *arena;
+    struct client_settings settings;
+    struct bytes host;
+    enum client_stage stage;
+    uint64_t step;
+    struct buf out;
+    size_t sent; /* bytes of out that are gone */
+
+    /* The reply that comes. */
+    char line[CLIENT_LINE_MAX];
+    size_t nline;
+    struct buf reply; /* its lines, LF between */
+    size_t lines;
+
+    /* What the host said of itself. */
+    bool lmtp, greeted, esmtp;
+    uint64_t offers; /* OFFERS_* */
+    uint64_t by_min;
+
+    /* The transaction. */
+    struct hand_over *h;
+    enum here *here; /* of each recipient */
+    size_t at;       /* the first one that the next reply may be for */
+    bool data_sent;  /* DATA went with the RCPTs */
+    bool done, used, next, stale;
+    bool good; /* the connection may be used once more */
+    struct body *body;
+    bool scanning;
+    uint64_t offset; /* of the body */
+};
+
+/* --- tables -------------------------------------------------------------------------------- */
+
+struct client_settings client_settings_default(void)
+{
+    return (struct client_settings){.ms = {
+#define STAGE(name, ms, option) ms,
+#include "mta/front/client.def"
+                                    }};
+}
+
+const char *client_stage_option(enum client_stage stage)
+{
+    static const char *const options[] = {
+#define STAGE(name, ms, option) option,
+#include "mta/front/client.def"
+    };
+
+    return stage < CLIENT_PIECE_WAIT ? options[stage] : NULL;
+}
+
+struct verdict_of {
+    uint64_t status;
+    const char *detail;
+};
+
+struct reply_row {
+    int code;
+    struct verdict_of mail, rcpt, final;
+};
+
+static const struct reply_row reply_rows[] = {
+#define REPLY(code, mail, mail_detail, rcpt, rcpt_detail, final, final_detail)                     \
+    {code, {mail, mail_detail}, {rcpt, rcpt_detail}, {final, final_detail}},
+#include "mta/front/client.def"
+};
+
+static const struct reply_row *reply_row(int code)
+{
+    const struct reply_row *row = NULL;
+    int wanted = code == 500 ? 5000 : code;
+
+    for (size_t i = 0; i < sizeof reply_rows / sizeof *reply_rows; i++)
+        if (reply_rows[i].code == wanted || (!row && reply_rows[i].code == code / 100 * 100))
+            row = &reply_rows[i];
+    return row;
+}
+
+/* --- outcomes ------------------------------------------------------------------------------ */
+
+struct hand_over *hand_over_new(struct arena *a, const struct plan *p, uint64_t size, uint64_t now)
+{
+    struct hand_over *h = arena_alloc(a, sizeof *h);
+
+    h->arena = a;
+    h->plan = p;
+    h->size = size;
+    h->now = now;
+    h->outcomes = arena_calloc(a, p->nrecipients, sizeof *h->outcomes);
+    h->open = arena_calloc(a, p->nrecipients, sizeof *h->open);
+    for (size_t i = 0; i < p->nrecipients; i++) {
+        h->open[i] = true;
+        h->outcomes[i] = (struct outcome){.state = RECIPIENT_WAITS,
+                                          .status = EX_TEMPFAIL,
+                                          .code = bytes_of("4.4.0"),
+                                          .answer = bytes_of(""),
+                                          .host = bytes_of("")};
+    }
+    return h;
+}
+
+static struct bytes copied(struct arena *a, struct bytes b)
+{
+    return (struct bytes){arena_strndup(a, b.len ? b.p : "", b.len), b.len};
+}
+
+void hand_over_fail(struct hand_over *h, uint64_t state, uint64_t status, const char *code,
+                    const char *text)
+{
+    struct outcome o = {.state = state, .status = status, .host = bytes_of("")};
+
+    o.code = copied(h->arena, bytes_of(code));
+    o.answer = copied(h->arena, bytes_of(text));
+    for (size_t i = 0; i < h->plan->nrecipients; i++)
+        if (h->open[i])
+            h->outcomes[i] = o;
+}
+
+/* o's texts are in the hand_over's arena.  again: another host may take it. */
+static void settle(struct client *c, size_t i, struct outcome o, bool again)
+{
+    c->h->outcomes[i] = o;
+    c->h->open[i] = again;
+    c->here[i] = HERE_SETTLED;
+    c->next |= again;
+}
+
+static void settle_rest(struct client *c, struct outcome o, bool again)
+{
+    for (size_t i = 0; i < c->h->plan->nrecipients; i++)
+        if (c->here[i] == HERE_OPEN || c->here[i] == HERE_ACCEPTED)
+            settle(c, i, o, again);
+}
+
+/* The first recipient from `at` on in that state; nrecipients: there is none. */
+static size_t first(const struct client *c, size_t at, enum here here)
+{
+    while (at < c->h->plan->nrecipients && c->here[at] != here)
+        at++;
+    return at;
+}
+
+static bool any(const struct client *c, enum here here)
+{
+    return first(c, 0, here) < c->h->plan->nrecipients;
+}
+
+/* Said by us. */
+static struct outcome our_outcome(const struct client *c, uint64_t state, uint64_t status,
+                                  const char *code, const char *text)
+{
+    struct outcome o = {.state = state, .status = status, .code = bytes_of(code)};
+
+    o.answer = copied(c->h->arena, bytes_of(text));
+    o.host = bytes_of("");
+    return o;
+}
+
+/* The enhanced code of a reply's last line (RFC 2034); none: len is 0. */
+static struct bytes own_code(const struct client *c)
+{
+    const char *s = c->line + 4, *p = s;
+    size_t digits;
+
+    if (!(c->offers & OFFERS_CODES) || c->nline < 4 || *s != c->line[0])
+        return bytes_of("");
+    p++;
+    for (int part = 0; part < 2; part++) {
+        if (*p++ != '.')
+            return bytes_of("");
+        digits = strspn(p, "0123456789");
+        if (digits < 1 || digits > 3)
+            return bytes_of("");
+        p += digits;
+    }
+    return *p == ' ' ? (struct bytes){s, (size_t)(p - s)} : bytes_of("");
+}
+
+/* A reply as an outcome; own: the host's enhanced code counts. */
+static struct outcome their_outcome(const struct client *c, uint64_t state, uint64_t status,
+                                    const char *code, bool own)
+{
+    struct outcome o = {.state = state, .status = status};
+    struct bytes theirs = own ? own_code(c) : bytes_of("");
+
+    o.code = copied(c->h->arena, theirs.len ? theirs : bytes_of(code));
+    o.answer = copied(c->h->arena, (struct bytes){c->reply.data, c->reply.len});
+    o.host = copied(c->h->arena, c->host);
+    return o;
+}
+
+/* A refusal, as the tables have it. */
+static struct outcome refusal(const struct client *c, int code, struct verdict_of v, bool own)
+{
+    bool later = code / 100 == 4;
+    char text[16];
+
+    snprintf(text, sizeof text, "%d.%s", code / 100, v.detail);
+    return their_outcome(c, later ? RECIPIENT_WAITS : RECIPIENT_FAILED, v.status, text, own);
+}
+
+static struct outcome protocol_error(const struct client *c, const char *code)
+{
+    return their_outcome(c, RECIPIENT_FAILED, EX_PROTOCOL, code, true);
+}
+
+/* --- commands ------------------------------------------------------------------------------ */
+
+static void enter(struct client *c, enum client_stage stage)
+{
+    c->stage = stage;
+    c->step++;
+}
+
+static void say(struct client *c, const char *line, enum client_stage stage)
+{
+    buf_printf(&c->out, "%s\r\n", line);
+    enter(c, stage);
+}
+
+static void say_hello(struct client *c, const char *verb, enum client_stage stage)
+{
+    struct bytes helo = c->h->plan->helo;
+
+    buf_printf(&c->out, "%s %.*s\r\n", verb, (int)helo.len, helo.p ? helo.p : "");
+    c->offers = 0;
+    enter(c, stage);
+}
+
+/* The transaction is over; the connection may go on or is ended. */
+static void finish(struct client *c, bool good)
+{
+    c->done = true;
+    c->good = good;
+    if (good)
+        enter(c, CLIENT_IDLE);
+    else
+        say(c, "QUIT", CLIENT_QUIT);
+}
+
+static void finish_lost(struct client *c)
+{
+    c->done = true;
+    c->good = false;
+    c->out.len = c->sent = 0;
+    enter(c, CLIENT_OVER);
+}
+
+static bool safe(struct bytes text)
+{
+    return !text.len || (!memchr(text.p, '\r', text.len) && !memchr(text.p, '\n', text.len) &&
+                         !memchr(text.p, '\0', text.len) && text.len < CLIENT_LINE_MAX);
+}
+
+static void add_bytes(struct client *c, const char *before, struct bytes b)
+{
+    buf_adds(&c->out, before);
+    buf_add(&c->out, b.p, b.len);
+}
+
+/* RFC 2852 4: what is left of the time; a return that cannot be in time is not tried. */
+static bool deliver_by(struct client *c, int64_t *left)
+{
+    const struct plan *p = c->h->plan;
+    bool returns = (p->envelope & ENVELOPE_BY_RETURN) != 0;
+    bool offered = (c->offers & OFFERS_DELIVERBY) != 0;
+
+    *left = 0;
+    if (!p->deliver_by)
+        return true;
+    *left = (int64_t)(p->deliver_by - c->h->now);
+    return !returns || (offered && *left > 0 && (uint64_t)*left >= c->by_min);
+}
+
+static void add_mail_parameters(struct client *c, int64_t left)
+{
+    const struct plan *p = c->h->plan;
+    const char *body = body_parameter(p);
+
+    if (c->offers & OFFERS_SIZE && c->h->size)
+        buf_printf(&c->out, " SIZE=%llu", (unsigned long long)c->h->size);
+    if (c->offers & OFFERS_8BITMIME && body)
+        buf_printf(&c->out, " BODY=%s", body);
+    if (c->offers & OFFERS_DSN) {
+        if (p->envid.len && safe(p->envid))
+            add_bytes(c, " ENVID=", p->envid);
+        if (p->envelope & (ENVELOPE_RET_FULL | ENVELOPE_RET_HDRS))
+            buf_adds(&c->out, p->envelope & ENVELOPE_RET_FULL ? " RET=FULL" : " RET=HDRS");
+    }
+    if (c->offers & OFFERS_DELIVERBY && p->deliver_by)
+        buf_printf(&c->out, " BY=%lld;%c%s", (long long)left,
+                   p->envelope & ENVELOPE_BY_RETURN ? 'R' : 'N',
+                   p->envelope & ENVELOPE_BY_TRACE ? "T" : "");
+}
+
+static void say_mail(struct client *c)
+{
+    const struct plan *p = c->h->plan;
+    int64_t left;
+
+    if (!safe(p->sender)) {
+        settle_rest(c, our_outcome(c, RECIPIENT_FAILED, EX_DATAERR, "5.1.7", "sender's address"),
+                    false);
+        finish(c, true);
+    } else if (!deliver_by(c, &left)) {
+        settle_rest(c,
+                    our_outcome(c, RECIPIENT_FAILED, EX_UNAVAILABLE, "5.4.7",
+                                "cannot be delivered in the time that was asked for"),
+                    false);
+        finish(c, true);
+    } else {
+        add_bytes(c, "MAIL From:<", p->sender);
+        buf_adds(&c->out, ">");
+        add_mail_parameters(c, left);
+        say(c, "", CLIENT_MAIL);
+    }
+}
+
+static void add_notify(struct client *c, uint64_t notify)
+{
+    static const struct {
+        uint64_t flag;
+        const char *word;
+    } words[] = {{NOTIFY_NEVER, "NEVER"},
+                 {NOTIFY_SUCCESS, "SUCCESS"},
+                 {NOTIFY_FAILURE, "FAILURE"},
+                 {NOTIFY_DELAY, "DELAY"}};
+    const char *before = " NOTIFY=";
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (!(notify & words[i].flag))
+            continue;
+        buf_printf(&c->out, "%s%s", before, words[i].word);
+        before = ",";
+        if (words[i].flag == NOTIFY_NEVER)
+            return;
+    }
+}
+
+static void say_rcpt(struct client *c, size_t i)
+{
+    const struct plan_recipient *r = &c->h->plan->recipients[i];
+
+    add_bytes(c, "RCPT To:<", r->address);
+    buf_adds(&c->out, ">");
+    if (c->offers & OFFERS_DSN) {
+        add_notify(c, r->notify);
+        if (r->original.len && safe(r->original))
+            add_bytes(c, " ORCPT=", r->original);
+    }
+    say(c, "", CLIENT_RCPT);
+}
+
+static void recipients_done(struct client *c);
+
+/* One RCPT, or, where that is offered, all of them and DATA (RFC 2920). */
+static void say_recipients(struct client *c)
+{
+    size_t n = c->h->plan->nrecipients;
+
+    c->at = first(c, c->at, HERE_OPEN);
+    if (c->at == n) {
+        recipients_done(c);
+        return;
+    }
+    if (!(c->offers & OFFERS_PIPELINING)) {
+        say_rcpt(c, c->at);
+        return;
+    }
+    for (size_t i = c->at; i < n; i = first(c, i + 1, HERE_OPEN))
+        say_rcpt(c, i);
+    buf_adds(&c->out, "DATA\r\n");
+    c->data_sent = true;
+}
+
+/* --- the message --------------------------------------------------------------------------- */
+
+static void begin_body(struct client *c)
+{
+    struct hand_over *h = c->h;
+    enum body_change change = body_change(h->plan, (c->offers & OFFERS_8BITMIME) != 0);
+
+    c->body = body_new(h->arena, h->plan, change);
+    c->scanning = body_scans(c->body);
+    c->offset = 0;
+    if (!c->scanning)
+        body_head(c->body, &c->out);
+    enter(c, CLIENT_BLOCK);
+}
+
+/* Bytes that are gone make room, so that the buffer does not grow with the message. */
+static void drop_sent(struct client *c)
+{
+    memmove(c->out.data, c->out.data + c->sent, c->out.len - c->sent);
+    buf_truncate(&c->out, c->out.len - c->sent);
+    c->sent = 0;
+}
+
+bool client_fetch(const struct client *c, uint64_t *offset, size_t *most)
+{
+    if (c->stage != CLIENT_BLOCK || !c->body || c->out.len - c->sent > CLIENT_OUTPUT_FULL)
+        return false;
+    *offset = c->offset;
+    *most = CLIENT_PIECE;
+    return true;
+}
+
+void client_piece(struct client *c, const char *bytes, size_t len)
+{
+    if (c->stage != CLIENT_BLOCK || !c->body)
+        return;
+    drop_sent(c);
+    c->offset += len;
+    c->step++;
+    if (len && c->scanning) {
+        body_scan(c->body, bytes, len);
+    } else if (len) {
+        body_write(c->body, bytes, len, &c->out);
+    } else if (c->scanning) {
+        c->scanning = false;
+        c->offset = 0;
+        body_head(c->body, &c->out);
+    } else {
+        body_end(c->body, &c->out);
+        c->body = NULL;
+        c->at = 0;
+        buf_adds(&c->out, ".\r\n");
+        enter(c, CLIENT_FINAL);
+    }
+}
+
+void client_piece_failed(struct client *c)
+{
+    if (c->stage != CLIENT_BLOCK)
+        return;
+    settle_rest(c, our_outcome(c, RECIPIENT_WAITS, EX_IOERR, "4.3.0", "the message cannot be read"),
+                false);
+    finish_lost(c);
+}
+
+/* --- replies ------------------------------------------------------------------------------- */
+
+/* What the host says of a 4xx or 5xx to all that are still open; good: the connection goes on. */
+static void refuse_rest(struct client *c, struct outcome o)
+{
+    bool later = o.state == RECIPIENT_WAITS;
+
+    settle_rest(c, o, later);
+    finish(c, !later && o.status != EX_PROTOCOL);
+}
+
+/* Neither host nor connection are of any use: another host is tried, whatever the class. */
+static void refuse_host(struct client *c, int code)
+{
+    bool failed = code / 100 == 5;
+
+    settle_rest(c,
+                their_outcome(c, failed ? RECIPIENT_FAILED : RECIPIENT_WAITS,
+                              failed ? EX_UNAVAILABLE : EX_TEMPFAIL, failed ? "5.5.0" : "4.5.0",
+                              false),
+                true);
+    finish(c, false);
+}
+
+static void on_greeting(struct client *c, int code)
+{
+    if (code / 100 != 2)
+        refuse_host(c, code);
+    else if (c->lmtp)
+        say_hello(c, "LHLO", CLIENT_LHLO);
+    else if (c->esmtp || plan_has_flag(c->h->plan, 'a'))
+        say_hello(c, "EHLO", CLIENT_EHLO);
+    else
+        say_hello(c, "HELO", CLIENT_HELO);
+}
+
+static void on_hello(struct client *c, int code)
+{
+    if (code / 100 == 2) {
+        c->greeted = true;
+        say_mail(c);
+    } else if (code / 100 == 5 && c->stage == CLIENT_EHLO) {
+        say_hello(c, "HELO", CLIENT_HELO);
+    } else {
+        refuse_host(c, code);
+    }
+}
+
+static void on_mail(struct client *c, int code)
+{
+    const struct reply_row *row = reply_row(code);
+
+    if (code / 100 == 2) {
+        c->at = 0;
+        say_recipients(c);
+    } else if (row) {
+        refuse_rest(c, refusal(c, code, row->mail, code != 421));
+    } else {
+        refuse_rest(c, protocol_error(c, "5.5.1"));
+    }
+}
+
+/* All RCPTs have their replies. */
+static void recipients_done(struct client *c)
+{
+    if (c->data_sent)
+        enter(c, CLIENT_DATA);
+    else if (any(c, HERE_ACCEPTED))
+        say(c, "DATA", CLIENT_DATA);
+    else
+        finish(c, true);
+}
+
+static void on_rcpt(struct client *c, int code)
+{
+    const struct reply_row *row = reply_row(code);
+    size_t i = c->at = first(c, c->at, HERE_OPEN);
+
+    if (i == c->h->plan->nrecipients)
+        return;
+    if (code / 100 == 2)
+        c->here[i] = HERE_ACCEPTED;
+    else if (row)
+        settle(c, i, refusal(c, code, row->rcpt, true), code / 100 == 4);
+    else
+        settle(c, i, protocol_error(c, "5.0.0"), false);
+    if (code == 421) {
+        refuse_rest(c, refusal(c, code, row->rcpt, true));
+        return;
+    }
+    c->at = first(c, i + 1, HERE_OPEN);
+    if (!c->data_sent)
+        say_recipients(c);
+    else if (c->at == c->h->plan->nrecipients)
+        recipients_done(c);
+    c->step++;
+}
+
+static void on_data(struct client *c, int code)
+{
+    const char *failed = c->lmtp ? "5.5.0" : "5.0.0";
+
+    if (!any(c, HERE_ACCEPTED)) {
+        /* DATA went before that was known: a host that takes it gets nothing (RFC 2920 3.1). */
+        if (code / 100 == 3)
+            buf_adds(&c->out, ".\r\n");
+        if (code / 100 == 3 && !c->lmtp)
+            enter(c, CLIENT_FINAL);
+        else
+            finish(c, code / 100 == 5);
+    } else if (code / 100 == 3) {
+        begin_body(c);
+    } else if (code / 100 == 4) {
+        refuse_rest(c, their_outcome(c, RECIPIENT_WAITS, EX_TEMPFAIL, "4.0.0", false));
+    } else if (code / 100 == 5) {
+        refuse_rest(c, their_outcome(c, RECIPIENT_FAILED, EX_UNAVAILABLE, failed, false));
+    } else {
+        settle_rest(c, their_outcome(c, RECIPIENT_FAILED, EX_PROTOCOL, "5.5.1", false), false);
+        finish(c, true);
+    }
+}
+
+static struct outcome final_outcome(const struct client *c, int code)
+{
+    const struct reply_row *row = reply_row(code);
+    uint64_t state = c->lmtp                  ? RECIPIENT_DELIVERED
+                     : c->offers & OFFERS_DSN ? RECIPIENT_PASSED
+                                              : RECIPIENT_RELAYED;
+
+    if (code / 100 == 2)
+        return their_outcome(c, state, EX_OK, "2.0.0", true);
+    return row ? refusal(c, code, row->final, true) : protocol_error(c, "5.0.0");
+}
+
+/* One reply for the message, or in LMTP one for each that RCPT was accepted of (RFC 2033 4.2). */
+static void on_final(struct client *c, int code)
+{
+    bool later = code / 100 == 4;
+    size_t i = c->at = first(c, c->at, HERE_ACCEPTED);
+
+    if (c->lmtp && code != 421 && i < c->h->plan->nrecipients) {
+        settle(c, i, final_outcome(c, code), later);
+        c->step++;
+        if (any(c, HERE_ACCEPTED))
+            return;
+        finish(c, true);
+        return;
+    }
+    settle_rest(c, final_outcome(c, code), later);
+    finish(c, !later);
+}
+
+static void on_rset(struct client *c, int code)
+{
+    if (code / 100 == 2) {
+        say_mail(c);
+        return;
+    }
+    c->stale = true;
+    finish(c, false);
+}
+
+static void on_reply(struct client *c, int code)
+{
+    switch (c->stage) {
+    case CLIENT_GREETING:
+        on_greeting(c, code);
+        break;
+    case CLIENT_EHLO:
+    case CLIENT_HELO:
+    case CLIENT_LHLO:
+        on_hello(c, code);
+        break;
+    case CLIENT_MAIL:
+        on_mail(c, code);
+        break;
+    case CLIENT_RCPT:
+        on_rcpt(c, code);
+        break;
+    case CLIENT_DATA:
+        on_data(c, code);
+        break;
+    case CLIENT_FINAL:
+        on_final(c, code);
+        break;
+    case CLIENT_RSET:
+        on_rset(c, code);
+        break;
+    case CLIENT_QUIT:
+        finish_lost(c);
+        break;
+    case CLIENT_IDLE:
+        finish_lost(c);
+        break; /* 421: it closes */
+    case CLIENT_CONNECT:
+    case CLIENT_BLOCK: /* in the middle of the message: what counts comes behind it */
+    case CLIENT_PIECE_WAIT:
+    case CLIENT_OVER:
+        break;
+    }
+}
+
+/* --- lines --------------------------------------------------------------------------------- */
+
+static void on_offer(struct client *c, const char *line)
+{
+    static const struct {
+        const char *word;
+        uint64_t offer;
+    } words[] = {{"SIZE", OFFERS_SIZE},
+                 {"8BITMIME", OFFERS_8BITMIME},
+                 {"DSN", OFFERS_DSN},
+                 {"PIPELINING", OFFERS_PIPELINING},
+                 {"DELIVERBY", OFFERS_DELIVERBY},
+                 {"ENHANCEDSTATUSCODES", OFFERS_CODES}};
+    size_t len = strcspn(line, " =");
+
+    for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
+        if (strlen(words[i].word) != len || strncasecmp(line, words[i].word, len) != 0)
+            continue;
+        c->offers |= words[i].offer;
+        if (words[i].offer == OFFERS_DELIVERBY) {
+            c->by_min = 0;
+            for (const char *p = line + len + (line[len] != '\0');
+                 *p >= '0' && *p <= '9' && c->by_min < UINT32_MAX; p++)
+                c->by_min = c->by_min * 10 + (uint64_t)(*p - '0');
+        }
+    }
+}
+
+static bool is_reply(const char *line, size_t len)
+{
+    return strspn(line, "0123456789") == 3 && (len == 3 || line[3] == ' ' || line[3] == '-');
+}
+
+/* The line is NUL-terminated and without its end. */
+static void on_line(struct client *c)
+{
+    const char *line = c->line;
+    bool more = c->line[3] == '-';
+
+    if (!is_reply(line, c->nline))
+        return;
+    if (c->stage == CLIENT_GREETING && strstr(line, "ESMTP"))
+        c->esmtp = true;
+    if ((c->stage == CLIENT_EHLO || c->stage == CLIENT_LHLO) && c->lines && c->nline > 4)
+        on_offer(c, line + 4);
+    c->lines++;
+    if (c->reply.len + c->nline < CLIENT_REPLY_MAX) {
+        if (c->reply.len)
+            buf_addc(&c->reply, '\n');
+        buf_add(&c->reply, line, c->nline);
+    }
+    if (more)
+        return;
+    c->lines = 0;
+    on_reply(c, (line[0] - '0') * 100 + (line[1] - '0') * 10 + line[2] - '0');
+    buf_truncate(&c->reply, 0);
+}
+
+/* Control characters of an answer that is kept for logs and reports. */
+static char printable(char ch)
+{
+    return (ch >= 0 && ch < ' ' && ch != '\t') || ch == 127 ? ' ' : ch;
+}
+
+void client_input(struct client *c, const char *bytes, size_t len)
+{
+    for (size_t i = 0; i < len && c->stage != CLIENT_OVER; i++) {
+        if (bytes[i] != '\n') {
+            if (c->nline < CLIENT_LINE_MAX - 1)
+                c->line[c->nline++] = printable(bytes[i]);
+            continue;
+        }
+        while (c->nline && c->line[c->nline - 1] == ' ')
+            c->nline--;
+        c->line[c->nline] = '\0';
+        on_line(c);
+        c->nline = 0;
+        if (c->lines > CLIENT_REPLY_LINES)
+            client_lost(c);
+    }
+}
+
+/* --- the connection ------------------------------------------------------------------------ */
+
+struct client *client_new(struct arena *a, const struct client_settings *settings,
+                          struct bytes host)
+{
+    struct client *c = arena_alloc(a, sizeof *c);
+
+    c->arena = a;
+    c->settings = *settings;
+    c->host = copied(a, host);
+    c->stage = CLIENT_CONNECT;
+    buf_init(&c->out, a);
+    buf_init(&c->reply, a);
+    return c;
+}
+
+static void refuse_addresses(struct client *c)
+{
+    for (size_t i = 0; i < c->h->plan->nrecipients; i++)
+        if (c->here[i] == HERE_OPEN && !safe(c->h->plan->recipients[i].address))
+            settle(c, i, our_outcome(c, RECIPIENT_FAILED, EX_DATAERR, "5.1.3", "address"), false);
+}
+
+void client_begin(struct client *c, struct hand_over *h)
+{
+    c->h = h;
+    c->here = arena_calloc(h->arena, h->plan->nrecipients, sizeof *c->here);
+    for (size_t i = 0; i < h->plan->nrecipients; i++)
+        c->here[i] = h->open[i] ? HERE_OPEN : HERE_NOT;
+    c->lmtp = h->plan->kind == PLAN_LMTP || plan_has_flag(h->plan, 'z');
+    c->at = 0;
+    c->done = c->data_sent = c->next = c->stale = c->good = false;
+    c->body = NULL;
+    refuse_addresses(c);
+    if (!any(c, HERE_OPEN) || !safe(h->plan->helo)) {
+        settle_rest(c, our_outcome(c, RECIPIENT_FAILED, EX_CONFIG, "5.3.5", "our own name"), false);
+        finish(c, c->greeted);
+    } else if (c->used) {
+        say(c, "RSET", CLIENT_RSET);
+    } else {
+        enter(c, CLIENT_GREETING);
+    }
+    c->used = true;
+}
+
+void client_unreachable(struct client *c, const char *text)
+{
+    char *all = arena_printf(c->h->arena, "%s by %s", text, c->host.p);
+
+    settle_rest(c, our_outcome(c, RECIPIENT_WAITS, EX_TEMPFAIL, "4.4.1", all), true);
+    finish_lost(c);
+}
+
+static void gone(struct client *c, const char *text)
+{
+    if (c->stage == CLIENT_OVER)
+        return;
+    if (c->stage == CLIENT_RSET) {
+        c->stale = true;
+    } else if (c->h && !c->done) {
+        char *all = arena_printf(c->h->arena, "%s %s", text, c->host.p);
+        settle_rest(c, our_outcome(c, RECIPIENT_WAITS, EX_TEMPFAIL, "4.4.2", all), true);
+    }
+    finish_lost(c);
+}
+
+void client_lost(struct client *c)
+{
+    gone(c, "Connection reset by");
+}
+
+void client_timeout(struct client *c)
+{
+    gone(c, "Connection timed out with");
+}
+
+bool client_output(const struct client *c, struct bytes *bytes)
+{
+    *bytes = (struct bytes){c->out.data + c->sent, c->out.len - c->sent};
+    return bytes->len > 0;
+}
+
+void client_sent(struct client *c, size_t n)
+{
+    size_t left = c->out.len - c->sent;
+
+    c->sent += n < left ? n : left;
+    if (c->stage == CLIENT_BLOCK && n)
+        c->step++;
+    if (c->sent == c->out.len && c->out.len) {
+        buf_truncate(&c->out, 0);
+        c->sent = 0;
+    }
+}
+
+struct client_wait client_wait(const struct client *c)
+{
+    uint64_t offset;
+    size_t most;
+    bool piece = client_fetch(c, &offset, &most) && c->out.len == c->sent;
+    enum client_stage stage = piece ? CLIENT_PIECE_WAIT : c->stage;
+    uint64_t ms = stage < CLIENT_PIECE_WAIT ? c->settings.ms[stage] : 0;
+
+    return (struct client_wait){stage, ms, c->step};
+}
+
+bool client_done(const struct client *c)
+{
+    return c->done;
+}
+
+enum client_next client_next(const struct client *c)
+{
+    if (!c->done)
+        return CLIENT_NO_NEXT;
+    return c->stale ? CLIENT_SAME_HOST : c->next ? CLIENT_NEXT : CLIENT_NO_NEXT;
+}
+
+bool client_reusable(const struct client *c)
+{
+    return c->done && c->good && c->greeted && c->stage == CLIENT_IDLE;
+}
+
+void client_quit(struct client *c)
+{
+    if (c->stage == CLIENT_IDLE)
+        say(c, "QUIT", CLIENT_QUIT);
+}
+
+bool client_over(const struct client *c)
+{
+    return c->stage == CLIENT_OVER;
+}

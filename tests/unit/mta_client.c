@@ -1,0 +1,485 @@
+/*
+ * Dialogues with hosts: what is said, what comes of it for each recipient, and where it goes on.
+ * Each host's bytes are fed line by line, at once, and byte by byte.
+ */
+#include <string.h>
+#include <sysexits.h>
+
+#include "mta/front/client.h"
+#include "mta/message/envelope.h"
+#include "tests/unit/unit.h"
+
+/* The host's lines by turns: each is said when all that the client had to say is read. */
+struct dialogue {
+    const char *name;
+    const char *host;     /* lines with LF; "<lost>", "<late>" for a closed connection, a timeout */
+    const char *said;     /* by the client, LF line ends; NULL: not looked at */
+    const char *outcomes; /* "state code status" of each recipient, ';' between */
+    enum client_next next;
+    bool reusable;
+};
+
+static const char body_text[] = "one\n.two\n";
+
+static struct plan plan(struct arena *a, size_t n, const char *flags)
+{
+    struct plan p = {.kind = PLAN_SMTP, .flags = bytes_of(flags)};
+    static const char *const names[] = {"u@x", "v@x", "w@x"};
+
+    p.helo = bytes_of("me.example");
+    p.sender = bytes_of("s@y");
+    p.head = bytes_of("A: b\n");
+    p.nrecipients = n;
+    p.recipients = arena_calloc(a, n, sizeof *p.recipients);
+    for (size_t i = 0; i < n; i++)
+        p.recipients[i].address = bytes_of(names[i]);
+    return p;
+}
+
+static void take_output(struct client *c, struct buf *said)
+{
+    struct bytes out;
+    uint64_t offset;
+    size_t most, len = strlen(body_text);
+
+    while (client_output(c, &out) || client_fetch(c, &offset, &most)) {
+        if (client_output(c, &out)) {
+            size_t n = out.len > 3 ? 3 : out.len;
+            for (size_t i = 0; i < n; i++)
+                if (out.p[i] != '\r')
+                    buf_addc(said, out.p[i]);
+            client_sent(c, n);
+        } else {
+            size_t n = len - offset < 2 ? len - offset : 2;
+            client_piece(c, body_text + offset, n);
+        }
+    }
+}
+
+static void feed(struct client *c, const char *line, size_t len, bool bytewise)
+{
+    if (len == 6 && memcmp(line, "<lost>", 6) == 0) {
+        client_lost(c);
+    } else if (len == 6 && memcmp(line, "<late>", 6) == 0) {
+        client_timeout(c);
+    } else if (bytewise) {
+        for (size_t i = 0; i < len; i++)
+            client_input(c, line + i, 1);
+        client_input(c, "\r", 1);
+        client_input(c, "\n", 1);
+    } else {
+        client_input(c, line, len);
+        client_input(c, "\r\n", 2);
+    }
+}
+
+static void talk(struct client *c, const char *host, bool bytewise, struct buf *said)
+{
+    take_output(c, said);
+    while (*host) {
+        size_t len = strcspn(host, "\n");
+        feed(c, host, len, bytewise);
+        take_output(c, said);
+        host += len + (host[len] == '\n');
+    }
+}
+
+static char *outcomes(struct arena *a, const struct hand_over *h)
+{
+    static const char *const states[] = {"waits",    "handing", "delivered", "relayed",
+                                         "expanded", "failed",  "reported",  "passed"};
+    struct buf b;
+
+    buf_init(&b, a);
+    for (size_t i = 0; i < h->plan->nrecipients; i++) {
+        const struct outcome *o = &h->outcomes[i];
+        buf_printf(&b, "%s%s %.*s %d", i ? ";" : "", states[o->state], (int)o->code.len, o->code.p,
+                   (int)o->status);
+    }
+    return b.data;
+}
+
+static void hold(struct arena *a, const struct plan *p, const struct dialogue *d)
+{
+    struct client_settings s = client_settings_default();
+
+    for (int bytewise = 0; bytewise < 2; bytewise++) {
+        struct client *c = client_new(a, &s, bytes_of("host.x"));
+        struct hand_over *h = hand_over_new(a, p, 100, 1000);
+        struct buf said;
+        buf_init(&said, a);
+        client_begin(c, h);
+        talk(c, d->host, bytewise, &said);
+        if (!client_done(c))
+            fail_msg("%s: not done", d->name);
+        if (d->said && strcmp(said.data, d->said) != 0)
+            fail_msg("%s: said %s", d->name, said.data);
+        if (strcmp(outcomes(a, h), d->outcomes) != 0)
+            fail_msg("%s: %s", d->name, outcomes(a, h));
+        if (client_next(c) != d->next || client_reusable(c) != d->reusable)
+            fail_msg("%s: next %d, reusable %d", d->name, client_next(c), client_reusable(c));
+    }
+}
+
+#define E "220 x ESMTP\n250 x\n" /* a host that offers nothing */
+#define EHLO "EHLO me.example\n"
+#define MAIL "MAIL From:<s@y>\n"
+#define RCPT "RCPT To:<u@x>\n"
+#define TEXT "A: b\n\none\n..two\n.\n"
+#define SENT EHLO MAIL RCPT "DATA\n" TEXT
+#define TO_FINAL E "250 m\n250 r\n354 go\n"
+
+static const struct dialogue dialogues[] = {
+    {"lost at once", "<lost>", "", "waits 4.4.2 75", CLIENT_NEXT, false},
+    {"late", "<late>", "", "waits 4.4.2 75", CLIENT_NEXT, false},
+    {"sent", TO_FINAL "250 ok", SENT, "relayed 2.0.0 0", CLIENT_NO_NEXT, true},
+    {"HELO", "220 x\n250 x\n250 m\n250 r\n354 go\n250 ok",
+     "HELO me.example\n" MAIL RCPT "DATA\n" TEXT, "relayed 2.0.0 0", CLIENT_NO_NEXT, true},
+    {"ESMTP in the second line", "220-x\n220 xESMTPx\n250 x\n250 m\n250 r\n354 go\n250 ok", SENT,
+     "relayed 2.0.0 0", CLIENT_NO_NEXT, true},
+    {"EHLO refused", "220 ESMTP\n500 x\n250 x\n250 m\n250 r\n354 go\n250 ok",
+     EHLO "HELO me.example\n" MAIL RCPT "DATA\n" TEXT, "relayed 2.0.0 0", CLIENT_NO_NEXT, true},
+    {"no replies", "220 ESMTP\ngarbage\n\n25\n250xyz\n250-x\n<late>", EHLO, "waits 4.4.2 75",
+     CLIENT_NEXT, false},
+    {"no texts", "220\n250\n250\n250\n354\n250", NULL, "relayed 2.0.0 0", CLIENT_NO_NEXT, true},
+    /* The greeting and HELO: any refusal is the host's. */
+    {"greeting 421", "421 no", "QUIT\n", "waits 4.5.0 75", CLIENT_NEXT, false},
+    {"greeting 554", "554 no", "QUIT\n", "failed 5.5.0 69", CLIENT_NEXT, false},
+    {"greeting 354", "354 no", "QUIT\n", "waits 4.5.0 75", CLIENT_NEXT, false},
+    {"EHLO 421", "220 ESMTP\n421 no", EHLO "QUIT\n", "waits 4.5.0 75", CLIENT_NEXT, false},
+    {"HELO 550", "220 x\n550 no", NULL, "failed 5.5.0 69", CLIENT_NEXT, false},
+    {"EHLO lost", "220 ESMTP\n<lost>", EHLO, "waits 4.4.2 75", CLIENT_NEXT, false},
+    /* MAIL */
+    {"MAIL 421", E "421 x", EHLO MAIL "QUIT\n", "waits 4.0.0 75", CLIENT_NEXT, false},
+    {"MAIL 450", E "450 x", EHLO MAIL "QUIT\n", "waits 4.2.0 75", CLIENT_NEXT, false},
+    {"MAIL 451", E "451 x", NULL, "waits 4.3.0 75", CLIENT_NEXT, false},
+    {"MAIL 500", E "500 x", EHLO MAIL, "failed 5.0.0 69", CLIENT_NO_NEXT, true},
+    {"MAIL 501", E "501 x", NULL, "failed 5.5.2 65", CLIENT_NO_NEXT, true},
+    {"MAIL 550 not offered", E "550 5.7.1 x", NULL, "failed 5.0.0 69", CLIENT_NO_NEXT, true},
+    {"MAIL 552", E "552 x", NULL, "failed 5.3.4 69", CLIENT_NO_NEXT, true},
+    {"MAIL 553", E "553 x", NULL, "failed 5.1.3 65", CLIENT_NO_NEXT, true},
+    {"MAIL 354", E "354 x", EHLO MAIL "QUIT\n", "failed 5.5.1 76", CLIENT_NO_NEXT, false},
+    {"MAIL lost", E "<lost>", NULL, "waits 4.4.2 75", CLIENT_NEXT, false},
+    {"MAIL with lines", E "450-4.7.1 a\n550 b", NULL, "failed 5.0.0 69", CLIENT_NO_NEXT, true},
+    /* RCPT */
+    {"RCPT 421", E "250 m\n421 x", EHLO MAIL RCPT "QUIT\n", "waits 4.0.0 75", CLIENT_NEXT, false},
+    {"RCPT 450", E "250 m\n450 x", EHLO MAIL RCPT, "waits 4.2.0 75", CLIENT_NEXT, true},
+    {"RCPT 452", E "250 m\n452 x", NULL, "waits 4.3.1 75", CLIENT_NEXT, true},
+    {"RCPT 500", E "250 m\n500 x", NULL, "failed 5.5.2 69", CLIENT_NO_NEXT, true},
+    {"RCPT 503", E "250 m\n503 x", NULL, "failed 5.5.1 69", CLIENT_NO_NEXT, true},
+    {"RCPT 550", E "250 m\n550 x", EHLO MAIL RCPT, "failed 5.1.1 67", CLIENT_NO_NEXT, true},
+    {"RCPT 551", E "250 m\n551 x", NULL, "failed 5.1.6 67", CLIENT_NO_NEXT, true},
+    {"RCPT 552", E "250 m\n552 x", NULL, "failed 5.2.2 69", CLIENT_NO_NEXT, true},
+    {"RCPT 553", E "250 m\n553 x", NULL, "failed 5.1.3 67", CLIENT_NO_NEXT, true},
+    {"RCPT 571", E "250 m\n571 x", NULL, "failed 5.0.0 69", CLIENT_NO_NEXT, true},
+    {"RCPT 354", E "250 m\n354 x", NULL, "failed 5.0.0 76", CLIENT_NO_NEXT, true},
+    /* DATA */
+    {"DATA 421", E "250 m\n250 r\n421 x", EHLO MAIL RCPT "DATA\nQUIT\n", "waits 4.0.0 75",
+     CLIENT_NEXT, false},
+    {"DATA 451", E "250 m\n250 r\n451 x", NULL, "waits 4.0.0 75", CLIENT_NEXT, false},
+    {"DATA 554", E "250 m\n250 r\n554 x", NULL, "failed 5.0.0 69", CLIENT_NO_NEXT, true},
+    {"DATA 250", E "250 m\n250 r\n250 x", NULL, "failed 5.5.1 76", CLIENT_NO_NEXT, true},
+    /* The message */
+    {". 421", TO_FINAL "421 x", SENT "QUIT\n", "waits 4.0.0 75", CLIENT_NEXT, false},
+    {". 450", TO_FINAL "450 x", NULL, "waits 4.2.0 75", CLIENT_NEXT, false},
+    {". 500", TO_FINAL "500 x", NULL, "failed 5.5.2 76", CLIENT_NO_NEXT, true},
+    {". 550", TO_FINAL "550 x", NULL, "failed 5.2.0 69", CLIENT_NO_NEXT, true},
+    {". 553", TO_FINAL "553 x", NULL, "failed 5.1.0 69", CLIENT_NO_NEXT, true},
+    {". 571", TO_FINAL "571 x", NULL, "failed 5.0.0 76", CLIENT_NO_NEXT, true},
+    {". 354", TO_FINAL "354 x", NULL, "failed 5.0.0 76", CLIENT_NO_NEXT, true},
+    {". lost", TO_FINAL "<lost>", SENT, "waits 4.4.2 75", CLIENT_NEXT, false},
+    {". late", TO_FINAL "<late>", SENT, "waits 4.4.2 75", CLIENT_NEXT, false},
+};
+
+static void what_a_host_says_and_what_comes_of_it(void **state)
+{
+    struct plan p = plan(*state, 1, "");
+
+    for (size_t i = 0; i < sizeof dialogues / sizeof *dialogues; i++)
+        hold(*state, &p, &dialogues[i]);
+}
+
+#define ALL                                                                                        \
+    "220 x ESMTP\n250-x\n250-PIPELINING\n250-8bitmime\n250-SIZE 1\n250-DSN\n250-DELIVERBY 10\n"    \
+    "250 ENHANCEDSTATUSCODES\n"
+
+static void enhanced_codes_where_they_are_offered(void **state)
+{
+    static const struct dialogue table[] = {
+        {"passed", ALL "250 m\n250 r\n354 go\n250 2.6.0 ok", NULL, "passed 2.6.0 0", CLIENT_NO_NEXT,
+         true},
+        {"MAIL", ALL "550 5.7.1 x", NULL, "failed 5.7.1 69", CLIENT_NO_NEXT, true},
+        {"MAIL 421", ALL "421 4.3.2 x", NULL, "waits 4.0.0 75", CLIENT_NEXT, false},
+        {"MAIL 354", ALL "354 x", NULL, "failed 5.5.1 76", CLIENT_NO_NEXT, false},
+        {"another class", ALL "550 4.1.1 x", NULL, "failed 5.0.0 69", CLIENT_NO_NEXT, true},
+        {"no code", ALL "550 5.7.1234 x", NULL, "failed 5.0.0 69", CLIENT_NO_NEXT, true},
+        {"no code", ALL "550 5.7", NULL, "failed 5.0.0 69", CLIENT_NO_NEXT, true},
+        {"of the last line", ALL "450-4.7.2 a\n550 5.7.1 b", NULL, "failed 5.7.1 69",
+         CLIENT_NO_NEXT, true},
+        {"DATA", ALL "250 m\n250 r\n550 5.7.1 x", NULL, "failed 5.0.0 69", CLIENT_NO_NEXT, true},
+        {"final", ALL "250 m\n250 r\n354 x\n550 5.7.1 x", NULL, "failed 5.7.1 69", CLIENT_NO_NEXT,
+         true},
+    };
+    struct plan p = plan(*state, 1, "");
+
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        hold(*state, &p, &table[i]);
+}
+
+static void each_recipient_has_its_own(void **state)
+{
+    static const char all[] = "EHLO me.example\nMAIL From:<s@y>\nRCPT To:<u@x>\nRCPT To:<v@x>\n"
+                              "RCPT To:<w@x>\nDATA\n";
+    static const struct dialogue table[] = {
+        {"one refused", E "250 m\n250 a\n550 b\n250 c\n354 go\n250 ok", NULL,
+         "relayed 2.0.0 0;failed 5.1.1 67;relayed 2.0.0 0", CLIENT_NO_NEXT, true},
+        {"one waits", E "250 m\n250 a\n452 b\n452 c\n354 go\n250 ok", NULL,
+         "relayed 2.0.0 0;waits 4.3.1 75;waits 4.3.1 75", CLIENT_NEXT, true},
+        {"421", E "250 m\n250 a\n421 b", NULL, "waits 4.0.0 75;waits 4.0.0 75;waits 4.0.0 75",
+         CLIENT_NEXT, false},
+        {"lost", E "250 m\n250 a\n550 b\n<lost>", NULL,
+         "waits 4.4.2 75;failed 5.1.1 67;waits 4.4.2 75", CLIENT_NEXT, false},
+        {"none", E "250 m\n450 a\n550 b\n452 c", NULL,
+         "waits 4.2.0 75;failed 5.1.1 67;waits 4.3.1 75", CLIENT_NEXT, true},
+    };
+    static const struct dialogue piped[] = {
+        {"none, and DATA taken",
+         "220 ESMTP\n250-x\n250 PIPELINING\n250 m\n550 a\n550 b\n550 c\n354\n250", NULL,
+         "failed 5.1.1 67;failed 5.1.1 67;failed 5.1.1 67", CLIENT_NO_NEXT, true},
+        {"none, and DATA refused",
+         "220 ESMTP\n250-x\n250 PIPELINING\n250 m\n550 a\n550 b\n550 c\n503 x", all,
+         "failed 5.1.1 67;failed 5.1.1 67;failed 5.1.1 67", CLIENT_NO_NEXT, true},
+        {"one", "220 ESMTP\n250-x\n250 PIPELINING\n250 m\n550 a\n250 b\n450 c\n354 x\n250 x", NULL,
+         "failed 5.1.1 67;relayed 2.0.0 0;waits 4.2.0 75", CLIENT_NEXT, true},
+    };
+    struct plan p = plan(*state, 3, "");
+
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        hold(*state, &p, &table[i]);
+    for (size_t i = 0; i < sizeof piped / sizeof *piped; i++)
+        hold(*state, &p, &piped[i]);
+}
+
+#define LHLO "220 x\n250-x\n250 ENHANCEDSTATUSCODES\n"
+
+static void lmtp_answers_for_each(void **state)
+{
+    static const struct dialogue table[] = {
+        {"all", LHLO "250 m\n250 a\n250 b\n250 c\n354 go\n250 a\n250 b\n250 c",
+         "LHLO me.example\nMAIL From:<s@y>\nRCPT To:<u@x>\nRCPT To:<v@x>\nRCPT To:<w@x>\n"
+         "DATA\n" TEXT,
+         "delivered 2.0.0 0;delivered 2.0.0 0;delivered 2.0.0 0", CLIENT_NO_NEXT, true},
+        {"by one", LHLO "250 m\n250 a\n250 b\n250 c\n354 go\n250 a\n550 5.2.1 b\n452 c", NULL,
+         "delivered 2.0.0 0;failed 5.2.1 69;waits 4.3.1 75", CLIENT_NEXT, true},
+        {"skips those refused", LHLO "250 m\n250 a\n550 b\n250 c\n354 go\n250 a\n450 4.2.0 b", NULL,
+         "delivered 2.0.0 0;failed 5.1.1 67;waits 4.2.0 75", CLIENT_NEXT, true},
+        {"lost", LHLO "250 m\n250 a\n250 b\n250 c\n354 go\n250 a\n<lost>", NULL,
+         "delivered 2.0.0 0;waits 4.4.2 75;waits 4.4.2 75", CLIENT_NEXT, false},
+        {"421", LHLO "250 m\n250 a\n250 b\n250 c\n354 go\n250 a\n421 b", NULL,
+         "delivered 2.0.0 0;waits 4.0.0 75;waits 4.0.0 75", CLIENT_NEXT, false},
+        {"LHLO 500", "220 x\n500 x", NULL, "failed 5.5.0 69;failed 5.5.0 69;failed 5.5.0 69",
+         CLIENT_NEXT, false},
+        {"DATA 554", LHLO "250 m\n250 a\n250 b\n250 c\n554 x", NULL,
+         "failed 5.5.0 69;failed 5.5.0 69;failed 5.5.0 69", CLIENT_NO_NEXT, true},
+    };
+    struct plan p = plan(*state, 3, "z");
+
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        hold(*state, &p, &table[i]);
+}
+
+static void parameters_that_are_offered(void **state)
+{
+    struct plan p = plan(*state, 1, "a");
+    struct dialogue d = {"parameters", ALL "550 x", NULL, "failed 5.0.0 69", CLIENT_NO_NEXT, true};
+
+    p.envid = bytes_of("a+2Bb");
+    p.envelope = ENVELOPE_RET_HDRS | ENVELOPE_BY_TRACE;
+    p.body = ENVELOPE_8BIT;
+    p.deliver_by = 1100;
+    d.said = EHLO "MAIL From:<s@y> SIZE=100 BODY=7BIT ENVID=a+2Bb RET=HDRS BY=100;NT\n";
+    hold(*state, &p, &d);
+    d.host = E "550 x";
+    d.said = EHLO MAIL;
+    hold(*state, &p, &d);
+    /* A return that cannot be in time is not tried. */
+    p.envelope = ENVELOPE_BY_RETURN;
+    d.host = "220 x\n250 x";
+    d.said = EHLO;
+    d.outcomes = "failed 5.4.7 69";
+    hold(*state, &p, &d);
+    p.deliver_by = 0;
+    p.envid = bytes_of("");
+    p.recipients[0].notify = NOTIFY_SUCCESS | NOTIFY_DELAY | NOTIFY_SAID;
+    p.recipients[0].original = bytes_of("rfc822;a+2Bb");
+    d.host = "220 x\n250-x\n250 DSN\n250 m\n550 x";
+    d.said = EHLO MAIL "RCPT To:<u@x> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;a+2Bb\n";
+    d.outcomes = "failed 5.1.1 67";
+    hold(*state, &p, &d);
+    p.recipients[0].notify = NOTIFY_NEVER;
+    p.recipients[0].original = bytes_of("");
+    p.sender = bytes_of("");
+    d.said = EHLO "MAIL From:<>\nRCPT To:<u@x> NOTIFY=NEVER\n";
+    hold(*state, &p, &d);
+}
+
+static void no_address_becomes_a_command(void **state)
+{
+    struct plan p = plan(*state, 2, "a");
+    struct dialogue d = {"recipient",    E "250 m\n250 r\n354 go\n250 ok",
+                         SENT,           "relayed 2.0.0 0;failed 5.1.3 65",
+                         CLIENT_NO_NEXT, true};
+
+    p.recipients[1].address = bytes_of("v@x>\r\nRSET\r\n");
+    hold(*state, &p, &d);
+    p.sender = bytes_of("s\n@y");
+    d.host = E;
+    d.said = EHLO;
+    d.outcomes = "failed 5.1.7 65;failed 5.1.3 65";
+    hold(*state, &p, &d);
+}
+
+static void a_connection_takes_more_than_one(void **state)
+{
+    struct client_settings s = client_settings_default();
+    struct plan p = plan(*state, 1, "a");
+    struct client *c = client_new(*state, &s, bytes_of("host.x"));
+    struct hand_over *h = hand_over_new(*state, &p, 0, 0);
+    struct buf said;
+
+    buf_init(&said, *state);
+    client_begin(c, h);
+    talk(c, TO_FINAL "250 ok", false, &said);
+    assert_true(client_reusable(c));
+    assert_int_equal(client_wait(c).stage, CLIENT_IDLE);
+    buf_truncate(&said, 0);
+    h = hand_over_new(*state, &p, 0, 0);
+    client_begin(c, h);
+    assert_int_equal(client_wait(c).ms, 300000);
+    talk(c, "250 reset\n250 m\n250 r\n354 go\n250 ok", false, &said);
+    assert_string_equal(said.data, "RSET\n" MAIL RCPT "DATA\n" TEXT);
+    assert_string_equal(outcomes(*state, h), "relayed 2.0.0 0");
+    buf_truncate(&said, 0);
+    client_quit(c);
+    talk(c, "221 bye", false, &said);
+    assert_string_equal(said.data, "QUIT\n");
+    assert_true(client_over(c));
+}
+
+static void a_stale_connection_is_made_anew(void **state)
+{
+    static const char *const ends[] = {"<lost>", "421 x", "<late>", "550 x"};
+    struct client_settings s = client_settings_default();
+    struct plan p = plan(*state, 1, "a");
+
+    for (size_t i = 0; i < sizeof ends / sizeof *ends; i++) {
+        struct client *c = client_new(*state, &s, bytes_of("host.x"));
+        struct hand_over *h = hand_over_new(*state, &p, 0, 0);
+        struct buf said;
+        buf_init(&said, *state);
+        client_begin(c, h);
+        talk(c, TO_FINAL "250 ok", false, &said);
+        h = hand_over_new(*state, &p, 0, 0);
+        client_begin(c, h);
+        talk(c, ends[i], false, &said);
+        assert_true(client_done(c));
+        assert_int_equal(client_next(c), CLIENT_SAME_HOST);
+        c = client_new(*state, &s, bytes_of("host.x"));
+        client_begin(c, h);
+        talk(c, TO_FINAL "250 ok", false, &said);
+        assert_string_equal(outcomes(*state, h), "relayed 2.0.0 0");
+    }
+}
+
+static void the_next_host_gets_those_that_wait(void **state)
+{
+    struct client_settings s = client_settings_default();
+    struct plan p = plan(*state, 3, "a");
+    struct client *c = client_new(*state, &s, bytes_of("one.x"));
+    struct hand_over *h = hand_over_new(*state, &p, 0, 0);
+    struct buf said;
+
+    buf_init(&said, *state);
+    client_begin(c, h);
+    talk(c, E "250 m\n250 a\n450 b\n550 c\n354 go\n250 ok", false, &said);
+    assert_int_equal(client_next(c), CLIENT_NEXT);
+    c = client_new(*state, &s, bytes_of("two.x"));
+    client_begin(c, h);
+    client_unreachable(c, "Connection refused");
+    assert_true(client_done(c) && client_over(c));
+    assert_string_equal(outcomes(*state, h), "relayed 2.0.0 0;waits 4.4.1 75;failed 5.1.1 67");
+    assert_string_equal(h->outcomes[1].answer.p, "Connection refused by two.x");
+    buf_truncate(&said, 0);
+    c = client_new(*state, &s, bytes_of("three.x"));
+    client_begin(c, h);
+    talk(c, E "250 m\n250 b\n354 go\n250-ok\n250 so", false, &said);
+    assert_string_equal(said.data, EHLO MAIL "RCPT To:<v@x>\nDATA\n" TEXT);
+    assert_string_equal(outcomes(*state, h), "relayed 2.0.0 0;relayed 2.0.0 0;failed 5.1.1 67");
+    assert_string_equal(h->outcomes[1].answer.p, "250-ok\n250 so");
+    assert_string_equal(h->outcomes[1].host.p, "three.x");
+}
+
+static void an_unread_body_ends_no_message(void **state)
+{
+    struct client_settings s = client_settings_default();
+    struct plan p = plan(*state, 1, "a");
+    struct client *c = client_new(*state, &s, bytes_of("host.x"));
+    struct hand_over *h = hand_over_new(*state, &p, 0, 0);
+    struct bytes out;
+    uint64_t offset;
+    size_t most;
+
+    client_begin(c, h);
+    for (const char *const *l = (const char *const[]){"220", "250", "250", "250", "354", NULL}; *l;
+         l++) {
+        client_input(c, *l, 3);
+        client_input(c, "\n", 1);
+        if (client_output(c, &out))
+            client_sent(c, out.len);
+    }
+    assert_true(client_fetch(c, &offset, &most));
+    client_piece(c, "abc", 3);
+    client_piece_failed(c);
+    assert_false(client_output(c, &out));
+    assert_true(client_over(c) && client_done(c));
+    assert_string_equal(outcomes(*state, h), "waits 4.3.0 74");
+}
+
+static void endless_replies_end(void **state)
+{
+    struct client_settings s = client_settings_default();
+    struct plan p = plan(*state, 1, "a");
+    struct arena *mine = arena_beside(*state);
+    struct client *c = client_new(mine, &s, bytes_of("host.x"));
+    struct hand_over *h = hand_over_new(*state, &p, 0, 0);
+
+    client_begin(c, h);
+    for (int i = 0; i < CLIENT_REPLY_LINES; i++)
+        client_input(c, "250-xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx\r\n", 38);
+    assert_false(client_done(c));
+    for (int i = 0; i < 10000; i++)
+        client_input(c, "yyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyyy", 38);
+    assert_true(arena_used(mine) < 100000);
+    client_input(c, "\n250-x\n", 7);
+    assert_true(client_done(c));
+    assert_string_equal(outcomes(*state, h), "waits 4.4.2 75");
+    arena_free(mine);
+}
+
+int main(void)
+{
+    const struct CMUnitTest tests[] = {
+        UNIT(what_a_host_says_and_what_comes_of_it),
+        UNIT(enhanced_codes_where_they_are_offered),
+        UNIT(each_recipient_has_its_own),
+        UNIT(lmtp_answers_for_each),
+        UNIT(parameters_that_are_offered),
+        UNIT(no_address_becomes_a_command),
+        UNIT(a_connection_takes_more_than_one),
+        UNIT(a_stale_connection_is_made_anew),
+        UNIT(the_next_host_gets_those_that_wait),
+        UNIT(an_unread_body_ends_no_message),
+        UNIT(endless_replies_end),
+    };
+    return cmocka_run_group_tests_name("mta_client", tests, NULL, NULL);
+}
