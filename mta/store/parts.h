@@ -1,0 +1,150 @@
+/*
+ * parts: what the files of the store's loop share: store.c (the loop, messages that come), work.c
+ * (messages on their way), order.c (mailq and its like).
+ *
+ * An entry is a message of the queue at rest or on its way; entries are reused.  A work is one try
+ * of a message, with its envelope in an arena of its own; a delivery is one plan of it.
+ */
+#ifndef MCF_MTA_STORE_PARTS_H
+#define MCF_MTA_STORE_PARTS_H
+
+#include "mta/channel.h"
+#include "mta/policy/plan.h"
+#include "mta/store/store.h"
+
+struct work;
+
+enum { ENTRY_HOST = 64 };
+
+struct entry {
+    struct scheduled when; /* first: the heap gives it back */
+    char id[QUEUE_ID + 1], host[ENTRY_HOST];
+    struct work *work; /* NULL: at rest */
+    bool ready;        /* among those of this run */
+    size_t place;      /* in store.entries */
+    struct entry *next_free;
+};
+
+/* To one host, or one program: with how many at a time, and whether it makes sense. */
+struct host {
+    char *name;
+    uint64_t running;
+    uint64_t bad_until; /* seconds: it did not answer */
+    char *answer;       /* what was said about it then */
+    char *code;
+};
+
+struct delivery {
+    uint64_t number;
+    struct work *work;
+    struct plan plan;
+    struct bytes bytes; /* of the plan */
+    struct host *host;
+    struct channel *agent; /* of a child of the parent; NULL: the front carries it out */
+    bool started;
+    struct delivery *next; /* of all, in order */
+};
+
+struct work {
+    uint64_t number;
+    struct arena *arena;
+    struct entry *entry;
+    struct stored m;
+    size_t open;  /* deliveries that are not through */
+    bool routed;  /* policy has answered */
+    bool changed; /* outcomes wait for a commit */
+    bool over;    /* nothing of it is on its way: to be settled */
+    bool removed; /* somebody had it removed meanwhile */
+    bool settled; /* it waits for the commit: what it is then: */
+    struct envelope after;
+    bool gone;
+    struct report *reports;
+    struct work *next;
+};
+
+struct incoming {
+    uint64_t transaction, body;
+    int status;
+};
+
+/* An answer that waits for the commit. */
+struct answer {
+    uint64_t transaction;
+    int status;
+    struct bytes *ids;
+    struct envelope *envelopes;
+    size_t n;
+};
+
+/* A report on an order that waits for the commit, and the entries that the order changed. */
+struct ordered {
+    uint64_t order;
+    struct bytes text;
+    struct entry **changed;
+    size_t n;
+};
+
+struct store {
+    const struct store_setup *setup;
+    struct arena *arena;   /* as long as the store */
+    struct arena *scratch; /* of one turn of the loop */
+    struct queue *queue;
+    struct channel *front, *policy, *parent;
+    struct entry **entries;
+    size_t nentries, entries_room;
+    struct entry *free_entry;
+    struct heap heap;
+    struct entry **ready; /* of this run, in its order, from `next_ready` on */
+    size_t nready, next_ready, ready_room;
+    struct work *works;
+    size_t nworks;
+    struct delivery *deliveries, **last_delivery;
+    uint64_t next_number;
+    struct table *hosts;
+    struct incoming *incoming;
+    size_t nincoming, incoming_room;
+    struct answer *answers; /* of this turn */
+    size_t nanswers, answers_room;
+    struct ordered *orders; /* of this turn */
+    size_t norders, orders_room;
+    uint64_t now;
+    uint64_t retry_at; /* a commit failed: when it is tried again */
+    bool stopping, stop;
+    int status;
+};
+
+void store_log(struct store *s, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+/* A message of the queue, at rest. */
+struct entry *store_enter(struct store *s, const struct envelope *e);
+void store_leave(struct store *s, struct entry *e);
+/* Sets when it is due by its envelope. */
+void store_place(struct store *s, struct entry *e, const struct envelope *env);
+/* Settles what is over, makes all that gathered durable, and answers everybody. */
+void store_commit(struct store *s);
+
+/* work.c */
+/* Begins what is due. */
+void work_start_due(struct store *s);
+void work_routed(struct store *s, const struct message_ROUTED *m);
+/* via: the channel that it came by.  False: it is none of its deliveries, or they do not fit. */
+bool work_fetch(struct store *s, struct channel *via, const struct message_FETCH *m);
+bool work_handed_over(struct store *s, struct channel *via, const struct message_HANDED_OVER *m);
+/* A child of the parent is gone. */
+void work_agent_gone(struct store *s, struct delivery *d);
+/* Puts what changed into the queue, and what comes of works that are over. */
+void work_settle(struct store *s);
+/* The commit has happened, or has not. */
+void work_committed(struct store *s, bool done);
+
+/* order.c */
+/* An order (ORDER): a verb, its argument where it has one, and whom it is for.
+ *     list text|verbose|json WHOM       as mailq, mailq -v, or an array of objects
+ *     hold WHOM, release WHOM, remove WHOM, run WHOM
+ *     quarantine REASON WHOM            an empty reason ends it
+ * WHOM: all; id TEXT, recipient TEXT, sender TEXT: those that have TEXT in theirs.
+ * REPORT has status 0 and what was asked for, or how many messages it was; EX_USAGE: no order. */
+void order_take(struct store *s, const struct message_ORDER *m);
+/* Says REPORT: status is the commit's. */
+void order_committed(struct store *s, int status);
+
+#endif

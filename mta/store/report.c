@@ -1,0 +1,778 @@
+#include "mta/store/report.h"
+
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <time.h>
+
+static const struct exit_meaning exits[] = {
+#define EXIT(code, reply, enhanced, status, text, address)                                         \
+    {code, reply, enhanced, status, text, address},
+#include "mta/store/exits.def"
+};
+enum { EXITS = sizeof exits / sizeof *exits, EX_NO_USER = 67, EX_NO_HOST = 68, EX_OTHER = 69 };
+
+const struct exit_meaning *exit_by_code(uint64_t code)
+{
+    for (size_t i = 0; i < EXITS; i++) {
+        if ((uint64_t)exits[i].code == code)
+            return &exits[i];
+    }
+    return NULL;
+}
+
+/* --- small texts --------------------------------------------------------------------------- */
+
+static void add(struct buf *b, struct bytes t)
+{
+    buf_add(b, t.p, t.len);
+}
+
+static bool starts(struct bytes t, const char *with)
+{
+    return t.len >= strlen(with) && strncasecmp(t.p, with, strlen(with)) == 0;
+}
+
+static bool same(struct bytes x, struct bytes y)
+{
+    return x.len == y.len && (x.len == 0 || strncasecmp(x.p, y.p, x.len) == 0);
+}
+
+static struct bytes first_line(struct bytes t)
+{
+    const char *end = t.len ? memchr(t.p, '\n', t.len) : NULL;
+
+    if (end)
+        t.len = (size_t)(end - t.p);
+    return t;
+}
+
+/* A text that came from outside, on one line. */
+static void add_line(struct buf *b, struct bytes t)
+{
+    for (size_t i = 0; i < t.len; i++)
+        buf_addc(b, (unsigned char)t.p[i] < ' ' ? ' ' : t.p[i]);
+}
+
+void report_date(struct buf *out, uint64_t when)
+{
+    static const char days[] = "SunMonTueWedThuFriSat";
+    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
+    time_t t = (time_t)when;
+    struct tm tm;
+
+    if (!localtime_r(&t, &tm))
+        gmtime_r(&(time_t){0}, &tm);
+    buf_printf(out, "%.3s, %d %.3s %d %02d:%02d:%02d ", days + 3 * tm.tm_wday, tm.tm_mday,
+               months + 3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
+    long minutes = tm.tm_gmtoff / 60;
+    if (minutes == 0)
+        buf_adds(out, "GMT");
+    else
+        buf_printf(out, "%c%02ld%02ld (%s)", minutes < 0 ? '-' : '+', labs(minutes) / 60,
+                   labs(minutes) % 60, tm.tm_zone);
+}
+
+void report_age(struct buf *out, uint64_t seconds)
+{
+    static const struct {
+        uint64_t seconds;
+        const char *name;
+    } units[] = {{86400, "day"}, {3600, "hour"}, {60, "minute"}, {1, "second"}};
+    size_t i = 0;
+
+    while (i + 1 < sizeof units / sizeof *units && seconds < units[i].seconds)
+        i++;
+    uint64_t n = seconds / units[i].seconds;
+    buf_printf(out, "%llu %s%s", (unsigned long long)n, units[i].name, n == 1 ? "" : "s");
+}
+
+static int hex(char c)
+{
+    const char *digits = "0123456789ABCDEF", *at = c ? strchr(digits, c) : NULL;
+
+    return at ? (int)(at - digits) : -1;
+}
+
+/* xtext (RFC 3461 4) decoded. */
+static void add_xtext(struct buf *b, struct bytes t)
+{
+    for (size_t i = 0; i < t.len; i++) {
+        char c = t.p[i];
+        if (c == '+' && i + 2 < t.len && hex(t.p[i + 1]) >= 0 && hex(t.p[i + 2]) >= 0) {
+            c = (char)(hex(t.p[i + 1]) << 4 | hex(t.p[i + 2]));
+            i += 2;
+        }
+        add_line(b, (struct bytes){&c, 1});
+    }
+}
+
+/* What is left of an answer behind its reply code and enhanced code; false: it has no reply code.
+ */
+static bool split_answer(struct bytes t, struct bytes *rest)
+{
+    size_t i = 0;
+
+    while (i < 3 && i < t.len && t.p[i] >= '0' && t.p[i] <= '9')
+        i++;
+    if (i < 3)
+        return false;
+    *rest = first_line((struct bytes){t.p + i, t.len - i});
+    if (rest->len)
+        *rest = (struct bytes){rest->p + 1, rest->len - 1};
+    size_t n = 0;
+    while (n < rest->len && strchr("0123456789.", rest->p[n]))
+        n++;
+    if (n >= 5 && n < rest->len && rest->p[n] == ' ')
+        *rest = (struct bytes){rest->p + n + 1, rest->len - n - 1};
+    return true;
+}
+
+/* --- who is told what ---------------------------------------------------------------------- */
+
+static bool has_failed(const struct recipient *r)
+{
+    return r->state == RECIPIENT_FAILED &&
+           (!(r->notify & NOTIFY_SAID) || r->notify & NOTIFY_FAILURE) &&
+           !(r->notify & NOTIFY_NEVER);
+}
+
+static bool has_arrived(const struct recipient *r)
+{
+    return r->notify & NOTIFY_SUCCESS &&
+           (r->state == RECIPIENT_DELIVERED || r->state == RECIPIENT_RELAYED ||
+            r->state == RECIPIENT_EXPANDED);
+}
+
+static bool is_late(const struct recipient *r)
+{
+    return r->state <= RECIPIENT_HANDING && !(r->notify & NOTIFY_NEVER) &&
+           (!(r->notify & NOTIFY_SAID) || r->notify & NOTIFY_DELAY);
+}
+
+static bool is_told(const struct recipient *r, enum report_kind kind)
+{
+    return kind == REPORT_DELAYED ? is_late(r) : has_failed(r) || has_arrived(r);
+}
+
+bool report_is_due(const struct envelope *e, enum report_kind kind)
+{
+    for (size_t i = 0; i < e->nrecipients; i++) {
+        if (is_told(&e->recipients[i], kind))
+            return true;
+    }
+    return false;
+}
+
+void report_done(struct envelope *e, enum report_kind kind)
+{
+    if (kind == REPORT_DELAYED) {
+        e->warned = 1;
+        return;
+    }
+    for (size_t i = 0; i < e->nrecipients; i++) {
+        struct recipient *r = &e->recipients[i];
+        if (r->state == RECIPIENT_FAILED)
+            r->state = RECIPIENT_REPORTED;
+        if (has_arrived(r))
+            r->notify &= ~(uint64_t)NOTIFY_SUCCESS;
+    }
+}
+
+/* --- one report ---------------------------------------------------------------------------- */
+
+struct making {
+    struct arena *arena;
+    const struct report_settings *settings;
+    const struct envelope *of;
+    enum report_kind kind;
+    uint64_t now;
+    struct bytes id, to;
+    struct bytes owner; /* only recipients with this one */
+    bool postmaster;    /* it is for whoever runs this machine */
+    bool failed;        /* somebody failed */
+    bool whole;
+    const char *boundary;
+    struct buf text;
+};
+
+static bool in_it(const struct making *m, const struct recipient *r)
+{
+    if (!is_told(r, m->kind) || !same(r->owner, m->owner))
+        return false;
+    return !m->postmaster || has_failed(r);
+}
+
+static void add_address(struct buf *b, const struct recipient *r)
+{
+    /* What an alias or a .forward gave stands as it is written there. */
+    if (!r->final.len && !starts(r->address, "<")) {
+        buf_addc(b, '<');
+        add_line(b, r->address);
+        buf_addc(b, '>');
+    } else {
+        add_line(b, r->address);
+    }
+}
+
+static void add_origin(struct buf *b, const struct recipient *r)
+{
+    if (!r->final.len || same(r->final, r->address))
+        return;
+    buf_adds(b, "    (expanded from: <");
+    add_line(b, r->final);
+    buf_adds(b, ">)\n");
+}
+
+static const char *arrival(const struct recipient *r)
+{
+    return r->state == RECIPIENT_RELAYED    ? "relayed to non-DSN-aware mailer"
+           : r->state == RECIPIENT_EXPANDED ? "expanded by mailing list"
+                                            : "successfully delivered to mailbox";
+}
+
+static void add_failures(struct making *m)
+{
+    struct buf *b = &m->text;
+    bool any = false;
+
+    for (size_t i = 0; i < m->of->nrecipients; i++) {
+        const struct recipient *r = &m->of->recipients[i];
+        if (!in_it(m, r) || !has_failed(r))
+            continue;
+        if (!any)
+            buf_adds(b, "\n   ----- The following addresses had permanent fatal errors -----\n");
+        any = true;
+        add_address(b, r);
+        buf_addc(b, '\n');
+        if (r->answer.len) {
+            buf_adds(b, "    (reason: ");
+            add_line(b, first_line(r->answer));
+            buf_adds(b, ")\n");
+        }
+        add_origin(b, r);
+    }
+}
+
+static void add_arrivals(struct making *m)
+{
+    struct buf *b = &m->text;
+    bool any = false;
+
+    for (size_t i = 0; i < m->of->nrecipients; i++) {
+        const struct recipient *r = &m->of->recipients[i];
+        if (!in_it(m, r) || !has_arrived(r))
+            continue;
+        if (!any)
+            buf_adds(b, "\n   ----- The following addresses had successful delivery "
+                        "notifications -----\n");
+        any = true;
+        add_address(b, r);
+        buf_printf(b, "  (%s)\n", arrival(r));
+        add_origin(b, r);
+    }
+}
+
+static const struct exit_meaning *meaning(const struct recipient *r)
+{
+    /* A program's answer is the text of its exit code. */
+    for (size_t i = 0; i < EXITS; i++) {
+        if (same(r->answer, bytes_of(exits[i].text)))
+            return &exits[i];
+    }
+    return exit_by_code(same(r->status, bytes_of("5.1.1"))   ? EX_NO_USER
+                        : same(r->status, bytes_of("5.1.2")) ? EX_NO_HOST
+                                                             : EX_OTHER);
+}
+
+/* The last line of a recipient's part of the transcript. */
+static void add_verdict(struct buf *b, const struct recipient *r)
+{
+    struct bytes rest;
+
+    if (r->state <= RECIPIENT_HANDING || starts(r->answer, "4")) {
+        add_address(b, r);
+        buf_adds(b, "... Deferred: ");
+        add_line(b, first_line(r->answer));
+    } else if (!r->host.len && split_answer(r->answer, &rest)) {
+        buf_printf(b, "%.3s ", r->answer.p);
+        add_line(b, r->status);
+        buf_addc(b, ' ');
+        add_address(b, r);
+        buf_adds(b, "... ");
+        add_line(b, rest);
+    } else {
+        const struct exit_meaning *x = meaning(r);
+        buf_printf(b, "%s %s ", x->reply, x->enhanced);
+        if (x->address) {
+            add_address(b, r);
+            buf_adds(b, "... ");
+        }
+        buf_adds(b, x->text);
+    }
+    buf_addc(b, '\n');
+}
+
+static void add_answer(struct buf *b, struct bytes answer)
+{
+    while (answer.len) {
+        struct bytes line = first_line(answer);
+        size_t n = line.len < answer.len ? line.len + 1 : line.len;
+        buf_adds(b, "<<< ");
+        add_line(b, line);
+        buf_addc(b, '\n');
+        answer = (struct bytes){answer.p + n, answer.len - n};
+    }
+}
+
+static void add_transcript_of(struct buf *b, const struct recipient *r, struct bytes *host)
+{
+    if (has_arrived(r)) {
+        add_address(b, r);
+        buf_adds(b, r->state == RECIPIENT_RELAYED ? "... relayed; expect no further notifications\n"
+                                                  : "... Successfully delivered\n");
+        return;
+    }
+    if (r->host.len) {
+        if (!same(*host, r->host)) {
+            buf_adds(b, "... while talking to ");
+            add_line(b, r->host);
+            buf_adds(b, ":\n");
+        }
+        add_answer(b, r->answer);
+    }
+    *host = r->host;
+    add_verdict(b, r);
+}
+
+static bool gave_up_waiting(const struct making *m)
+{
+    for (size_t i = 0; i < m->of->nrecipients; i++) {
+        const struct recipient *r = &m->of->recipients[i];
+        if (in_it(m, r) && has_failed(r) && same(r->status, bytes_of("4.4.7")))
+            return true;
+    }
+    return false;
+}
+
+static void add_transcript(struct making *m)
+{
+    struct buf *b = &m->text;
+    struct bytes host = {"", 0};
+
+    buf_adds(b, "\n   ----- Transcript of session follows -----\n");
+    for (size_t i = 0; i < m->of->nrecipients; i++) {
+        if (in_it(m, &m->of->recipients[i]))
+            add_transcript_of(b, &m->of->recipients[i], &host);
+    }
+    if (m->kind == REPORT_DELAYED) {
+        buf_adds(b, "Warning: message still undelivered after ");
+        report_age(b, m->settings->warned);
+        buf_adds(b, "\nWill keep trying until message is ");
+        report_age(b, m->settings->expires);
+        buf_adds(b, " old\n");
+    } else if (gave_up_waiting(m)) {
+        buf_adds(b, "Message could not be delivered for ");
+        report_age(b, m->settings->expires);
+        buf_adds(b, "\nMessage will be deleted from queue\n");
+    }
+}
+
+static void add_text_part(struct making *m)
+{
+    struct buf *b = &m->text;
+
+    buf_printf(b, "This is a MIME-encapsulated message\n\n--%s\n\n", m->boundary);
+    if (m->kind == REPORT_DELAYED)
+        buf_adds(b, "    **********************************************\n"
+                    "    **      THIS IS A WARNING MESSAGE ONLY      **\n"
+                    "    **  YOU DO NOT NEED TO RESEND YOUR MESSAGE  **\n"
+                    "    **********************************************\n\n");
+    buf_adds(b, "The original message was received at ");
+    report_date(b, m->of->made);
+    buf_adds(b, "\nfrom ");
+    add_line(b, m->of->relay.len ? m->of->relay : bytes_of("localhost"));
+    buf_addc(b, '\n');
+    if (m->postmaster) {
+        buf_adds(b, "with id ");
+        add_line(b, m->of->id);
+        buf_addc(b, '\n');
+    }
+    add_failures(m);
+    add_arrivals(m);
+    add_transcript(m);
+}
+
+/* --- the part for programs (RFC 3464) ------------------------------------------------------ */
+
+static void add_qualified(struct making *m, struct bytes address)
+{
+    add_line(&m->text, address);
+    if (address.len && !memchr(address.p, '@', address.len))
+        buf_printf(&m->text, "@%s", m->settings->hostname);
+}
+
+static const char *action(const struct making *m, const struct recipient *r)
+{
+    if (m->kind == REPORT_DELAYED)
+        return "delayed";
+    return r->state == RECIPIENT_FAILED     ? "failed"
+           : r->state == RECIPIENT_RELAYED  ? "relayed (to non-DSN-aware mailer)"
+           : r->state == RECIPIENT_EXPANDED ? "expanded (to multi-recipient alias)"
+                                            : "delivered (to mailbox)";
+}
+
+static struct bytes status(const struct making *m, const struct recipient *r)
+{
+    if (r->status.len)
+        return r->status;
+    return bytes_of(m->kind == REPORT_DELAYED       ? "4.0.0"
+                    : r->state == RECIPIENT_FAILED  ? "5.0.0"
+                    : r->state == RECIPIENT_RELAYED ? "2.0.0"
+                                                    : "2.1.5");
+}
+
+static void add_diagnostic(struct buf *b, const struct recipient *r)
+{
+    struct bytes rest, host = r->host;
+
+    if (host.len) {
+        if (host.p[host.len - 1] == '.')
+            host.len--;
+        buf_adds(b, "Remote-MTA: DNS; ");
+        add_line(b, host);
+        buf_adds(b, "\nDiagnostic-Code: SMTP; ");
+        add_line(b, first_line(r->answer));
+        buf_addc(b, '\n');
+    } else if (r->state == RECIPIENT_FAILED && r->answer.len && !split_answer(r->answer, &rest)) {
+        buf_printf(b, "Diagnostic-Code: X-Unix; %d\n", meaning(r)->code);
+    }
+}
+
+static void add_fields_of(struct making *m, const struct recipient *r)
+{
+    struct buf *b = &m->text;
+
+    buf_addc(b, '\n');
+    if (r->original.len) {
+        buf_adds(b, "Original-Recipient: ");
+        add_xtext(b, r->original);
+        buf_addc(b, '\n');
+    }
+    buf_adds(b, "Final-Recipient: RFC822; ");
+    add_qualified(m, r->final.len ? r->final : r->address);
+    if (!m->settings->no_actual) {
+        buf_adds(b, "\nX-Actual-Recipient: rfc822; ");
+        add_qualified(m, r->address);
+    }
+    buf_printf(b, "\nAction: %s\nStatus: ", action(m, r));
+    add_line(b, status(m, r));
+    buf_addc(b, '\n');
+    add_diagnostic(b, r);
+    buf_adds(b, "Last-Attempt-Date: ");
+    report_date(b, r->when ? r->when : m->now);
+    buf_addc(b, '\n');
+}
+
+/* "host [192.0.2.1]": who brought it, where it came over the network. */
+static void add_received_from(struct buf *b, struct bytes relay)
+{
+    const char *bracket = relay.len ? memchr(relay.p, '[', relay.len) : NULL;
+
+    if (!bracket)
+        return;
+    size_t n = 0;
+    while (n < relay.len && relay.p[n] != ' ')
+        n++;
+    buf_adds(b, "Received-From-MTA: DNS; ");
+    add_line(b, (struct bytes){relay.p, n});
+    buf_addc(b, '\n');
+}
+
+static void add_fields(struct making *m)
+{
+    struct buf *b = &m->text;
+
+    buf_printf(b, "\n--%s\nContent-Type: message/delivery-status\n\n", m->boundary);
+    if (m->of->envid.len) {
+        buf_adds(b, "Original-Envelope-Id: ");
+        add_xtext(b, m->of->envid);
+        buf_addc(b, '\n');
+    }
+    buf_printf(b, "Reporting-MTA: dns; %s\n", m->settings->hostname);
+    add_received_from(b, m->of->relay);
+    buf_adds(b, "Arrival-Date: ");
+    report_date(b, m->of->made);
+    buf_addc(b, '\n');
+    for (size_t i = 0; i < m->of->nrecipients; i++) {
+        if (in_it(m, &m->of->recipients[i]))
+            add_fields_of(m, &m->of->recipients[i]);
+    }
+}
+
+/* --- the original message ------------------------------------------------------------------ */
+
+/* Flags as an envelope keeps them: hexadecimal, and behind "?" the mailer flags that a field is
+ * for. A report shows what any mailer would. */
+static bool is_shown(struct bytes flags)
+{
+    const char *only = flags.len ? memchr(flags.p, '?', flags.len) : NULL;
+
+    if (!only)
+        return true;
+    for (const char *p = only + 1; p < flags.p + flags.len; p++) {
+        if (*p && strchr("DFM", *p))
+            return true;
+    }
+    return only + 1 == flags.p + flags.len;
+}
+
+static void add_original_head(struct making *m, struct bytes sender)
+{
+    struct buf *b = &m->text;
+    const struct texts *h = &m->of->header;
+
+    buf_adds(b, "Return-Path: <");
+    add_line(b, sender);
+    buf_adds(b, ">\n");
+    for (size_t i = 0; i + 2 < h->n; i += 3) {
+        if (!is_shown(h->v[i]) || same(h->v[i + 1], bytes_of("Return-Path")))
+            continue;
+        add(b, h->v[i + 1]);
+        buf_addc(b, ':');
+        add(b, h->v[i + 2]);
+        buf_addc(b, '\n');
+    }
+}
+
+static void add_original(struct making *m)
+{
+    struct buf *b = &m->text;
+
+    buf_printf(b, "\n--%s\nContent-Type: %s\n", m->boundary,
+               m->whole ? "message/rfc822" : "text/rfc822-headers");
+    if (m->whole && m->of->flags & ENVELOPE_HAS_8BIT)
+        buf_adds(b, "Content-Transfer-Encoding: 8bit\n");
+    buf_addc(b, '\n');
+    add_original_head(m, m->owner.len ? m->owner : m->of->sender);
+    if (m->whole)
+        buf_addc(b, '\n');
+}
+
+/* --- head and envelope --------------------------------------------------------------------- */
+
+struct fields {
+    struct arena *arena;
+    struct bytes v[3 * 12];
+    size_t n;
+    uint64_t size;
+};
+
+/* flags: of mta/headers.def. */
+static void field(struct fields *f, const char *flags, const char *name, const struct buf *value)
+{
+    f->v[f->n++] = bytes_of(flags);
+    f->v[f->n++] = bytes_of(name);
+    f->v[f->n++] = (struct bytes){arena_strndup(f->arena, value->data, value->len), value->len};
+    f->size += strlen(name) + value->len + 2;
+}
+
+static void field_text(struct fields *f, const char *flags, const char *name, const char *value)
+{
+    struct buf b;
+
+    buf_init(&b, f->arena);
+    buf_printf(&b, " %s", value);
+    field(f, flags, name, &b);
+}
+
+static void trace_fields(struct making *m, struct fields *f)
+{
+    const struct report_settings *s = m->settings;
+    struct buf b;
+    time_t t = (time_t)m->now;
+    struct tm tm;
+    char stamp[16];
+
+    buf_init(&b, m->arena);
+    buf_printf(&b, " from localhost (localhost)\n\tby %s (%s) id %.*s;\n\t", s->hostname,
+               s->version, (int)m->id.len, m->id.p);
+    report_date(&b, m->now);
+    field(f, "80", "Received", &b);
+    buf_init(&b, m->arena);
+    buf_addc(&b, ' ');
+    report_date(&b, m->now);
+    field(f, "0", "Date", &b);
+    buf_init(&b, m->arena);
+    buf_printf(&b, " Mail Delivery Subsystem <%s>", s->daemon);
+    field(f, "100", "From", &b);
+    buf_init(&b, m->arena);
+    gmtime_r(&t, &tm);
+    strftime(stamp, sizeof stamp, "%Y%m%d%H%M", &tm);
+    buf_printf(&b, " <%s.%.*s@%s>", stamp, (int)m->id.len, m->id.p, s->hostname);
+    field(f, "0", "Message-Id", &b);
+}
+
+static void subject(struct making *m, struct buf *b)
+{
+    if (m->postmaster) {
+        buf_adds(b, " Postmaster notify: see transcript for details");
+    } else if (m->kind == REPORT_DELAYED) {
+        buf_adds(b, " Warning: could not send message for past ");
+        report_age(b, m->settings->warned);
+    } else {
+        buf_adds(b, m->failed ? " Returned mail: see transcript for details" : " Return receipt");
+    }
+}
+
+static const char *why(const struct making *m)
+{
+    return m->postmaster               ? "auto-generated (postmaster-notification)"
+           : m->kind == REPORT_DELAYED ? "auto-generated (warning-timeout)"
+           : m->failed                 ? "auto-generated (failure)"
+                                       : "auto-generated (return-receipt)";
+}
+
+static struct texts report_head(struct making *m, uint64_t *size)
+{
+    struct fields f = {.arena = m->arena};
+    struct buf b;
+
+    trace_fields(m, &f);
+    buf_init(&b, m->arena);
+    buf_adds(&b, m->postmaster ? " " : " <");
+    add_line(&b, m->to);
+    buf_adds(&b, m->postmaster ? "" : ">");
+    field(&f, "2", "To", &b);
+    field_text(&f, "0", "MIME-Version", "1.0");
+    buf_init(&b, m->arena);
+    buf_printf(&b, " multipart/report; report-type=delivery-status;\n\tboundary=\"%s\"",
+               m->boundary);
+    field(&f, "2000", "Content-Type", &b);
+    if (m->whole && m->of->flags & ENVELOPE_HAS_8BIT)
+        field_text(&f, "1000", "Content-Transfer-Encoding", "8bit");
+    buf_init(&b, m->arena);
+    subject(m, &b);
+    field(&f, "0", "Subject", &b);
+    field_text(&f, "0", "Auto-Submitted", why(m));
+    *size = f.size;
+    struct bytes *v = arena_calloc(m->arena, f.n, sizeof *v);
+    memcpy(v, f.v, f.n * sizeof *v);
+    return (struct texts){v, f.n};
+}
+
+static bool somebody_failed(const struct making *m)
+{
+    for (size_t i = 0; i < m->of->nrecipients; i++) {
+        if (in_it(m, &m->of->recipients[i]) && has_failed(&m->of->recipients[i]))
+            return true;
+    }
+    return false;
+}
+
+static struct report *make(struct making *m)
+{
+    struct report *r = arena_alloc(m->arena, sizeof *r);
+    struct recipient *to = arena_alloc(m->arena, sizeof *to);
+    struct buf b;
+
+    m->failed = somebody_failed(m);
+    /* The whole goes back with bad news only, and where nobody said otherwise (RFC 3461 4.3). */
+    m->whole = (m->failed || m->kind == REPORT_DELAYED) && !m->settings->no_body &&
+               !(m->of->flags & ENVELOPE_RET_HDRS) && m->whole;
+    m->boundary = arena_printf(m->arena, "%.*s.%llu/%s", (int)m->id.len, m->id.p,
+                               (unsigned long long)m->now, m->settings->hostname);
+    buf_init(&m->text, m->arena);
+    add_text_part(m);
+    add_fields(m);
+    add_original(m);
+    buf_init(&b, m->arena);
+    buf_printf(&b, "\n--%s--\n\n", m->boundary);
+    *to = (struct recipient){.address = m->to, .notify = 0};
+    uint64_t body =
+        m->whole ? m->of->flags & (ENVELOPE_8BIT | ENVELOPE_HAS_8BIT | ENVELOPE_CR_LF) : 0;
+    r->envelope = (struct envelope){.id = m->id,
+                                    .sender = {"", 0},
+                                    .made = m->now,
+                                    .flags = ENVELOPE_REPORT | body,
+                                    .group = m->of->group,
+                                    .relay = bytes_of("localhost"),
+                                    .recipients = to,
+                                    .nrecipients = 1};
+    uint64_t head;
+    r->envelope.header = report_head(m, &head);
+    r->text = (struct bytes){m->text.data, m->text.len};
+    r->tail = (struct bytes){b.data, b.len};
+    r->whole = m->whole;
+    r->size = head + r->text.len + r->tail.len;
+    return r;
+}
+
+/* --- all of them --------------------------------------------------------------------------- */
+
+/* Whether a recipient before number i has the same owner and is told too. */
+static bool was_owner(const struct envelope *e, size_t i, enum report_kind kind)
+{
+    for (size_t j = 0; j < i; j++) {
+        if (is_told(&e->recipients[j], kind) &&
+            same(e->recipients[j].owner, e->recipients[i].owner))
+            return true;
+    }
+    return false;
+}
+
+static bool any_failed(const struct envelope *e, struct bytes owner, const char *except)
+{
+    for (size_t i = 0; i < e->nrecipients; i++) {
+        const struct recipient *r = &e->recipients[i];
+        if (has_failed(r) && same(r->owner, owner) && !same(r->address, bytes_of(except)))
+            return true;
+    }
+    return false;
+}
+
+static bool is_set(const char *s)
+{
+    return s && *s;
+}
+
+struct report *report_make(struct arena *a, const struct report_settings *s,
+                           const struct envelope *e, enum report_kind kind, uint64_t now,
+                           struct bytes (*new_id)(void *ctx), void *ctx)
+{
+    struct report *first = NULL, **last = &first;
+    struct making usual = {
+        .arena = a, .settings = s, .of = e, .kind = kind, .now = now, .whole = true};
+
+    for (size_t i = 0; i < e->nrecipients; i++) {
+        const struct recipient *r = &e->recipients[i];
+        struct making m = usual;
+        if (!is_told(r, kind) || was_owner(e, i, kind))
+            continue;
+        m.owner = r->owner;
+        m.to = r->owner.len ? r->owner : e->sender;
+        if (!m.to.len) {
+            /* A report that could not be delivered; one on that is forgotten. */
+            m.to = bytes_of(s->double_bounce);
+            m.postmaster = true;
+            if (kind == REPORT_DELAYED || !is_set(s->double_bounce) ||
+                !any_failed(e, r->owner, s->double_bounce))
+                continue;
+        }
+        m.id = new_id(ctx);
+        *last = make(&m);
+        last = &(*last)->next;
+        if (kind == REPORT_DELAYED || m.postmaster || !is_set(s->copy) ||
+            !any_failed(e, r->owner, ""))
+            continue;
+        struct making copy = usual;
+        copy.owner = r->owner;
+        copy.to = bytes_of(s->copy);
+        copy.postmaster = true;
+        copy.whole = false;
+        copy.id = new_id(ctx);
+        *last = make(&copy);
+        last = &(*last)->next;
+    }
+    return first;
+}

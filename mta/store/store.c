@@ -1,0 +1,462 @@
+#include "mta/store/parts.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+
+#include "lib/base/table.h"
+
+enum {
+    MUCH = 4 << 20,     /* bytes that wait for somebody who does not read: he is not heard then */
+    RETRY_COMMIT = 1,   /* seconds */
+    LONGEST_SLEEP = 60, /* seconds */
+    READS = 16          /* of one channel in a turn: what comes with them is committed at once */
+};
+
+void store_log(struct store *s, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (!s->setup->log)
+        return;
+    va_start(ap, fmt);
+    s->setup->log(s->setup->log_ctx, arena_vprintf(s->scratch, fmt, ap));
+    va_end(ap);
+}
+
+/* --- entries ------------------------------------------------------------------------------- */
+
+void store_place(struct store *s, struct entry *e, const struct envelope *env)
+{
+    struct scheduled *w = &e->when;
+
+    w->due = schedule_due(&s->setup->schedule, env);
+    if (!env->tried && env->due > w->due)
+        w->due = env->due; /* it was only to be queued */
+    w->priority = schedule_priority(&s->setup->schedule, env);
+    w->made = env->made;
+    w->tried = env->tried;
+    if (!e->ready && !e->work)
+        heap_put(&s->heap, w);
+}
+
+struct entry *store_enter(struct store *s, const struct envelope *env)
+{
+    struct entry *e = s->free_entry;
+
+    if (e)
+        s->free_entry = e->next_free;
+    else
+        e = arena_alloc(s->arena, sizeof *e);
+    *e = (struct entry){.place = s->nentries};
+    snprintf(e->id, sizeof e->id, "%.*s", (int)env->id.len, env->id.p);
+    if (env->nrecipients) {
+        struct bytes host = schedule_host(env->recipients[0].address);
+        snprintf(e->host, sizeof e->host, "%.*s", (int)host.len, host.p);
+    }
+    e->when.id = bytes_of(e->id);
+    e->when.host = bytes_of(e->host);
+    e->when.random = (uint32_t)(s->next_number++ * 2654435761u);
+    s->entries = arena_grow(s->arena, s->entries, s->nentries, &s->entries_room,
+                            sizeof(struct entry *), 256);
+    s->entries[s->nentries++] = e;
+    store_place(s, e, env);
+    return e;
+}
+
+void store_leave(struct store *s, struct entry *e)
+{
+    heap_remove(&s->heap, &e->when);
+    for (size_t i = s->next_ready; e->ready && i < s->nready; i++) {
+        if (s->ready[i] == e)
+            s->ready[i] = NULL;
+    }
+    s->entries[e->place] = s->entries[--s->nentries];
+    s->entries[e->place]->place = e->place;
+    e->next_free = s->free_entry;
+    s->free_entry = e;
+}
+
+/* All that the queue has.  What was on its way when we were killed is tried again. */
+static void read_queue(struct store *s)
+{
+    struct arena *a = arena_beside(s->arena);
+    char at[QUEUE_ID];
+    size_t len = 0;
+    struct stored m;
+
+    while (queue_next(s->queue, a, (struct bytes){at, len}, &m)) {
+        len = m.envelope.id.len;
+        memcpy(at, m.envelope.id.p, len);
+        store_enter(s, &m.envelope);
+        arena_reset(a);
+    }
+    arena_free(a);
+    if (queue_unreadable(s->queue))
+        store_log(s, "%zu messages of the queue cannot be read", queue_unreadable(s->queue));
+}
+
+/* --- messages that come -------------------------------------------------------------------- */
+
+static struct incoming *find_incoming(struct store *s, uint64_t transaction)
+{
+    for (size_t i = 0; i < s->nincoming; i++) {
+        if (s->incoming[i].transaction == transaction)
+            return &s->incoming[i];
+    }
+    s->incoming =
+        arena_grow(s->arena, s->incoming, s->nincoming, &s->incoming_room, sizeof *s->incoming, 16);
+    struct incoming *in = &s->incoming[s->nincoming++];
+    *in = (struct incoming){.transaction = transaction, .body = queue_body_begin(s->queue)};
+    return in;
+}
+
+static void end_incoming(struct store *s, struct incoming *in)
+{
+    *in = s->incoming[--s->nincoming];
+}
+
+static void more_body(struct store *s, struct incoming *in, struct bytes bytes)
+{
+    if (in->status || !bytes.len)
+        return;
+    if (queue_has_room(s->queue, bytes.len))
+        in->status = queue_body_add(s->queue, in->body, bytes);
+    else
+        in->status = EX_TEMPFAIL;
+    if (in->status)
+        queue_body_drop(s->queue, in->body);
+}
+
+/* HEAD_ID of message/head.h: stands for the id until it is known. */
+static const char id_mark[] = "\001\002\001";
+
+static struct bytes with_id(struct arena *a, struct bytes text, struct bytes id)
+{
+    const size_t mark = sizeof id_mark - 1;
+    struct buf b;
+    const char *at;
+
+    if (!text.len || !memmem(text.p, text.len, id_mark, mark))
+        return text;
+    buf_init(&b, a);
+    while (text.len && (at = memmem(text.p, text.len, id_mark, mark))) {
+        buf_add(&b, text.p, (size_t)(at - text.p));
+        buf_add(&b, id.p, id.len);
+        text.len -= (size_t)(at - text.p) + mark;
+        text.p = at + mark;
+    }
+    buf_add(&b, text.p, text.len);
+    return (struct bytes){b.data, b.len};
+}
+
+static void set_id(struct store *s, struct envelope *e)
+{
+    struct bytes *v = arena_calloc(s->scratch, e->header.n + 1, sizeof *v);
+
+    e->id = queue_new_id(s->queue, s->scratch, (time_t)s->now);
+    for (size_t i = 0; i < e->header.n; i++)
+        v[i] = i % 3 == 2 ? with_id(s->scratch, e->header.v[i], e->id) : e->header.v[i];
+    e->header.v = v;
+}
+
+/* Status 0: its envelopes are decoded, have ids, and wait for the commit. */
+static int take_envelopes(struct store *s, const struct message_COMMIT *m, struct incoming *in,
+                          struct answer *to)
+{
+    to->envelopes = arena_calloc(s->scratch, m->envelopes.n, sizeof *to->envelopes);
+    to->ids = arena_calloc(s->scratch, m->envelopes.n, sizeof *to->ids);
+    if (m->envelopes.n == 0)
+        return EX_DATAERR;
+    for (size_t i = 0; i < m->envelopes.n; i++) {
+        struct bytes b = m->envelopes.v[i];
+        char *copy = arena_strndup(s->scratch, b.p, b.len); /* the channel reads on */
+        if (!envelope_decode(s->scratch, copy, b.len, &to->envelopes[i]))
+            return EX_DATAERR;
+        set_id(s, &to->envelopes[i]);
+        to->ids[i] = to->envelopes[i].id;
+        to->n++;
+    }
+    return queue_add(s->queue, in->body, to->envelopes, to->n);
+}
+
+static void commit_message(struct store *s, const struct message_COMMIT *m)
+{
+    struct incoming *in = find_incoming(s, m->transaction);
+    size_t room = s->answers_room;
+
+    s->answers = arena_grow(s->scratch, s->answers, s->nanswers, &room, sizeof *s->answers, 64);
+    s->answers_room = room;
+    struct answer *to = &s->answers[s->nanswers++];
+    *to = (struct answer){.transaction = m->transaction};
+    more_body(s, in, m->bytes);
+    to->status = in->status;
+    if (to->status == 0)
+        to->status = take_envelopes(s, m, in, to);
+    queue_body_drop(s->queue, in->body); /* where it was not taken */
+    end_incoming(s, in);
+}
+
+static void answer_all(struct store *s, int status)
+{
+    for (size_t i = 0; i < s->nanswers; i++) {
+        struct answer *to = &s->answers[i];
+        struct message m = {.kind = MESSAGE_STORED};
+        if (!to->status)
+            to->status = status;
+        m.as.STORED =
+            (struct message_STORED){.transaction = to->transaction, .status = (uint64_t)to->status};
+        if (to->status == 0) {
+            m.as.STORED.ids = (struct texts){to->ids, to->n};
+            for (size_t j = 0; j < to->n; j++)
+                store_enter(s, &to->envelopes[j]);
+        }
+        channel_send(s->front, &m, -1);
+    }
+    s->nanswers = 0;
+}
+
+/* --- the turn of the loop ------------------------------------------------------------------ */
+
+void store_commit(struct store *s)
+{
+    if (s->now >= s->retry_at || s->nanswers)
+        work_settle(s);
+    if (!queue_is_changed(s->queue) && !s->nanswers && !s->norders)
+        return;
+    int status = queue_commit(s->queue);
+    if (status) {
+        store_log(s, "queue: nothing could be kept: %s", queue_error(s->queue));
+        s->retry_at = s->now + RETRY_COMMIT;
+    } else {
+        s->retry_at = 0;
+    }
+    answer_all(s, status);
+    work_committed(s, status == 0);
+    order_committed(s, status);
+}
+
+static void broken(struct store *s, const char *who)
+{
+    if (!s->stop)
+        store_log(s, "%s: gone, or not to be understood", who);
+    s->stop = true;
+    s->status = s->stopping ? 0 : EX_PROTOCOL;
+}
+
+static bool from_front(struct store *s, const struct message *m)
+{
+    struct incoming *in;
+
+    switch ((int)m->kind) {
+    case MESSAGE_BODY:
+        more_body(s, find_incoming(s, m->as.BODY.transaction), m->as.BODY.bytes);
+        return true;
+    case MESSAGE_COMMIT:
+        commit_message(s, &m->as.COMMIT);
+        return true;
+    case MESSAGE_DROP:
+        in = find_incoming(s, m->as.DROP.transaction);
+        queue_body_drop(s->queue, in->body);
+        end_incoming(s, in);
+        return true;
+    case MESSAGE_FETCH:
+        return work_fetch(s, s->front, &m->as.FETCH);
+    case MESSAGE_HANDED_OVER:
+        return work_handed_over(s, s->front, &m->as.HANDED_OVER);
+    default:
+        return false;
+    }
+}
+
+static bool from_policy(struct store *s, const struct message *m)
+{
+    if (m->kind != MESSAGE_ROUTED)
+        return false;
+    work_routed(s, &m->as.ROUTED);
+    return true;
+}
+
+static bool from_parent(struct store *s, const struct message *m)
+{
+    if (m->kind == MESSAGE_ORDER) {
+        order_take(s, &m->as.ORDER);
+    } else if (m->kind == MESSAGE_STOP) {
+        s->stop = s->stopping || !m->as.STOP.gracefully;
+        s->stopping = true;
+    }
+    return true;
+}
+
+static void hear(struct store *s, struct channel *c, const char *who,
+                 bool (*take)(struct store *s, const struct message *m))
+{
+    struct message m;
+
+    bool more = true;
+    for (int i = 0; more && i < READS; i++) {
+        channel_read(c);
+        more = false;
+        while (channel_next(c, s->scratch, &m, NULL)) {
+            more = true;
+            if (!take(s, &m)) {
+                broken(s, who);
+                return;
+            }
+        }
+    }
+    if (channel_state(c) != CHANNEL_OPEN)
+        broken(s, who);
+}
+
+static void hear_agent(struct store *s, struct delivery *d)
+{
+    struct channel *c = d->agent;
+    struct message m;
+    bool right = true, through = false;
+
+    channel_read(c);
+    while (right && !through && channel_next(c, s->scratch, &m, NULL)) {
+        through = m.kind == MESSAGE_HANDED_OVER;
+        right = through                   ? work_handed_over(s, c, &m.as.HANDED_OVER)
+                : m.kind == MESSAGE_FETCH ? work_fetch(s, c, &m.as.FETCH)
+                                          : false;
+    }
+    if (!through && (!right || channel_state(c) != CHANNEL_OPEN))
+        work_agent_gone(s, d);
+}
+
+static void watch(struct pollfd *p, const struct channel *c)
+{
+    p->fd = channel_fd(c);
+    p->events =
+        (short)((channel_waiting(c) < MUCH ? POLLIN : 0) | (channel_wants_write(c) ? POLLOUT : 0));
+}
+
+static int sleep_ms(const struct store *s)
+{
+    const struct scheduled *first = heap_first(&s->heap);
+    uint64_t until = s->now + LONGEST_SLEEP;
+
+    if (s->retry_at && s->retry_at < until)
+        until = s->retry_at;
+    if (first && first->due < until && !s->stopping && s->nworks < s->setup->messages)
+        until = first->due;
+    return until > s->now ? (int)(until - s->now) * 1000 : 0;
+}
+
+/* Waits for something to come, and hears all who have something to say. */
+static void wait_and_hear(struct store *s)
+{
+    size_t n = 3, i;
+
+    for (struct delivery *d = s->deliveries; d; d = d->next)
+        n += d->agent != NULL;
+    struct pollfd *p = arena_calloc(s->scratch, n, sizeof *p);
+    struct delivery **of = arena_calloc(s->scratch, n, sizeof(struct delivery *));
+    watch(&p[0], s->front);
+    watch(&p[1], s->policy);
+    watch(&p[2], s->parent);
+    i = 3;
+    for (struct delivery *d = s->deliveries; d; d = d->next) {
+        if (d->agent) {
+            of[i] = d;
+            watch(&p[i++], d->agent);
+        }
+    }
+    if (poll(p, n, sleep_ms(s)) < 0 && errno != EINTR)
+        broken(s, "poll");
+    s->now = (uint64_t)time(NULL);
+    const short in = POLLIN | POLLHUP | POLLERR;
+    for (i = 3; i < n; i++) {
+        if (p[i].revents & in)
+            hear_agent(s, of[i]);
+    }
+    if (p[0].revents & in)
+        hear(s, s->front, "front", from_front);
+    if (p[1].revents & in)
+        hear(s, s->policy, "policy", from_policy);
+    if (p[2].revents & in)
+        hear(s, s->parent, "parent", from_parent);
+}
+
+static void flush(struct store *s)
+{
+    channel_flush(s->front);
+    channel_flush(s->policy);
+    channel_flush(s->parent);
+    for (struct delivery *d = s->deliveries; d; d = d->next) {
+        if (d->agent)
+            channel_flush(d->agent);
+    }
+}
+
+static void turn(struct store *s)
+{
+    wait_and_hear(s);
+    store_commit(s);
+    if (!s->stopping)
+        work_start_due(s);
+    flush(s);
+    if (s->stopping && !s->nworks)
+        s->stop = true;
+    s->answers = NULL;
+    s->answers_room = 0;
+    s->orders = NULL;
+    s->orders_room = 0;
+    arena_reset(s->scratch);
+}
+
+static void ready(struct store *s, int status, const char *why)
+{
+    struct message m = {.kind = MESSAGE_READY};
+
+    m.as.READY = (struct message_READY){(uint64_t)status, bytes_of(why)};
+    channel_send(s->parent, &m, -1);
+    channel_flush(s->parent);
+}
+
+static void end(struct store *s)
+{
+    for (struct delivery *d = s->deliveries; d; d = d->next)
+        channel_free(d->agent);
+    for (struct work *w = s->works, *next; w; w = next) {
+        next = w->next; /* it lives there itself */
+        arena_free(w->arena);
+    }
+    queue_close(s->queue);
+    channel_free(s->front);
+    channel_free(s->policy);
+    channel_free(s->parent);
+    arena_free(s->scratch);
+}
+
+int store_run(struct arena *a, const struct store_setup *setup)
+{
+    struct store_setup own = *setup;
+    struct store s = {.setup = &own, .arena = a, .scratch = arena_beside(a)};
+    const char *why = "";
+
+    own.messages = own.messages ? own.messages : 100;
+    own.host_deliveries = own.host_deliveries ? own.host_deliveries : 10;
+    s.now = (uint64_t)time(NULL);
+    s.front = channel_new(a, setup->front, ROLE_STORE, ROLE_FRONT);
+    s.policy = channel_new(a, setup->policy, ROLE_STORE, ROLE_POLICY);
+    s.parent = channel_new(a, setup->parent, ROLE_STORE, ROLE_PARENT);
+    s.hosts = table_new(a);
+    s.last_delivery = &s.deliveries;
+    s.next_number = 1;
+    heap_init(&s.heap, a);
+    s.status = queue_open(a, own.directory, &own.queue, &s.queue, &why);
+    ready(&s, s.status, why);
+    if (s.status == 0) {
+        read_queue(&s);
+        while (!s.stop)
+            turn(&s);
+    }
+    end(&s);
+    return s.status;
+}

@@ -1,0 +1,626 @@
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+
+#include "lib/base/table.h"
+#include "mta/store/parts.h"
+
+enum {
+    RUN_AGAIN = 1,        /* seconds, where a limit was reached */
+    LOAD_AGAIN = 60,      /* seconds, where the load is high */
+    SHARE_OF_RUNS = 4,    /* of what may be on its way, new messages have one such part alone */
+    FROM_BODY = 128 << 10 /* bytes that are copied into a report at a time */
+
+};
+
+static struct bytes kept(struct arena *a, struct bytes t)
+{
+    return (struct bytes){arena_strndup(a, t.p ? t.p : "", t.len), t.len};
+}
+
+static bool waits(const struct envelope *e)
+{
+    for (size_t i = 0; i < e->nrecipients; i++) {
+        if (e->recipients[i].state == RECIPIENT_WAITS)
+            return true;
+    }
+    return false;
+}
+
+/* --- beginning ----------------------------------------------------------------------------- */
+
+static void drop_work(struct store *s, struct work *w)
+{
+    struct work **at = &s->works;
+
+    while (*at != w)
+        at = &(*at)->next;
+    *at = w->next;
+    s->nworks--;
+    arena_free(w->arena);
+}
+
+/* Its envelope is read; false: it is not there any more. */
+static struct work *new_work(struct store *s, struct entry *e)
+{
+    struct arena *a = arena_beside(s->arena);
+    struct work *w = arena_alloc(a, sizeof *w);
+
+    *w = (struct work){.number = s->next_number++, .arena = a, .entry = e};
+    if (!queue_get(s->queue, a, e->when.id, &w->m)) {
+        arena_free(a);
+        return NULL;
+    }
+    for (size_t i = 0; i < w->m.envelope.nrecipients; i++) {
+        struct recipient *r = &w->m.envelope.recipients[i];
+        if (r->state == RECIPIENT_HANDING)
+            r->state = RECIPIENT_WAITS;
+    }
+    w->next = s->works;
+    s->works = w;
+    s->nworks++;
+    return w;
+}
+
+static size_t running_of(const struct store *s, struct bytes group)
+{
+    size_t n = 0;
+
+    for (const struct work *w = s->works; w; w = w->next) {
+        const struct bytes *g = &w->m.envelope.group;
+        n += g->len == group.len && (!g->len || memcmp(g->p, group.p, g->len) == 0);
+    }
+    return n;
+}
+
+static void later(struct store *s, struct entry *e, uint64_t seconds)
+{
+    e->when.due = s->now + seconds;
+    heap_put(&s->heap, &e->when);
+}
+
+/* R= of a queue group: so many of its messages at a time. */
+static bool group_is_full(struct store *s, struct work *w)
+{
+    const struct queue_group *g = schedule_group(&s->setup->schedule, w->m.envelope.group);
+
+    return g && g->runners && running_of(s, g->name) > g->runners;
+}
+
+static void start(struct store *s, struct entry *e)
+{
+    struct work *w = new_work(s, e);
+    struct message m = {.kind = MESSAGE_ROUTE};
+    struct buf b;
+
+    if (!w) {
+        store_log(s, "%s: cannot be read", e->id);
+        later(s, e, LOAD_AGAIN);
+        return;
+    }
+    if (group_is_full(s, w)) {
+        drop_work(s, w);
+        later(s, e, RUN_AGAIN);
+        return;
+    }
+    e->work = w;
+    /* All are through, and only what comes of that was not kept. */
+    if (!waits(&w->m.envelope)) {
+        w->routed = w->over = true;
+        return;
+    }
+    buf_init(&b, s->scratch);
+    envelope_encode(&w->m.envelope, &b);
+    m.as.ROUTE = (struct message_ROUTE){w->number, {b.data, b.len}};
+    if (!channel_send(s->policy, &m, -1)) /* longer than a message may be: it gets old here */
+        w->routed = w->over = true;
+}
+
+static void start_or_wait(struct store *s, struct entry *e, uint64_t load)
+{
+    if (schedule_only_queued(&s->setup->schedule, e->when.priority, load))
+        later(s, e, LOAD_AGAIN);
+    else
+        start(s, e);
+}
+
+static enum sort_order order_of(const struct store *s)
+{
+    return s->setup->schedule.order;
+}
+
+static int by_order(const void *x, const void *y, void *order)
+{
+    struct entry *const *a = x, *const *b = y;
+
+    return schedule_compare(*(enum sort_order *)order, &(*a)->when, &(*b)->when);
+}
+
+/* A run: all that are due now and were tried before, in the order that was asked for. */
+static void collect_run(struct store *s, struct entry *e)
+{
+    e->ready = true;
+    s->ready =
+        arena_grow(s->arena, s->ready, s->nready, &s->ready_room, sizeof(struct entry *), 64);
+    s->ready[s->nready++] = e;
+}
+
+static void sort_run(struct store *s)
+{
+    enum sort_order order = order_of(s);
+
+    if (s->nready > 1)
+        qsort_r(s->ready, s->nready, sizeof(struct entry *), by_order, &order);
+}
+
+void work_start_due(struct store *s)
+{
+    uint64_t load = s->setup->load ? s->setup->load() : 0, most = s->setup->messages;
+    bool was_empty = s->next_ready == s->nready;
+    struct scheduled *first;
+
+    if (was_empty)
+        s->next_ready = s->nready = 0;
+    while ((first = heap_first(&s->heap)) && first->due <= s->now && s->nworks < most) {
+        struct entry *e = (struct entry *)first;
+        heap_remove(&s->heap, first);
+        if (!e->when.tried)
+            start_or_wait(s, e, load);
+        else if (was_empty)
+            collect_run(s, e);
+        else
+            later(s, e, RUN_AGAIN); /* behind this run */
+    }
+    if (was_empty)
+        sort_run(s);
+    while (s->next_ready < s->nready && s->nworks < most - most / SHARE_OF_RUNS) {
+        struct entry *e = s->ready[s->next_ready++];
+        if (!e)
+            continue; /* it was removed */
+        e->ready = false;
+        if (e->when.due == SCHEDULE_NEVER)
+            heap_put(&s->heap, &e->when); /* held meanwhile */
+        else
+            start_or_wait(s, e, load);
+    }
+}
+
+/* --- hosts --------------------------------------------------------------------------------- */
+
+static struct host *host_of(struct store *s, const struct plan *p)
+{
+    struct buf b;
+
+    buf_init(&b, s->scratch);
+    buf_add(&b, p->mailer.p, p->mailer.len);
+    buf_addc(&b, '/');
+    buf_add(&b, p->host.p, p->host.len);
+    struct host *h = table_get(s->hosts, b.data);
+    if (!h) {
+        h = arena_alloc(s->arena, sizeof *h);
+        table_set(s->hosts, b.data, h);
+    }
+    return h;
+}
+
+/* Nobody answered, and all have to wait: another message does not have to try that. */
+static void remember_host(struct store *s, struct host *h, const struct outcome *o, size_t n)
+{
+    static const char network[] = "4.4.";
+
+    for (size_t i = 0; i < n; i++) {
+        if (o[i].state != RECIPIENT_WAITS || o[i].host.len || o[i].code.len < 4 ||
+            memcmp(o[i].code.p, network, 4) != 0) {
+            h->bad_until = 0;
+            return;
+        }
+    }
+    if (!n || !s->setup->host_status)
+        return;
+    h->bad_until = s->now + s->setup->host_status;
+    free(h->answer);
+    free(h->code);
+    h->answer = strndup(o[0].answer.p, o[0].answer.len);
+    h->code = strndup(o[0].code.p, o[0].code.len);
+}
+
+/* --- deliveries ---------------------------------------------------------------------------- */
+
+static void set_outcome(struct store *s, struct work *w, const struct plan *p, size_t i,
+                        const struct outcome *o)
+{
+    struct recipient *r = &w->m.envelope.recipients[p->recipients[i].index];
+    const struct exit_meaning *x = exit_by_code(o->status);
+    bool program = p->kind == PLAN_PROGRAM || p->kind == PLAN_FILE;
+
+    r->state = o->state == RECIPIENT_DELIVERED || o->state == RECIPIENT_RELAYED ||
+                       o->state == RECIPIENT_PASSED || o->state == RECIPIENT_FAILED
+                   ? o->state
+                   : RECIPIENT_WAITS;
+    r->status = kept(w->arena, o->code);
+    r->answer = kept(w->arena, o->answer);
+    r->host = kept(w->arena, o->host);
+    r->when = s->now;
+    /* Of a program only its exit code counts. */
+    if (program && x && r->state == RECIPIENT_FAILED) {
+        r->status = bytes_of(x->status);
+        r->answer = bytes_of(x->text);
+        r->host = (struct bytes){"", 0};
+    }
+}
+
+static void all_outcomes(struct store *s, struct work *w, const struct plan *p, uint64_t state,
+                         const char *code, const char *answer)
+{
+    struct outcome o = {.state = state, .code = bytes_of(code), .answer = bytes_of(answer)};
+
+    for (size_t i = 0; i < p->nrecipients; i++)
+        set_outcome(s, w, p, i, &o);
+    w->changed = true;
+}
+
+static void finished(struct work *w)
+{
+    w->over = w->routed && w->open == 0;
+}
+
+static void end_delivery(struct store *s, struct delivery *d)
+{
+    struct delivery **at = &s->deliveries;
+
+    while (*at != d)
+        at = &(*at)->next;
+    *at = d->next;
+    if (!*at)
+        s->last_delivery = at;
+    if (d->started)
+        d->host->running--;
+    if (d->agent) {
+        channel_free(d->agent);
+        d->agent = NULL;
+    }
+    d->work->open--;
+    finished(d->work);
+}
+
+static bool hand_over(struct store *s, struct delivery *d)
+{
+    struct message m = {.kind = MESSAGE_HAND_OVER};
+
+    m.as.HAND_OVER = (struct message_HAND_OVER){d->number, d->bytes, d->work->m.body_size};
+    return channel_send(s->front, &m, -1);
+}
+
+/* The child gets its end of a channel with the message. */
+static bool run(struct store *s, struct delivery *d)
+{
+    struct message m = {.kind = MESSAGE_RUN};
+    int fd[2];
+
+    if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) != 0)
+        return false;
+    d->agent = channel_new(s->arena, fd[0], ROLE_STORE, ROLE_PARENT);
+    m.as.RUN = (struct message_RUN){d->number, d->bytes, d->work->m.body_size};
+    if (channel_send(s->parent, &m, fd[1]))
+        return true;
+    channel_free(d->agent);
+    d->agent = NULL;
+    return false;
+}
+
+/* Starts it, or says at once what comes of it; false: its host has enough for now. */
+static bool begin(struct store *s, struct delivery *d)
+{
+    struct host *h = d->host;
+
+    if (h->bad_until > s->now) {
+        all_outcomes(s, d->work, &d->plan, RECIPIENT_WAITS, h->code, h->answer);
+        end_delivery(s, d);
+        return true;
+    }
+    if (h->running >= s->setup->host_deliveries)
+        return false;
+    bool local = d->plan.kind == PLAN_PROGRAM || d->plan.kind == PLAN_FILE;
+    d->started = true;
+    h->running++;
+    if (local ? !run(s, d) : !hand_over(s, d)) {
+        all_outcomes(s, d->work, &d->plan, RECIPIENT_WAITS, "4.3.0",
+                     "451 4.3.0 It cannot be handed over now");
+        end_delivery(s, d);
+    }
+    return true;
+}
+
+static void begin_waiting(struct store *s, const struct host *h)
+{
+    for (struct delivery *d = s->deliveries, *next; d; d = next) {
+        next = d->next;
+        if (!d->started && d->host == h && !begin(s, d))
+            return;
+    }
+}
+
+static bool fits(const struct work *w, const struct plan *p)
+{
+    for (size_t i = 0; i < p->nrecipients; i++) {
+        if (p->recipients[i].index >= w->m.envelope.nrecipients)
+            return false;
+    }
+    return p->nrecipients > 0;
+}
+
+static void add_delivery(struct store *s, struct work *w, struct bytes bytes)
+{
+    struct delivery *d = arena_alloc(w->arena, sizeof *d);
+
+    *d = (struct delivery){.number = s->next_number++, .work = w, .bytes = kept(w->arena, bytes)};
+    if (!plan_decode(w->arena, d->bytes.p, d->bytes.len, &d->plan) || !fits(w, &d->plan)) {
+        store_log(s, "%s: a plan that is none", w->entry->id);
+        return;
+    }
+    if (d->plan.kind == PLAN_DISCARD) {
+        all_outcomes(s, w, &d->plan, RECIPIENT_DELIVERED, "", "");
+        return;
+    }
+    d->host = host_of(s, &d->plan);
+    *s->last_delivery = d;
+    s->last_delivery = &d->next;
+    w->open++;
+    begin(s, d);
+}
+
+static struct work *work_by_number(struct store *s, uint64_t number)
+{
+    struct work *w = s->works;
+
+    while (w && w->number != number)
+        w = w->next;
+    return w;
+}
+
+/* The envelope as policy has it now, with what aliases gave. */
+static bool take_envelope(struct store *s, struct work *w, struct bytes bytes)
+{
+    struct envelope e;
+    struct bytes copy = kept(w->arena, bytes);
+
+    if (!envelope_decode(w->arena, copy.p, copy.len, &e))
+        return false;
+    e.id = w->m.envelope.id;
+    for (size_t i = 0; i < e.nrecipients; i++) {
+        struct recipient *r = &e.recipients[i];
+        if (r->state > RECIPIENT_PASSED)
+            r->state = RECIPIENT_WAITS;
+        if (!r->when && r->state >= RECIPIENT_DELIVERED)
+            r->when = s->now;
+    }
+    /* What was ordered meanwhile holds. */
+    e.flags = (e.flags & ~(uint64_t)ENVELOPE_HELD) | (w->m.envelope.flags & ENVELOPE_HELD);
+    if (w->m.envelope.quarantine.len)
+        e.quarantine = w->m.envelope.quarantine;
+    w->m.envelope = e;
+    w->changed = true;
+    return true;
+}
+
+void work_routed(struct store *s, const struct message_ROUTED *m)
+{
+    struct work *w = work_by_number(s, m->delivery);
+
+    if (!w || w->routed)
+        return; /* given up meanwhile */
+    w->routed = true;
+    if (m->status == 0 && take_envelope(s, w, m->envelope)) {
+        /* None is over before all have begun. */
+        w->open++;
+        for (size_t i = 0; i < m->plans.n; i++)
+            add_delivery(s, w, m->plans.v[i]);
+        w->open--;
+    }
+    finished(w);
+}
+
+static struct delivery *find_delivery(struct store *s, struct channel *via, uint64_t number)
+{
+    struct channel *front = s->front;
+
+    for (struct delivery *d = s->deliveries; d; d = d->next) {
+        if (d->number == number && d->started && (d->agent ? d->agent : front) == via)
+            return d;
+    }
+    return NULL;
+}
+
+bool work_fetch(struct store *s, struct channel *via, const struct message_FETCH *m)
+{
+    struct delivery *d = find_delivery(s, via, m->delivery);
+    uint64_t most = m->most < PROTOCOL_PIECE ? m->most : PROTOCOL_PIECE;
+    struct message to = {.kind = MESSAGE_PIECE};
+    struct buf b;
+
+    if (!d)
+        return false;
+    buf_init(&b, s->scratch);
+    int status = queue_body_read(s->queue, d->work->m.body, m->offset, most, &b);
+    to.as.PIECE = (struct message_PIECE){m->delivery, m->offset, (uint64_t)status, {b.data, b.len}};
+    channel_send(via, &to, -1);
+    return true;
+}
+
+bool work_handed_over(struct store *s, struct channel *via, const struct message_HANDED_OVER *m)
+{
+    struct delivery *d = find_delivery(s, via, m->delivery);
+    size_t n = m->outcomes.n;
+    struct outcome *o = arena_calloc(s->scratch, n + 1, sizeof *o);
+
+    if (!d || n != d->plan.nrecipients)
+        return false;
+    for (size_t i = 0; i < n; i++) {
+        if (!outcome_decode(s->scratch, m->outcomes.v[i].p, m->outcomes.v[i].len, &o[i]))
+            return false;
+    }
+    for (size_t i = 0; i < n; i++)
+        set_outcome(s, d->work, &d->plan, i, &o[i]);
+    d->work->changed = true;
+    struct host *h = d->host;
+    remember_host(s, h, o, n);
+    end_delivery(s, d);
+    begin_waiting(s, h);
+    return true;
+}
+
+void work_agent_gone(struct store *s, struct delivery *d)
+{
+    struct host *h = d->host;
+
+    store_log(s, "%s: whoever delivered it ended without a word", d->work->entry->id);
+    all_outcomes(s, d->work, &d->plan, RECIPIENT_WAITS, "4.3.0",
+                 "451 4.3.0 The mailer ended without a word");
+    end_delivery(s, d);
+    begin_waiting(s, h);
+}
+
+/* --- settling ------------------------------------------------------------------------------ */
+
+/* What is too old, or too late for its sender (RFC 2852), is given up. */
+static void give_up(const struct store *s, struct envelope *e)
+{
+    bool late = e->deliver_by && e->flags & ENVELOPE_BY_RETURN && s->now >= e->deliver_by;
+
+    if (s->now < schedule_expires(&s->setup->schedule, e) && !late)
+        return;
+    for (size_t i = 0; i < e->nrecipients; i++) {
+        if (e->recipients[i].state == RECIPIENT_WAITS) {
+            e->recipients[i].state = RECIPIENT_FAILED;
+            e->recipients[i].status = bytes_of("4.4.7");
+        }
+    }
+}
+
+struct ids {
+    struct store *s;
+    struct arena *arena;
+};
+
+static struct bytes next_id(void *ctx)
+{
+    struct ids *i = ctx;
+
+    return queue_new_id(i->s->queue, i->arena, (time_t)i->s->now);
+}
+
+static int copy_body(struct store *s, struct work *w, uint64_t to)
+{
+    uint64_t at = 0;
+    int status = 0;
+    struct arena *a = arena_beside(s->arena);
+
+    while (status == 0 && at < w->m.body_size) {
+        struct buf b;
+        arena_reset(a);
+        buf_init(&b, a);
+        if (queue_body_read(s->queue, w->m.body, at, FROM_BODY, &b) != 0 || b.len == 0)
+            break; /* what cannot be read is missing in the report */
+        status = queue_body_add(s->queue, to, (struct bytes){b.data, b.len});
+        at += b.len;
+    }
+    arena_free(a);
+    return status;
+}
+
+static void put_report(struct store *s, struct work *w, struct report *r)
+{
+    uint64_t body = queue_body_begin(s->queue);
+
+    r->envelope.size = r->size + (r->whole ? w->m.body_size : 0);
+    queue_body_add(s->queue, body, r->text);
+    if (r->whole)
+        copy_body(s, w, body);
+    queue_body_add(s->queue, body, r->tail);
+    queue_add(s->queue, body, &r->envelope, 1);
+}
+
+static void report(struct store *s, struct work *w, struct envelope *e, enum report_kind kind)
+{
+    struct report_settings settings = s->setup->report;
+    enum urgency u = schedule_urgency(e);
+    struct ids ids = {s, w->arena};
+    struct report **last = &w->reports;
+
+    settings.expires = s->setup->schedule.returned[u];
+    settings.warned = s->setup->schedule.warned[u];
+    while (*last)
+        last = &(*last)->next;
+    *last = report_make(w->arena, &settings, e, kind, s->now, next_id, &ids);
+    for (struct report *r = *last; r; r = r->next)
+        put_report(s, w, r);
+    report_done(e, kind);
+}
+
+/* e is a copy: it counts once it is committed. */
+static void settle(struct store *s, struct work *w)
+{
+    struct envelope *e = &w->after;
+
+    *e = w->m.envelope;
+    e->recipients = arena_calloc(w->arena, e->nrecipients + 1, sizeof *e->recipients);
+    memcpy(e->recipients, w->m.envelope.recipients, e->nrecipients * sizeof *e->recipients);
+    w->reports = NULL;
+    w->settled = true;
+    e->tries++;
+    e->tried = s->now;
+    if (!w->removed) {
+        give_up(s, e);
+        if (report_is_due(e, REPORT_ENDED))
+            report(s, w, e, REPORT_ENDED);
+        else
+            report_done(e, REPORT_ENDED);
+        if (waits(e) && s->now >= schedule_warns(&s->setup->schedule, e))
+            report(s, w, e, REPORT_DELAYED);
+    }
+    w->gone = w->removed || !waits(e);
+    e->due = schedule_due(&s->setup->schedule, e);
+    if (w->gone)
+        queue_remove(s->queue, e->id);
+    else
+        queue_change(s->queue, e->id, e);
+}
+
+void work_settle(struct store *s)
+{
+    for (struct work *w = s->works; w; w = w->next) {
+        if (w->over)
+            settle(s, w);
+        else if (w->changed)
+            queue_change(s->queue, w->m.envelope.id, &w->m.envelope);
+    }
+}
+
+static void adopt(struct store *s, struct work *w)
+{
+    struct entry *e = w->entry;
+
+    for (struct report *r = w->reports; r; r = r->next)
+        store_enter(s, &r->envelope);
+    e->work = NULL;
+    if (w->gone)
+        store_leave(s, e);
+    else
+        store_place(s, e, &w->after);
+    drop_work(s, w);
+}
+
+void work_committed(struct store *s, bool done)
+{
+    for (struct work *w = s->works, *next; w; w = next) {
+        next = w->next;
+        if (done && w->settled) {
+            adopt(s, w);
+            continue;
+        }
+        w->settled = false;
+        if (done)
+            w->changed = false;
+    }
+}
