@@ -11,6 +11,7 @@
 #include <time.h>
 
 #include "lib/base/arena.h"
+#include "mta/message/dates.h"
 
 /* The release whose interface this is; clients and rules see it as $v. */
 static const char version[] = "8.17.1.9";
@@ -102,30 +103,15 @@ static const struct program_interface *interfaces(struct arena *a)
     return out;
 }
 
-static const char *now(struct arena *a)
-{
-    char text[ADDRESS_TEXT];
-    time_t t = time(NULL);
-    struct tm tm;
-
-    if (!localtime_r(&t, &tm) || strftime(text, sizeof text, "%a, %e %b %Y %H:%M:%S %Z", &tm) == 0)
-        return NULL;
-    /* One blank before a day of one digit, and the universal time by its old name. */
-    char *s = arena_strdup(a, text), *two = strstr(s, "  "), *zone = strrchr(s, ' ');
-    if (zone && strcmp(zone, " UTC") == 0)
-        memcpy(zone, " GMT", strlen(" GMT"));
-    if (two)
-        memmove(two, two + 1, strlen(two));
-    return s;
-}
-
 struct program_host *host_find(struct arena *a, bool probe)
 {
     struct program_host *host = arena_alloc(a, sizeof *host);
     struct name_list names = {.arena = a};
     struct utsname u;
 
-    *host = (struct program_host){.version = version, .date = now(a)};
+    char date[DATE_BYTES];
+    date_mail((uint64_t)time(NULL), date);
+    *host = (struct program_host){.version = version, .date = arena_strdup(a, date)};
     host->node = arena_strdup(a, uname(&u) == 0 ? u.nodename : "localhost");
     host->name = host->node;
     const struct hostent *h = gethostbyname(host->node);

@@ -1,0 +1,601 @@
+#include "mta/policy/check.h"
+
+#include <ctype.h>
+#include <stdatomic.h>
+#include <netinet/in.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/sysinfo.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/base/arena.h"
+#include "mta/message/seen.h"
+#include "mta/message/dates.h"
+#include "mta/store/queue.h"
+#include "mta/policy/client.h"
+#include "mta/policy/collect.h"
+#include "mta/policy/recipient.h"
+#include "mta/policy/ruling.h"
+#include "mta/policy/verdict.h"
+
+enum { CODE_CLOSE = 421, GREETING_TEXTS = 3 };
+
+/* --- answers ------------------------------------------------------------------------------ */
+
+static void say(struct message_VERDICT *v, const char *reply)
+{
+    v->reply = bytes_of(reply);
+    if (strncmp(reply, "421", 3) == 0)
+        v->flags |= VERDICT_CLOSE;
+}
+
+static void texts(struct worker *w, struct message_VERDICT *v, const char *const *t, size_t n)
+{
+    struct bytes *list = arena_calloc(w->arena, n, sizeof *list);
+
+    for (size_t i = 0; i < n; i++)
+        list[i] = bytes_of(t[i]);
+    v->texts = (struct texts){list, n};
+}
+
+/* What a ruleset says beside yes and no.  False: it refuses, and that is said. */
+static bool consents(struct context *c, const struct ruling *r, struct message_VERDICT *v)
+{
+    if (r->kind == RULING_REFUSED) {
+        say(v, r->reply);
+        return false;
+    }
+    if (r->kind == RULING_DISCARD)
+        c->discard = true;
+    if (r->kind == RULING_QUARANTINE)
+        c->envelope.quarantine = bytes_of(arena_strdup(c->tx, r->text));
+    return true;
+}
+
+static struct ruling ask_one(struct worker *w, const char *ruleset, const char *text,
+                             const char *to)
+{
+    return ruling_of(w, ruleset, &text, 1, to);
+}
+
+static struct ruling ask_two(struct worker *w, const char *ruleset, const char *one,
+                             const char *two, const char *to)
+{
+    const char *both[] = {one, two};
+
+    return ruling_of(w, ruleset, both, 2, to);
+}
+
+/* --- connection --------------------------------------------------------------------------- */
+
+static void set_client(struct worker *w, struct context *c, const struct message_CONNECT *m)
+{
+    struct client_name name = client_find(w->arena, bytes_string(w->arena, m->address));
+    const struct listener *l = c->listener;
+    const char *local = bytes_string(w->arena, m->local_address);
+
+    c->address = bytes_string(c->arena, m->address);
+    c->name = arena_strdup(c->arena, name.name);
+    c->peer = arena_strdup(c->arena, name.peer);
+    worker_set(w, "client_addr", c->address);
+    worker_set(w, "client_name", c->name);
+    worker_set(w, "client_ptr", name.pointer);
+    worker_set(w, "client_resolve", name.resolve);
+    worker_setf(w, "client_port", "%llu", (unsigned long long)m->port);
+    worker_setf(w, "client_connections", "%llu", (unsigned long long)m->clients);
+    worker_setf(w, "client_rate", "%llu", (unsigned long long)m->rate);
+    worker_setf(w, "total_rate", "%llu", (unsigned long long)m->total);
+    worker_set(w, "client_flags", "");
+    worker_set(w, "daemon_name", l->name);
+    worker_set(w, "daemon_addr", l->address ? l->address : "0.0.0.0");
+    worker_set(w, "daemon_family", l->family == AF_INET6 ? "inet6" : "inet");
+    worker_set(w, "daemon_flags", l->apart);
+    worker_setf(w, "daemon_port", "%llu", (unsigned long long)m->local_port);
+    worker_set(w, "daemon_info", "SMTP");
+    worker_set(w, "if_name", w->service->host);
+    if (strcmp(local, "127.0.0.1") != 0 && strcmp(local, "IPv6:0:0:0:0:0:0:0:1") != 0) {
+        worker_set(w, "if_addr", local);
+        worker_set(w, "if_family", strncmp(local, "IPv6:", 5) == 0 ? "inet6" : "inet");
+    }
+    worker_set(w, "_", c->peer);
+    worker_set(w, "opMode", "d");
+}
+
+static void set_load(struct worker *w)
+{
+    double load[1];
+
+    worker_setf(w, "load_avg", "%d", getloadavg(load, 1) == 1 ? (int)(load[0] + 0.5) : 0);
+}
+
+static const char *greeting(struct worker *w)
+{
+    const char *text = setting_text(w->service->program, "SmtpGreetingMessage");
+
+    return arena_strdup(w->arena, rewrite_expand(w->r, text, strlen(text), NULL));
+}
+
+/* Milliseconds that the ruleset wants: "$# 5000", or just the number. */
+static uint64_t pause_of(const struct ruling *r)
+{
+    const char *digits = *r->mailer ? r->mailer : r->text;
+
+    return r->kind == RULING_CONSENT && isdigit((unsigned char)*digits) ? strtoull(digits, NULL, 10)
+                                                                        : 0;
+}
+
+static void answer_connect(struct worker *w, struct context *c, const struct message_CONNECT *m,
+                           struct message_VERDICT *v)
+{
+    const struct service *s = w->service;
+
+    c->listener = &s->listeners[m->listener < s->nlisteners ? m->listener : 0];
+    set_client(w, c, m);
+    set_load(w);
+    char date[DATE_BYTES];
+    date_mail((uint64_t)time(NULL), date);
+    worker_set(w, "b", date);
+    worker_setf(w, "deliveryMode", "%c",
+                tolower((unsigned char)*setting_text(s->program, "DeliveryMode")));
+    struct ruling relay = ask_two(w, "check_relay", c->name, c->address, NULL);
+    struct ruling features = ask_two(w, "srv_features", c->name, c->address, NULL);
+    struct ruling pause = ask_two(w, "greet_pause", c->name, c->address, NULL);
+    consents(c, &relay, v);
+    if (features.kind == RULING_REFUSED && !v->reply.len)
+        say(v, ruling_reply(w->arena, CODE_CLOSE, "4.7.0", NULL,
+                            arena_printf(w->arena, "%s Temporary failure, please try again later",
+                                         s->host)));
+    v->wait_ms = pause_of(&pause);
+    const char *letters = *features.mailer ? features.mailer : features.text;
+    const char *t[GREETING_TEXTS] = {greeting(w), c->peer,
+                                     features.kind == RULING_CONSENT ? letters : ""};
+    texts(w, v, t, GREETING_TEXTS);
+}
+
+static void answer_helo(struct worker *w, const struct message_HELO *m)
+{
+    bool extended = m->verb.len > 0 && toupper((unsigned char)*m->verb.p) == 'E';
+
+    worker_set(w, "s", bytes_string(w->arena, m->name));
+    worker_set(w, "r", extended ? "ESMTP" : "SMTP");
+}
+
+/* --- a transaction's beginning ------------------------------------------------------------ */
+
+static void set_time(struct worker *w, time_t now)
+{
+    char text[DATE_BYTES];
+
+    date_mail((uint64_t)now, text);
+    worker_set(w, "a", text);
+    worker_set(w, "b", text);
+    date_unix((uint64_t)now, text);
+    worker_set(w, "d", text);
+    date_digits((uint64_t)now, text);
+    worker_set(w, "t", text);
+    worker_setf(w, "time", "%lld", (long long)now);
+}
+
+static void set_id(struct worker *w, struct context *c, time_t now)
+{
+    static atomic_uint number;
+    char id[QUEUE_ID + 1];
+
+    queue_id(now, atomic_fetch_add(&number, 1), getpid(), id);
+    c->envelope.id = bytes_of(arena_strdup(c->tx, id));
+    worker_set(w, "i", id);
+}
+
+/* "NAME=value" of the parameters; NULL: it is not there. */
+static const char *parameter(struct worker *w, struct texts list, const char *name)
+{
+    size_t len = strlen(name);
+
+    for (size_t i = 0; i < list.n; i++) {
+        struct bytes b = list.v[i];
+        if (b.len > len && b.p[len] == '=' && strncasecmp(b.p, name, len) == 0)
+            return arena_strndup(w->arena, b.p + len + 1, b.len - len - 1);
+    }
+    return NULL;
+}
+
+static void read_mail_parameters(struct worker *w, struct context *c, struct texts list)
+{
+    struct envelope *e = &c->envelope;
+    const char *body = parameter(w, list, "BODY"), *ret = parameter(w, list, "RET");
+    const char *envid = parameter(w, list, "ENVID"), *by = parameter(w, list, "BY");
+    const char *size = parameter(w, list, "SIZE");
+
+    if (body && strcasecmp(body, "8BITMIME") == 0)
+        e->flags |= ENVELOPE_8BIT;
+    if (body && strcasecmp(body, "7BIT") == 0)
+        e->flags |= ENVELOPE_7BIT;
+    if (ret && strcasecmp(ret, "FULL") == 0)
+        e->flags |= ENVELOPE_RET_FULL;
+    if (ret && strcasecmp(ret, "HDRS") == 0)
+        e->flags |= ENVELOPE_RET_HDRS;
+    if (envid)
+        e->envid = bytes_of(arena_strdup(c->tx, envid));
+    if (by) {
+        char *end;
+        long seconds = strtol(by, &end, 10);
+        e->deliver_by = (uint64_t)((int64_t)e->made + seconds);
+        e->flags |= strcasestr(end, "R") ? ENVELOPE_BY_RETURN : 0;
+        e->flags |= strcasestr(end, "T") ? ENVELOPE_BY_TRACE : 0;
+    }
+    worker_set(w, "dsn_ret", ret ? ret : "");
+    worker_set(w, "dsn_envid", envid ? envid : "");
+    worker_set(w, "envid", envid ? envid : "");
+    worker_set(w, "msg_size", size ? size : "");
+    worker_set(w, "dsn_notify", "");
+}
+
+/* The path without its angle brackets. */
+static const char *inside(struct arena *a, const char *path)
+{
+    size_t len = strlen(path);
+
+    if (len >= 2 && path[0] == '<' && path[len - 1] == '>')
+        return arena_strndup(a, path + 1, len - 2);
+    return arena_strdup(a, path);
+}
+
+static bool is_nobody(const char *sender)
+{
+    return sender[strspn(sender, " \t")] == '\0';
+}
+
+/* False: it is no address, and that is said. */
+static bool parse_sender(struct worker *w, const char *path, struct message_VERDICT *v)
+{
+    struct address a = {.user = ""};
+
+    worker_set(w, "mail_mailer", "local");
+    worker_set(w, "mail_host", "");
+    worker_set(w, "mail_addr", "");
+    if (is_nobody(inside(w->arena, path)))
+        return true;
+    worker_forget_notes(w);
+    rewrite_begin(w->r);
+    bool parsed = address_parse(w->r, path, ADDRESS_SENDER, &a);
+    rewrite_rest(w->r);
+    const char *refusal = ruling_of_address(w, &a, parsed, path);
+    if (refusal) {
+        say(v, refusal);
+        return false;
+    }
+    worker_set(w, "mail_mailer", a.mailer->name);
+    worker_set(w, "mail_host", a.host ? a.host : "");
+    worker_set(w, "mail_addr", a.user);
+    worker_set(w, "h", a.host ? a.host : "");
+    return true;
+}
+
+static void answer_mail(struct worker *w, struct context *c, const struct message_MAIL *m,
+                        struct message_VERDICT *v)
+{
+    time_t now = time(NULL);
+    const char *path = bytes_string(w->arena, m->path);
+
+    context_reset(c);
+    c->envelope.made = (uint64_t)now;
+    set_time(w, now);
+    set_id(w, c, now);
+    read_mail_parameters(w, c, m->parameters);
+    worker_set(w, "ntries", "0");
+    worker_set(w, "nrcpts", "0");
+    worker_set(w, "nbadrcpts", "0");
+    worker_set(w, "addr_type", "e s");
+    worker_set(w, "mail_from", path);
+    if (!parse_sender(w, path, v))
+        return;
+    c->sender =
+        arena_strdup(c->tx, is_nobody(inside(w->arena, path)) ? "" : inside(w->arena, path));
+    c->envelope.sender = bytes_of(c->sender);
+    c->envelope.relay = bytes_of(c->peer);
+    worker_set(w, "f", c->sender);
+    struct ruling r = ask_one(w, "check_mail", path, path);
+    if (!consents(c, &r, v))
+        context_reset(c);
+}
+
+/* --- recipients --------------------------------------------------------------------------- */
+
+static uint64_t notify_of(const char *words)
+{
+    static const struct {
+        const char *word;
+        uint64_t bit;
+    } all[] = {{"SUCCESS", NOTIFY_SUCCESS},
+               {"FAILURE", NOTIFY_FAILURE},
+               {"DELAY", NOTIFY_DELAY},
+               {"NEVER", NOTIFY_NEVER}};
+    uint64_t bits = words ? NOTIFY_SAID : 0;
+
+    for (size_t i = 0; words && i < sizeof all / sizeof *all; i++) {
+        if (strcasestr(words, all[i].word))
+            bits |= all[i].bit;
+    }
+    return bits;
+}
+
+static bool same_target(const struct accepted *a, const struct target *t)
+{
+    return strcmp(a->mailer, t->mailer->name) == 0 && strcasecmp(a->host, t->host) == 0 &&
+           strcmp(a->user, t->user) == 0;
+}
+
+/* The recipient that is taken already and is the same one; NULL: there is none. */
+static struct accepted *known(struct context *c, const struct target *t)
+{
+    for (size_t i = 0; t->mailer && i < c->naccepted; i++) {
+        if (same_target(&c->accepted[i], t))
+            return &c->accepted[i];
+    }
+    return NULL;
+}
+
+static const char *accept_recipient(struct worker *w, struct context *c, const char *path,
+                                    const struct target *t, struct texts parameters)
+{
+    struct accepted *same = known(c, t);
+    const char *orcpt = parameter(w, parameters, "ORCPT");
+
+    if (same)
+        return same->path;
+    c->accepted = arena_grow(c->tx, c->accepted, c->naccepted, &c->room, sizeof *c->accepted, 8);
+    struct accepted *a = &c->accepted[c->naccepted++];
+    *a = (struct accepted){.path = arena_strdup(c->tx, path),
+                           .mailer = arena_strdup(c->tx, t->mailer->name),
+                           .host = arena_strdup(c->tx, t->host),
+                           .user = arena_strdup(c->tx, t->user)};
+    a->recipient.address = bytes_of(inside(c->tx, path));
+    a->recipient.original = bytes_of(orcpt ? arena_strdup(c->tx, orcpt) : "");
+    a->recipient.notify = notify_of(parameter(w, parameters, "NOTIFY"));
+    return a->path;
+}
+
+static void answer_rcpt(struct worker *w, struct context *c, const struct message_RCPT *m,
+                        struct message_VERDICT *v)
+{
+    const char *path = bytes_string(w->arena, m->path);
+    const char *notify = parameter(w, m->parameters, "NOTIFY");
+    struct address a = {.user = ""};
+
+    worker_setf(w, "nrcpts", "%llu", (unsigned long long)m->recipients);
+    worker_setf(w, "nbadrcpts", "%llu", (unsigned long long)m->refused);
+    worker_set(w, "addr_type", "e r");
+    worker_set(w, "dsn_notify", notify ? notify : "");
+    worker_forget_notes(w);
+    rewrite_begin(w->r);
+    bool parsed = address_parse(w->r, path, 0, &a);
+    rewrite_rest(w->r);
+    const char *refusal = ruling_of_address(w, &a, parsed, path);
+    bool later = a.mailer && refusal && *refusal == '4';
+    if (refusal && !later) {
+        say(v, refusal);
+        return;
+    }
+    worker_set(w, "rcpt_mailer", a.mailer->name);
+    worker_set(w, "rcpt_host", a.host ? a.host : "");
+    worker_set(w, "rcpt_addr", a.user);
+    worker_set(w, "h", a.host ? a.host : "");
+    struct ruling r = ask_one(w, "check_rcpt", path, path);
+    if (!consents(c, &r, v))
+        return;
+    worker_set(w, "rcpt_mailer", "");
+    worker_set(w, "rcpt_host", "");
+    worker_set(w, "rcpt_addr", "");
+    struct target t = recipient_target(w, path, path, false);
+    if (t.reply && !t.later) {
+        say(v, t.reply);
+        return;
+    }
+    later = later || t.later;
+    const char *shown = path;
+    if (t.mailer)
+        shown = accept_recipient(w, c, path, &t, m->parameters);
+    say(v, arena_printf(w->arena, "250 2.1.5 %s... Recipient ok%s", shown,
+                        later ? " (will queue)" : ""));
+}
+
+/* --- other commands ----------------------------------------------------------------------- */
+
+/* VRFY and EXPN (RFC 5321 3.5). */
+static void answer_name(struct worker *w, const char *argument, bool expand,
+                        struct message_VERDICT *v)
+{
+    struct target t = recipient_target(w, argument, argument, false);
+    size_t len = strlen(argument);
+    bool has_brackets = len > 1 && argument[0] == '<' && argument[len - 1] == '>';
+
+    if (!t.mailer)
+        say(v, t.reply);
+    else if (strchr(t.mailer->flags, 'l'))
+        say(v, arena_printf(w->arena, "250 2.1.5 %s<%s@%s>", recipient_full_name(w, t.user), t.user,
+                            w->service->host));
+    else
+        say(v, arena_printf(w->arena, "%s 2.1.5 %s%s%s", expand ? "250" : "252",
+                            has_brackets ? "" : "<", argument, has_brackets ? "" : ">"));
+}
+
+static void answer_command(struct worker *w, struct context *c, const struct message_COMMAND *m,
+                           struct message_VERDICT *v)
+{
+    const char *verb = bytes_string(w->arena, m->verb);
+    const char *argument = bytes_string(w->arena, m->argument);
+    struct ruling r = {RULING_NONE, NULL, 0, "", ""};
+
+    if (strcasecmp(verb, "DATA") == 0)
+        r = ask_one(w, "check_data", arena_printf(w->arena, "%zu", c->naccepted), NULL);
+    else if (strcasecmp(verb, "ETRN") == 0)
+        r = ask_one(w, "check_etrn", argument, NULL);
+    else if (strcasecmp(verb, "VRFY") == 0)
+        r = ask_one(w, "check_vrfy", argument, argument);
+    else if (strcasecmp(verb, "EXPN") == 0)
+        r = ask_one(w, "check_expn", argument, argument);
+    if (!consents(c, &r, v))
+        return;
+    if (strcasecmp(verb, "VRFY") == 0 || strcasecmp(verb, "EXPN") == 0)
+        answer_name(w, argument, *verb == 'E' || *verb == 'e', v);
+}
+
+/* --- a message has come ------------------------------------------------------------------- */
+
+/* Macros that rules may ask for when the message is delivered, perhaps days later. */
+static const char *const kept[] = {"r",
+                                   "s",
+                                   "_",
+                                   "a",
+                                   "i",
+                                   "t",
+                                   "client_addr",
+                                   "client_name",
+                                   "client_ptr",
+                                   "client_resolve",
+                                   "client_port",
+                                   "client_connections",
+                                   "client_rate",
+                                   "total_rate",
+                                   "client_flags",
+                                   "daemon_name",
+                                   "daemon_addr",
+                                   "daemon_family",
+                                   "daemon_flags",
+                                   "daemon_port",
+                                   "daemon_info",
+                                   "if_name",
+                                   "if_addr",
+                                   "if_family",
+                                   "mail_from",
+                                   "mail_addr",
+                                   "mail_host",
+                                   "mail_mailer",
+                                   "dsn_ret",
+                                   "dsn_envid",
+                                   "envid",
+                                   "msg_id",
+                                   "msg_size",
+                                   "auth_type",
+                                   "auth_authen",
+                                   "auth_author",
+                                   "auth_ssf",
+                                   "tls_version",
+                                   "cipher",
+                                   "cipher_bits",
+                                   "verify",
+                                   "cn_subject",
+                                   "cn_issuer",
+                                   "cert_subject",
+                                   "cert_issuer",
+                                   "deliveryMode"};
+
+static struct texts keep_macros(struct worker *w, struct context *c)
+{
+    struct bytes *list = arena_calloc(c->tx, sizeof kept / sizeof *kept, 2 * sizeof *list);
+    size_t n = 0;
+
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
+        const char *value = rewrite_get(w->r, kept[i], strlen(kept[i]));
+        if (!value || !*value)
+            continue;
+        list[n++] = bytes_of(kept[i]);
+        list[n++] = bytes_of(arena_strdup(c->tx, value));
+    }
+    return (struct texts){list, n};
+}
+
+static void copy_recipients(struct context *c)
+{
+    struct envelope *e = &c->envelope;
+
+    e->nrecipients = c->naccepted;
+    e->recipients = arena_calloc(c->tx, c->naccepted ? c->naccepted : 1, sizeof *e->recipients);
+    for (size_t i = 0; i < c->naccepted; i++)
+        e->recipients[i] = c->accepted[i].recipient;
+}
+
+static void give_envelope(struct worker *w, struct context *c, struct message_VERDICT *v)
+{
+    struct buf out;
+
+    buf_init(&out, w->arena);
+    envelope_encode(&c->envelope, &out);
+    struct bytes *list = arena_calloc(w->arena, 1, sizeof *list);
+    list[0] = (struct bytes){out.data, out.len};
+    v->texts = (struct texts){list, 1};
+}
+
+static void answer_end(struct worker *w, struct context *c, const struct message_END *m,
+                       struct message_VERDICT *v)
+{
+    struct envelope *e = &c->envelope;
+    const char *whom = c->naccepted == 1 ? c->accepted[0].path : NULL;
+    /* The envelope's texts point into it. */
+    struct bytes head = {arena_strndup(c->tx, m->head.p, m->head.len), m->head.len};
+
+    if (!c->sender) {
+        say(v, "503 5.0.0 Need MAIL command");
+        return;
+    }
+    e->size = m->size;
+    if (m->flags & SEEN_8BIT)
+        e->flags |= ENVELOPE_HAS_8BIT;
+    if (m->flags & (SEEN_CR | SEEN_LF))
+        e->flags |= ENVELOPE_CR_LF;
+    copy_recipients(c);
+    worker_set(w, "c", "0");
+    struct collected got = collect(w->r, c->tx, e, head, whom);
+    if (got.verdict == COLLECT_REFUSED) {
+        say(v, got.reply);
+        return;
+    }
+    worker_setf(w, "msg_size", "%llu", (unsigned long long)m->size);
+    worker_setf(w, "c", "%llu", (unsigned long long)e->hops);
+    const char *size = arena_printf(w->arena, "%llu", (unsigned long long)m->size);
+    struct ruling r = ask_one(w, "check_eom", size, NULL);
+    if (!consents(c, &r, v))
+        return;
+    if (c->discard || got.verdict == COLLECT_DISCARDED) {
+        v->flags |= VERDICT_DISCARD;
+        return;
+    }
+    e->macros = keep_macros(w, c);
+    give_envelope(w, c, v);
+}
+
+void check_answer(struct worker *w, struct context *c, const struct message *ask,
+                  struct message_VERDICT *v)
+{
+    *v = (struct message_VERDICT){.session = c->session};
+    worker_begin(w, c->macros);
+    switch (ask->kind) {
+    case MESSAGE_CONNECT:
+        answer_connect(w, c, &ask->as.CONNECT, v);
+        break;
+    case MESSAGE_HELO:
+        context_reset(c);
+        answer_helo(w, &ask->as.HELO);
+        break;
+    case MESSAGE_MAIL:
+        answer_mail(w, c, &ask->as.MAIL, v);
+        break;
+    case MESSAGE_RCPT:
+        answer_rcpt(w, c, &ask->as.RCPT, v);
+        break;
+    case MESSAGE_COMMAND:
+        answer_command(w, c, &ask->as.COMMAND, v);
+        break;
+    case MESSAGE_END:
+        answer_end(w, c, &ask->as.END, v);
+        break;
+    case MESSAGE_RESET:
+        context_reset(c);
+        break;
+    default:
+        break;
+    }
+    rewrite_rest(w->r);
+}

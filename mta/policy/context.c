@@ -1,0 +1,35 @@
+#include "mta/policy/context.h"
+
+#include "lib/base/arena.h"
+
+struct context *context_new(const struct arena *a, const struct service *s, uint64_t session)
+{
+    struct arena *own = arena_beside(a);
+    struct context *c = arena_alloc(own, sizeof *c);
+
+    c->session = session;
+    c->arena = own;
+    c->tx = arena_beside(a);
+    c->macros = rewrite_macros_new(own, s->program);
+    c->listener = s->listeners;
+    c->address = c->name = c->peer = "";
+    return c;
+}
+
+void context_free(struct context *c)
+{
+    if (!c)
+        return;
+    arena_free(c->tx);
+    arena_free(c->arena);
+}
+
+void context_reset(struct context *c)
+{
+    arena_reset(c->tx);
+    c->sender = NULL;
+    c->envelope = (struct envelope){0};
+    c->accepted = NULL;
+    c->naccepted = c->room = 0;
+    c->discard = false;
+}

@@ -1,0 +1,41 @@
+/*
+ * context: what policy keeps of a session: who the client is, the macros' values, and the
+ * transaction that is going on.
+ *
+ * A context belongs to one question at a time (policy.h sees to that), and to whichever worker
+ * answers it.  Its arena lives as long as the session, `tx` as long as the transaction.
+ */
+#ifndef MCF_MTA_CONTEXT_H
+#define MCF_MTA_CONTEXT_H
+
+#include "mta/message/envelope.h"
+#include "mta/policy/worker.h"
+
+/* A recipient that was accepted, and who delivers to it: the same again is not taken twice. */
+struct accepted {
+    struct recipient recipient;
+    const char *path; /* as it was given, brackets and all */
+    const char *mailer, *host, *user;
+};
+
+struct context {
+    uint64_t session;
+    struct arena *arena, *tx;
+    struct rewrite_macros *macros;
+    const struct listener *listener;
+    const char *address, *name; /* the client's: "192.0.2.1" or "IPv6:...", "[192.0.2.1]" */
+    const char *peer;           /* "host [address]", and whether that may be forged */
+    /* The transaction; sender NULL: there is none. */
+    const char *sender;
+    struct envelope envelope;
+    struct accepted *accepted;
+    size_t naccepted, room;
+    bool discard;
+};
+
+struct context *context_new(const struct arena *a, const struct service *s, uint64_t session);
+void context_free(struct context *c); /* NULL is fine */
+/* The transaction is over. */
+void context_reset(struct context *c);
+
+#endif

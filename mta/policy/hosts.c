@@ -1,0 +1,195 @@
+#include "mta/policy/hosts.h"
+
+#include <arpa/inet.h>
+#include <netdb.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "lib/base/arena.h"
+#include "mta/message/envelope.h"
+
+enum { HOST_PARTS = 3, HOSTS_MAX = 300, SIX_PREFIX = 5 /* IPv6: */ };
+
+struct search {
+    struct worker *w;
+    const char *port;
+    struct bytes *v;
+    size_t n, room;
+    struct hosts failure; /* the last one */
+};
+
+static void add(struct search *f, const char *name, const char *address)
+{
+    const char *parts[HOST_PARTS] = {name, address, f->port};
+
+    for (size_t i = 0; i < HOST_PARTS && f->n < (size_t)HOST_PARTS * HOSTS_MAX; i++) {
+        f->v = arena_grow(f->w->arena, f->v, f->n, &f->room, sizeof *f->v, 12);
+        f->v[f->n++] = bytes_of(arena_strdup(f->w->arena, parts[i]));
+    }
+}
+
+static void unknown(struct search *f, const char *host)
+{
+    struct arena *a = f->w->arena;
+
+    f->failure = (struct hosts){
+        .code = "5.1.2",
+        .answer = "550 Host unknown",
+        .detail = arena_printf(a, "550 5.1.2 %%s... Host unknown (Name server: %s: host not found)",
+                               host),
+        .asked = host};
+}
+
+static void no_answer(struct search *f, const char *host)
+{
+    struct arena *a = f->w->arena;
+
+    f->failure =
+        (struct hosts){.code = "4.4.3",
+                       .answer = arena_printf(a, "Name server: %s: host name lookup failure", host),
+                       .detail = arena_printf(
+                           a, "%%s... Deferred: Name server: %s: host name lookup failure", host),
+                       .asked = host,
+                       .later = true};
+}
+
+/* Adds its addresses; without any, says why. */
+static void add_addresses(struct search *f, const char *name)
+{
+    struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list = NULL;
+    char text[INET6_ADDRSTRLEN];
+    const char *whole = arena_strdup(f->w->arena, name);
+    size_t len = strlen(whole);
+
+    if (len > 1 && whole[len - 1] == '.')
+        whole = arena_strndup(f->w->arena, whole, len - 1);
+    int failed = getaddrinfo(whole, NULL, &hints, &list);
+    if (failed == EAI_AGAIN || failed == EAI_SYSTEM || failed == EAI_MEMORY)
+        no_answer(f, whole);
+    else if (failed)
+        unknown(f, whole);
+    for (const struct addrinfo *i = failed ? NULL : list; i; i = i->ai_next) {
+        const void *in =
+            i->ai_family == AF_INET6
+                ? (const void *)&((const struct sockaddr_in6 *)(const void *)i->ai_addr)->sin6_addr
+                : (const void *)&((const struct sockaddr_in *)(const void *)i->ai_addr)->sin_addr;
+        if (inet_ntop(i->ai_family, in, text, sizeof text))
+            add(f, name, text);
+    }
+    if (!failed)
+        freeaddrinfo(list);
+}
+
+static bool is_ours(void *ctx, const char *host)
+{
+    const struct program *p = ctx;
+    uint32_t w = names_find(&p->names, "w", 1);
+    size_t len = strlen(host);
+
+    if (len > 1 && host[len - 1] == '.')
+        len--;
+    return w && program_in_class(p, w, host, len);
+}
+
+static void loops_back(struct search *f, const char *host)
+{
+    struct arena *a = f->w->arena;
+
+    f->failure = (struct hosts){
+        .code = "5.3.5",
+        .answer = "553 5.3.5 system config error",
+        .detail = arena_printf(a,
+                               "553 5.3.5 %s config error: mail loops back to me (MX problem?)\n"
+                               "554 5.3.5 Local configuration error",
+                               host),
+        .asked = ""};
+}
+
+static void takes_no_mail(struct search *f, const char *host)
+{
+    f->failure = (struct hosts){.code = "5.1.10",
+                                .answer = "556 Host does not accept mail: MX 0 .",
+                                .detail = "554 5.0.0 Service unavailable",
+                                .asked = host};
+}
+
+static void add_exchangers(struct search *f, const char *host)
+{
+    const struct worker *w = f->w;
+    struct resolver_sources from = {.service_switch = w->world.service_switch,
+                                    .hosts_file = w->world.hosts_file,
+                                    .host = w->service->host};
+    struct resolver_mx mx;
+
+    resolver_mx(w->resolver, host, &from, is_ours, (void *)(uintptr_t)w->service->program, w->arena,
+                &mx);
+    if (mx.verdict == MAP_TEMPFAIL) {
+        no_answer(f, host);
+    } else if (mx.status == EX_UNAVAILABLE) {
+        takes_no_mail(f, host);
+    } else if (mx.verdict == MAP_NOT_FOUND) {
+        unknown(f, host);
+    } else if (mx.count == 0) {
+        loops_back(f, host);
+    } else {
+        for (size_t i = 0; i < mx.count; i++)
+            add_addresses(f, mx.list[i].host);
+    }
+}
+
+/* "[192.0.2.1]", "[IPv6:2001:...]" or "[name]". */
+static void add_literal(struct search *f, const char *host)
+{
+    struct in6_addr in;
+    size_t len = strlen(host);
+    const char *inside = arena_strndup(f->w->arena, host + 1, len - 2);
+    const char *six = strncasecmp(inside, "IPv6:", SIX_PREFIX) == 0 ? inside + SIX_PREFIX : NULL;
+
+    if (six && inet_pton(AF_INET6, six, &in) == 1)
+        add(f, host, six);
+    else if (inet_pton(AF_INET, inside, &in) == 1)
+        add(f, host, inside);
+    else
+        add_addresses(f, inside);
+}
+
+static void add_one(struct search *f, const char *host, bool mx)
+{
+    size_t len = strlen(host);
+
+    if (len > 2 && host[0] == '[' && host[len - 1] == ']')
+        add_literal(f, host);
+    else if (mx)
+        add_exchangers(f, host);
+    else
+        add_addresses(f, host);
+}
+
+/* Bytes up to the next ':' or ',' that is in no brackets. */
+static size_t next_part(const char *s)
+{
+    size_t n = 0;
+
+    for (bool inside = false; s[n] && (inside || (s[n] != ':' && s[n] != ',')); n++) {
+        if (s[n] == '[')
+            inside = true;
+        if (s[n] == ']')
+            inside = false;
+    }
+    return n;
+}
+
+struct hosts hosts_find(struct worker *w, const char *host, const char *port, bool mx)
+{
+    struct search f = {.w = w, .port = port};
+
+    unknown(&f, host);
+    while (*host) {
+        size_t n = next_part(host);
+        if (n > 0)
+            add_one(&f, arena_strndup(w->arena, host, n), mx);
+        host += n + (host[n] != '\0');
+    }
+    f.failure.list = (struct texts){f.v, f.n};
+    return f.failure;
+}

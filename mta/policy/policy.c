@@ -1,0 +1,339 @@
+#include "mta/policy/policy.h"
+
+#include <errno.h>
+#include <poll.h>
+#include <pthread.h>
+#include <string.h>
+#include <sys/eventfd.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "lib/base/arena.h"
+#include "mta/channel.h"
+#include "mta/policy/check.h"
+#include "mta/policy/route.h"
+
+enum { BUCKETS = 1024, ANSWERS_WAITING_MAX = 16 << 20, CHANNELS = 3 };
+
+/* A question on its way: from the main thread to a worker and back. */
+struct job {
+    struct arena *arena;
+    struct message ask, answer;
+    struct context *context; /* NULL: of no session */
+    struct job *next;
+};
+
+struct jobs {
+    struct job *first, **last;
+};
+
+/* A session, as the main thread has it. */
+struct entry {
+    struct context *context;
+    bool asked, gone; /* a worker has it; the client is not there any more */
+    struct entry *next;
+};
+
+struct policy {
+    const struct policy_setup *setup;
+    struct arena *arena;
+    struct service *service;
+    struct channel *front, *store, *parent;
+    struct entry *sessions[BUCKETS];
+    pthread_mutex_t lock; /* of what follows */
+    pthread_cond_t asked;
+    struct jobs open, done;
+    bool over;
+    int wake; /* an eventfd: something is done */
+};
+
+static void add_job(struct jobs *list, struct job *j)
+{
+    j->next = NULL;
+    *list->last = j;
+    list->last = &j->next;
+}
+
+static struct job *take_job(struct jobs *list)
+{
+    struct job *j = list->first;
+
+    if (!j)
+        return NULL;
+    list->first = j->next;
+    if (!list->first)
+        list->last = &list->first;
+    return j;
+}
+
+/* A message of its own, texts and all. */
+static bool copy_message(struct arena *a, const struct message *m, struct message *out)
+{
+    struct buf b;
+
+    buf_init(&b, a);
+    return message_encode(m, &b) && message_decode(a, b.data, b.len, out);
+}
+
+/* --- workers ------------------------------------------------------------------------------ */
+
+static void answer(struct worker *w, struct job *j)
+{
+    struct message m = {.kind = MESSAGE_VERDICT};
+
+    if (j->ask.kind == MESSAGE_ROUTE) {
+        m.kind = MESSAGE_ROUTED;
+        route(w, &j->ask.as.ROUTE, &m.as.ROUTED);
+    } else {
+        check_answer(w, j->context, &j->ask, &m.as.VERDICT);
+    }
+    copy_message(j->arena, &m, &j->answer);
+}
+
+static void *work(void *ctx)
+{
+    struct policy *p = ctx;
+    struct arena *a = arena_beside(p->arena);
+    struct worker *w = worker_new(a, p->service);
+    const uint64_t one = 1;
+
+    pthread_mutex_lock(&p->lock);
+    while (!p->over) {
+        struct job *j = take_job(&p->open);
+        if (!j) {
+            pthread_cond_wait(&p->asked, &p->lock);
+            continue;
+        }
+        pthread_mutex_unlock(&p->lock);
+        answer(w, j);
+        pthread_mutex_lock(&p->lock);
+        add_job(&p->done, j);
+        if (write(p->wake, &one, sizeof one) < 0 && errno != EAGAIN)
+            p->over = true;
+    }
+    pthread_mutex_unlock(&p->lock);
+    worker_close(w);
+    arena_free(a);
+    return NULL;
+}
+
+/* --- sessions ----------------------------------------------------------------------------- */
+
+static struct entry **place(struct policy *p, uint64_t session)
+{
+    struct entry **e = &p->sessions[session % BUCKETS];
+
+    while (*e && (*e)->context->session != session)
+        e = &(*e)->next;
+    return e;
+}
+
+static void forget(struct policy *p, uint64_t session)
+{
+    struct entry **e = place(p, session);
+    struct entry *gone = *e;
+
+    if (!gone)
+        return;
+    *e = gone->next;
+    context_free(gone->context); /* the entry is in its arena */
+}
+
+static struct entry *remember(struct policy *p, uint64_t session)
+{
+    struct context *c = context_new(p->arena, p->service, session);
+    struct entry *e = arena_alloc(c->arena, sizeof *e);
+
+    e->context = c;
+    *place(p, session) = e;
+    return e;
+}
+
+/* --- questions and answers ---------------------------------------------------------------- */
+
+static void ask(struct policy *p, const struct message *m, struct context *c)
+{
+    struct arena *a = arena_beside(p->arena);
+    struct job *j = arena_alloc(a, sizeof *j);
+
+    j->arena = a;
+    j->context = c;
+    copy_message(a, m, &j->ask);
+    pthread_mutex_lock(&p->lock);
+    add_job(&p->open, j);
+    pthread_cond_signal(&p->asked);
+    pthread_mutex_unlock(&p->lock);
+}
+
+static uint64_t session_of(const struct message *m)
+{
+    switch (m->kind) {
+#define CASE(name)                                                                                 \
+    case MESSAGE_##name:                                                                           \
+        return m->as.name.session;
+        CASE(CONNECT)
+        CASE(HELO)
+        CASE(MAIL)
+        CASE(RCPT)
+        CASE(COMMAND)
+        CASE(END)
+        CASE(RESET)
+        CASE(GONE)
+#undef CASE
+    default:
+        return 0;
+    }
+}
+
+/* False: the front says what cannot be. */
+static bool take_front(struct policy *p, const struct message *m)
+{
+    uint64_t session = session_of(m);
+    struct entry *e = *place(p, session);
+
+    if (m->kind == MESSAGE_GONE) {
+        if (e && e->asked)
+            e->gone = true;
+        else
+            forget(p, session);
+        return true;
+    }
+    if (m->kind == MESSAGE_CONNECT && !e)
+        e = remember(p, session);
+    else if (m->kind == MESSAGE_CONNECT || !e)
+        return false;
+    if (e->asked)
+        return false;
+    e->asked = true;
+    ask(p, m, e->context);
+    return true;
+}
+
+/* False: the other side says what cannot be, or is gone. */
+static bool take(struct policy *p, struct channel *c)
+{
+    struct arena *a = arena_beside(p->arena);
+    struct message m;
+    enum channel_state state = channel_read(c);
+    bool good = true;
+
+    while (good && channel_next(c, a, &m, NULL)) {
+        if (c == p->front)
+            good = take_front(p, &m);
+        else if (m.kind == MESSAGE_ROUTE)
+            ask(p, &m, NULL);
+        else if (m.kind == MESSAGE_STOP)
+            good = false;
+        arena_reset(a);
+    }
+    arena_free(a);
+    return good && state == CHANNEL_OPEN && channel_state(c) == CHANNEL_OPEN;
+}
+
+static void give(struct policy *p)
+{
+    uint64_t n;
+
+    if (read(p->wake, &n, sizeof n) < 0 && errno != EAGAIN)
+        return;
+    pthread_mutex_lock(&p->lock);
+    struct job *j = p->done.first;
+    p->done = (struct jobs){NULL, NULL};
+    p->done.last = &p->done.first;
+    pthread_mutex_unlock(&p->lock);
+    while (j) {
+        struct job *next = j->next;
+        if (j->answer.kind == MESSAGE_ROUTED) {
+            channel_send(p->store, &j->answer, -1);
+        } else {
+            struct entry *e = *place(p, j->context->session);
+            e->asked = false;
+            if (e->gone)
+                forget(p, j->context->session);
+            else
+                channel_send(p->front, &j->answer, -1);
+        }
+        arena_free(j->arena);
+        j = next;
+    }
+}
+
+/* --- the loop ----------------------------------------------------------------------------- */
+
+static struct pollfd watched(struct channel *c, bool more)
+{
+    struct pollfd p = {.fd = c ? channel_fd(c) : -1};
+
+    if (c && more)
+        p.events |= POLLIN;
+    if (c && channel_wants_write(c))
+        p.events |= POLLOUT;
+    return p;
+}
+
+static void loop(struct policy *p)
+{
+    struct channel *channels[CHANNELS] = {p->front, p->store, p->parent};
+
+    for (;;) {
+        struct pollfd fds[CHANNELS + 1];
+        for (size_t i = 0; i < CHANNELS; i++)
+            fds[i] = watched(channels[i],
+                             !channels[i] || channel_waiting(channels[i]) < ANSWERS_WAITING_MAX);
+        fds[CHANNELS] = (struct pollfd){.fd = p->wake, .events = POLLIN};
+        if (poll(fds, CHANNELS + 1, -1) < 0 && errno != EINTR)
+            return;
+        if (fds[CHANNELS].revents)
+            give(p);
+        for (size_t i = 0; i < CHANNELS; i++) {
+            if (!channels[i])
+                continue;
+            if (fds[i].revents & (POLLIN | POLLHUP | POLLERR) && !take(p, channels[i]))
+                return;
+            if (channel_wants_write(channels[i]) && channel_flush(channels[i]) == CHANNEL_BROKEN)
+                return;
+        }
+    }
+}
+
+static struct channel *channel_to(const struct policy *p, int fd, enum role other)
+{
+    return fd < 0 ? NULL : channel_new(p->arena, fd, ROLE_POLICY, other);
+}
+
+static void say_ready(struct policy *p)
+{
+    struct message m = {.kind = MESSAGE_READY};
+
+    if (p->parent)
+        channel_send(p->parent, &m, -1);
+}
+
+int policy_run(struct arena *a, const struct policy_setup *setup)
+{
+    struct policy *p = arena_alloc(a, sizeof *p);
+    pthread_t *threads = arena_calloc(a, setup->threads, sizeof *threads);
+    unsigned n = 0;
+
+    p->setup = setup;
+    p->arena = a;
+    p->service = service_new(a, setup->program, setup->world);
+    p->front = channel_to(p, setup->front, ROLE_FRONT);
+    p->store = channel_to(p, setup->store, ROLE_STORE);
+    p->parent = channel_to(p, setup->parent, ROLE_PARENT);
+    p->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
+    p->open.last = &p->open.first;
+    p->done.last = &p->done.first;
+    pthread_mutex_init(&p->lock, NULL);
+    pthread_cond_init(&p->asked, NULL);
+    if (p->wake < 0)
+        return EX_OSERR;
+    while (n < setup->threads && pthread_create(&threads[n], NULL, work, p) == 0)
+        n++;
+    if (n == 0)
+        return EX_OSERR;
+    say_ready(p);
+    loop(p);
+    /* Workers may hang in a lookup: nobody waits for them. */
+    _exit(EX_OK);
+}

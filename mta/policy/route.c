@@ -1,0 +1,415 @@
+#include "mta/policy/route.h"
+
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sysexits.h>
+#include <time.h>
+#include <unistd.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/buf.h"
+#include "mta/message/dates.h"
+#include "mta/message/envelope.h"
+#include "mta/policy/hosts.h"
+#include "mta/policy/plan.h"
+#include "mta/policy/recipient.h"
+#include "mta/policy/render.h"
+#include "mta/policy/ruling.h"
+
+enum { RECIPIENTS_USUAL = 100, SMTP_PORT_WORD = 2 };
+
+/* Recipients that one host or program takes. */
+struct group {
+    const struct mailer *mailer;
+    const char *host;
+    struct member {
+        size_t index; /* in the envelope */
+        const char *user, *home;
+    } * members;
+    size_t n, room;
+};
+
+struct routing {
+    struct worker *w;
+    struct arena *arena; /* lives as long as the answer */
+    struct envelope *e;
+    struct group *groups;
+    size_t n, room;
+    struct bytes *plans;
+    size_t nplans, plan_room;
+    uint64_t now;
+};
+
+static bool has_flag(const struct mailer *m, char flag)
+{
+    return strchr(m->flags, flag) != NULL;
+}
+
+static const char *text_of(struct routing *g, struct bytes b)
+{
+    return bytes_string(g->arena, b);
+}
+
+/* --- what became of a recipient ------------------------------------------------------------ */
+
+static void conclude(struct routing *g, struct recipient *r, enum recipient_state state,
+                     const char *code, const char *answer, const char *host)
+{
+    r->state = state;
+    r->status = bytes_of(code);
+    r->answer = bytes_of(answer);
+    r->host = bytes_of(host);
+    r->when = g->now;
+}
+
+/* "550 5.1.1 address... User unknown": its enhanced code. */
+static const char *code_of(struct routing *g, const char *reply)
+{
+    const char *s = strlen(reply) > 4 ? reply + 4 : "";
+    size_t n = strspn(s, "0123456789.");
+
+    if (n >= 5 && s[1] == '.')
+        return arena_strndup(g->arena, s, n);
+    return *reply == '4' ? "4.0.0" : "5.0.0";
+}
+
+/* --- grouping ----------------------------------------------------------------------------- */
+
+static size_t limit_of(const struct mailer *m)
+{
+    if (!has_flag(m, 'm'))
+        return 1;
+    return m->recipients > 0 ? (size_t)m->recipients : RECIPIENTS_USUAL;
+}
+
+static struct group *group_for(struct routing *g, const struct mailer *m, const char *host)
+{
+    for (size_t i = 0; i < g->n; i++) {
+        struct group *have = &g->groups[i];
+        if (have->mailer == m && strcasecmp(have->host, host) == 0 && have->n < limit_of(m))
+            return have;
+    }
+    g->groups = arena_grow(g->arena, g->groups, g->n, &g->room, sizeof *g->groups, 8);
+    struct group *made = &g->groups[g->n++];
+    *made = (struct group){.mailer = m, .host = arena_strdup(g->arena, host)};
+    return made;
+}
+
+static void join(struct routing *g, size_t index, const struct target *t)
+{
+    struct group *into = group_for(g, t->mailer, t->host);
+
+    into->members =
+        arena_grow(g->arena, into->members, into->n, &into->room, sizeof *into->members, 4);
+    into->members[into->n++] =
+        (struct member){index, arena_strdup(g->arena, t->user), arena_strdup(g->arena, t->home)};
+}
+
+/* Whether these two may write to one another (check_compat). */
+static bool compatible(struct routing *g, struct recipient *r)
+{
+    const char *both[] = {text_of(g, g->e->sender), text_of(g, r->address)};
+    struct ruling said = ruling_of(g->w, "check_compat", both, 2, NULL);
+
+    if (said.kind == RULING_REFUSED) {
+        conclude(g, r, *said.reply == '4' ? RECIPIENT_WAITS : RECIPIENT_FAILED,
+                 code_of(g, said.reply), arena_strdup(g->arena, said.reply), "");
+        return false;
+    }
+    if (said.kind == RULING_DISCARD)
+        conclude(g, r, RECIPIENT_DELIVERED, "2.0.0", "discarded", "");
+    return said.kind != RULING_DISCARD;
+}
+
+static void place(struct routing *g, size_t index)
+{
+    struct recipient *r = &g->e->recipients[index];
+    const char *address = text_of(g, r->address);
+    const char *shown = arena_printf(g->arena, "<%s>", address);
+    struct target t = recipient_target(g->w, address, shown, r->user.len > 0);
+
+    if (t.reply || !t.mailer) {
+        const char *reply = t.reply ? t.reply : "451 4.3.0 Temporary lookup failure";
+        conclude(g, r, t.later ? RECIPIENT_WAITS : RECIPIENT_FAILED, code_of(g, reply),
+                 arena_strdup(g->arena, reply), "");
+        return;
+    }
+    if (strcmp(t.mailer->name, "discard") == 0)
+        conclude(g, r, RECIPIENT_DELIVERED, "2.0.0", "discarded", "");
+    else if (compatible(g, r))
+        join(g, index, &t);
+}
+
+/* --- plans -------------------------------------------------------------------------------- */
+
+static void hosts_failed(struct routing *g, const struct group *from, const struct hosts *h)
+{
+    for (size_t i = 0; i < from->n; i++) {
+        struct recipient *r = &g->e->recipients[from->members[i].index];
+        conclude(g, r, h->later ? RECIPIENT_WAITS : RECIPIENT_FAILED, h->code,
+                 arena_strdup(g->arena, h->answer), arena_strdup(g->arena, h->asked));
+    }
+}
+
+static const char *argument(struct routing *g, struct texts argv, size_t i, const char *missing)
+{
+    return i < argv.n && argv.v[i].len > 0 ? text_of(g, argv.v[i]) : missing;
+}
+
+/* The host and port of "TCP host port", or the socket of "FILE path".  False: nobody is there. */
+static bool find_hosts(struct routing *g, const struct group *from, struct texts argv,
+                       struct plan *p)
+{
+    const struct mailer *m = from->mailer;
+
+    if (strcasecmp(argument(g, argv, 0, "TCP"), "FILE") == 0) {
+        struct bytes *list = arena_calloc(g->arena, 3, sizeof *list);
+        list[0] = list[1] = bytes_of(argument(g, argv, 1, ""));
+        list[2] = bytes_of("");
+        p->hosts = (struct texts){list, 3};
+        return true;
+    }
+    const char *host = argument(g, argv, 1, from->host);
+    struct hosts h =
+        hosts_find(g->w, host, argument(g, argv, SMTP_PORT_WORD, "25"), !has_flag(m, '0'));
+    if (h.list.n == 0) {
+        hosts_failed(g, from, &h);
+        return false;
+    }
+    struct bytes *list = arena_calloc(g->arena, h.list.n, sizeof *list);
+    for (size_t i = 0; i < h.list.n; i++)
+        list[i] = bytes_of(text_of(g, h.list.v[i]));
+    p->hosts = (struct texts){list, h.list.n};
+    return true;
+}
+
+static void name_user(struct routing *g, struct plan *p, const char *name)
+{
+    enum { PASSWD_BYTES = 16 << 10 };
+    char *bytes = arena_alloc(g->arena, PASSWD_BYTES);
+    struct passwd pw, *found = NULL;
+
+    getpwnam_r(name, &pw, bytes, PASSWD_BYTES, &found);
+    if (!found)
+        return;
+    p->uid = pw.pw_uid;
+    p->gid = pw.pw_gid;
+    p->user_name = bytes_of(pw.pw_name);
+}
+
+/* "user", "user:group", "uid:gid" or "uid". */
+static void read_user(struct routing *g, struct plan *p, const char *text)
+{
+    char *end;
+    unsigned long uid = strtoul(text, &end, 10);
+
+    if (end == text) {
+        name_user(g, p, arena_strndup(g->arena, text, strcspn(text, ":.")));
+        return;
+    }
+    p->uid = uid;
+    p->gid = *end == ':' || *end == '.' ? strtoul(end + 1, NULL, 10) : uid;
+}
+
+/* As whom the program runs. */
+static void choose_user(struct routing *g, const struct group *from, struct plan *p)
+{
+    const struct mailer *m = from->mailer;
+    const struct recipient *r = &g->e->recipients[from->members[0].index];
+    const char *usual = setting_text(g->w->service->program, "DefaultUser");
+
+    if (has_flag(m, 'o') && !r->user.len)
+        name_user(g, p, from->members[0].user);
+    else if (has_flag(m, 'S'))
+        read_user(g, p, m->user ? m->user : "0:0");
+    else if (r->user.len)
+        read_user(g, p, text_of(g, r->user));
+    else if (m->user)
+        read_user(g, p, m->user);
+    else
+        read_user(g, p, *usual ? usual : "1:1");
+}
+
+static const char *equate(const struct mailer *m, const char *letters)
+{
+    for (const struct equate *e = m->item ? m->item->equates : NULL; e; e = e->next) {
+        if (e->has_value && strchr(letters, e->key[0]))
+            return e->value;
+    }
+    return "";
+}
+
+static struct texts environment(struct routing *g)
+{
+    struct bytes *list = NULL;
+    size_t n = 0, room = 0;
+
+    list = arena_grow(g->arena, list, n, &room, sizeof *list, 8);
+    list[n++] = bytes_of("AGENT=sendmail");
+    for (const struct item *it = g->w->service->program->config->first; it; it = it->next) {
+        if (it->kind != ITEM_ENV)
+            continue;
+        const char *value = it->aux ? it->value : getenv(it->name);
+        if (!value)
+            continue;
+        list = arena_grow(g->arena, list, n, &room, sizeof *list, 8);
+        list[n++] = bytes_of(arena_printf(g->arena, "%s=%s", it->name, value));
+    }
+    return (struct texts){list, n};
+}
+
+static void program_plan(struct routing *g, const struct group *from, struct texts argv,
+                         struct plan *p)
+{
+    const struct mailer *m = from->mailer;
+    size_t len;
+    const char *path = rewrite_source(g->w->r, &m->path);
+
+    p->kind = strcasecmp(m->name, "*file*") == 0 || strcasecmp(path, "[FILE]") == 0 ? PLAN_FILE
+                                                                                    : PLAN_PROGRAM;
+    p->path = bytes_of(arena_strdup(g->arena, p->kind == PLAN_FILE ? from->members[0].user : path));
+    p->argv = argv;
+    choose_user(g, from, p);
+    const char *folder = equate(m, "D");
+    if (*folder)
+        p->directory =
+            bytes_of(arena_strdup(g->arena, rewrite_expand(g->w->r, folder, strlen(folder), &len)));
+    p->root = bytes_of(equate(m, "/"));
+    p->environment = environment(g);
+    p->nice = (uint64_t)(int64_t)strtol(equate(m, "N"), NULL, 10);
+    p->wait = settings_read_time(equate(m, "W"), 's');
+}
+
+static void recipients_of(struct routing *g, const struct group *from, struct plan *p)
+{
+    p->recipients = arena_calloc(g->arena, from->n, sizeof *p->recipients);
+    p->nrecipients = from->n;
+    for (size_t i = 0; i < from->n; i++) {
+        const struct recipient *r = &g->e->recipients[from->members[i].index];
+        p->recipients[i] = (struct plan_recipient){.index = from->members[i].index,
+                                                   .address = bytes_of(from->members[i].user),
+                                                   .original = r->original,
+                                                   .notify = r->notify};
+    }
+}
+
+static bool render(struct routing *g, const struct group *from, struct plan *p, struct texts *argv)
+{
+    struct render_user *users = arena_calloc(g->arena, from->n, sizeof *users);
+    struct rendering d;
+    struct buf head;
+
+    for (size_t i = 0; i < from->n; i++)
+        users[i] = (struct render_user){from->members[i].user, from->members[i].home};
+    render_begin(&d, g->w->r, g->arena, g->e, from->mailer, from->host);
+    buf_init(&head, g->arena);
+    p->sender = render_path(&d);
+    if (!render_head(&d, &head))
+        return false;
+    p->head = (struct bytes){head.data, head.len};
+    if (!from->mailer->smtp)
+        p->first = render_first(&d);
+    *argv = render_argv(&d, users, from->n);
+    return d.status == 0;
+}
+
+static void unrendered(struct routing *g, const struct group *from)
+{
+    for (size_t i = 0; i < from->n; i++)
+        conclude(g, &g->e->recipients[from->members[i].index], RECIPIENT_WAITS, "4.3.0",
+                 "451 4.3.0 Temporary lookup failure", "");
+}
+
+static void add_plan(struct routing *g, const struct plan *p)
+{
+    struct buf out;
+
+    buf_init(&out, g->arena);
+    plan_encode(p, &out);
+    g->plans = arena_grow(g->arena, g->plans, g->nplans, &g->plan_room, sizeof *g->plans, 8);
+    g->plans[g->nplans++] = (struct bytes){out.data, out.len};
+}
+
+static void plan_group(struct routing *g, const struct group *from)
+{
+    const struct program *program = g->w->service->program;
+    const struct mailer *m = from->mailer;
+    const char *charset = m->charset ? m->charset : setting_text(program, "DefaultCharSet");
+    const char *helo = setting_text(program, "HeloName");
+    struct texts argv;
+    struct plan p = {.mailer = bytes_of(m->name),
+                     .flags = bytes_of(m->flags),
+                     .host = bytes_of(from->host),
+                     .charset = bytes_of(charset),
+                     .eol = bytes_of(m->smtp ? "\r\n" : "\n"),
+                     .line_limit = m->line_limit > 0 ? (uint64_t)m->line_limit : 0,
+                     .max_size = m->max_size > 0 ? (uint64_t)m->max_size : 0,
+                     .body = g->e->flags & (ENVELOPE_8BIT | ENVELOPE_7BIT | ENVELOPE_HAS_8BIT),
+                     .envid = g->e->envid,
+                     .envelope = g->e->flags,
+                     .deliver_by = g->e->deliver_by};
+
+    p.helo = bytes_of(arena_strdup(g->arena, rewrite_expand(g->w->r, helo, strlen(helo), NULL)));
+    recipients_of(g, from, &p);
+    if (!render(g, from, &p, &argv)) {
+        unrendered(g, from);
+        return;
+    }
+    if (m->smtp) {
+        p.kind = has_flag(m, 'z') ? PLAN_LMTP : PLAN_SMTP;
+        if (!find_hosts(g, from, argv, &p))
+            return;
+    } else {
+        program_plan(g, from, argv, &p);
+    }
+    add_plan(g, &p);
+}
+
+/* --- the whole ---------------------------------------------------------------------------- */
+
+static void restore_macros(struct routing *g)
+{
+    struct worker *w = g->w;
+    struct texts t = g->e->macros;
+    char date[DATE_BYTES];
+
+    for (size_t i = 0; i + 1 < t.n; i += 2)
+        rewrite_set(w->r, t.v[i].p, t.v[i].len, t.v[i + 1].p, t.v[i + 1].len);
+    worker_set(w, "f", text_of(g, g->e->sender));
+    worker_set(w, "i", text_of(g, g->e->id));
+    worker_setf(w, "c", "%llu", (unsigned long long)g->e->hops);
+    worker_setf(w, "ntries", "%llu", (unsigned long long)g->e->tries);
+    worker_set(w, "addr_type", "e s");
+    date_mail(g->now, date);
+    worker_set(w, "b", date);
+    date_unix(g->e->made, date);
+    worker_set(w, "d", date);
+}
+
+void route(struct worker *w, const struct message_ROUTE *ask, struct message_ROUTED *out)
+{
+    struct envelope e;
+    struct routing g = {.w = w, .e = &e, .now = (uint64_t)time(NULL)};
+    struct buf b;
+
+    worker_begin(w, NULL);
+    rewrite_use(w->r, rewrite_macros_new(w->arena, w->service->program));
+    g.arena = w->arena;
+    *out = (struct message_ROUTED){.delivery = ask->delivery, .status = EX_SOFTWARE};
+    if (!envelope_decode(g.arena, ask->envelope.p, ask->envelope.len, &e))
+        return;
+    restore_macros(&g);
+    for (size_t i = 0; i < e.nrecipients; i++) {
+        if (e.recipients[i].state == RECIPIENT_WAITS)
+            place(&g, i);
+    }
+    for (size_t i = 0; i < g.n; i++)
+        plan_group(&g, &g.groups[i]);
+    rewrite_rest(w->r);
+    buf_init(&b, g.arena);
+    envelope_encode(&e, &b);
+    out->status = EX_OK;
+    out->envelope = (struct bytes){b.data, b.len};
+    out->plans = (struct texts){g.plans, g.nplans};
+}

@@ -1,0 +1,223 @@
+#include "mta/policy/ruling.h"
+
+#include <ctype.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "lib/base/arena.h"
+
+enum { CODE_PLAIN = 553, CODE_SOFTWARE = 554, CODE_SYNTAX = 501, CODE_LATER = 451 };
+
+/* Replies of these codes are about one address, and begin with it. */
+static bool names_the_address(int code)
+{
+    return code == 50 || code == 250 || code == 252 || code == 450 || code == 550 || code == 553;
+}
+
+char *ruling_reply(struct arena *a, int code, const char *enhanced, const char *to,
+                   const char *text)
+{
+    const char *own = enhanced ? enhanced : arena_printf(a, "%d.0.0", code / 100);
+
+    if (to && names_the_address(code))
+        return arena_printf(a, "%03d %s %s... %s", code, own, to, text);
+    return arena_printf(a, "%03d %s %s", code, own, text);
+}
+
+static bool is_digit(char c)
+{
+    return isdigit((unsigned char)c);
+}
+
+/* Bytes of the enhanced code (RFC 3463 2) that s begins with, a blank or the end behind it. */
+static size_t enhanced_code(const char *s)
+{
+    size_t n = 1, digits;
+
+    if (*s != '2' && *s != '4' && *s != '5')
+        return 0;
+    for (int part = 0; part < 2; part++) {
+        if (s[n] != '.')
+            return 0;
+        digits = strspn(s + n + 1, "0123456789");
+        if (digits == 0 || digits > 3)
+            return 0;
+        n += 1 + digits;
+    }
+    return s[n] == ' ' || s[n] == '\0' ? n : 0;
+}
+
+static char *text_of(struct worker *w, const struct token *v, uint32_t n)
+{
+    size_t len;
+    char *text = rewrite_joined(w->r, v, n, ' ', &len);
+
+    return arena_strndup(w->arena, text, len);
+}
+
+/* Without quotes, and the backslashes that they need. */
+static void unquote(char *s)
+{
+    char *to = s;
+
+    for (; *s; s++) {
+        if (*s == '"')
+            continue;
+        s += *s == '\\' && s[1];
+        *to++ = *s;
+    }
+    *to = '\0';
+}
+
+/* "550 5.7.1 text", "550 text" or a text alone; at: what stands behind $@. */
+static void refusal(struct worker *w, struct ruling *r, char *text, const char *at, const char *to)
+{
+    const char *enhanced = at && enhanced_code(at) == strlen(at) && *at ? at : NULL;
+
+    unquote(text);
+    r->kind = RULING_REFUSED;
+    if (!(is_digit(text[0]) && is_digit(text[1]) && is_digit(text[2]) && text[3] == ' ')) {
+        r->code = CODE_PLAIN;
+        r->reply = ruling_reply(w->arena, CODE_PLAIN, "5.3.0", to, text);
+        return;
+    }
+    r->code = (text[0] - '0') * 100 + (text[1] - '0') * 10 + (text[2] - '0');
+    text += 4;
+    size_t n = enhanced_code(text);
+    if (n > 0) {
+        enhanced = arena_strndup(w->arena, text, n);
+        text += n + (text[n] == ' ');
+    }
+    r->reply = ruling_reply(w->arena, r->code, enhanced, to, text);
+}
+
+static void software(struct worker *w, struct ruling *r, const char *text)
+{
+    r->kind = RULING_REFUSED;
+    r->code = CODE_SOFTWARE;
+    r->reply = ruling_reply(w->arena, CODE_SOFTWARE, "5.3.5", NULL, text);
+}
+
+/* Reads $#mailer $@ host $: text. */
+static void read_triple(struct worker *w, const struct tokens *ws, struct ruling *r, const char *to)
+{
+    uint32_t at = 2, colon;
+
+    r->mailer = ws->n > 1 ? text_of(w, ws->v + 1, 1) : "";
+    while (at < ws->n && ws->v[at].id != OP_AT && ws->v[at].id != OP_COLON)
+        at++;
+    for (colon = at; colon < ws->n && ws->v[colon].id != OP_COLON; colon++)
+        ;
+    const char *host = at < colon ? text_of(w, ws->v + at + 1, colon - at - 1) : NULL;
+    char *text = colon < ws->n ? text_of(w, ws->v + colon + 1, ws->n - colon - 1) : NULL;
+    r->text = text ? text : "";
+    r->kind = RULING_CONSENT;
+    if (strcasecmp(r->mailer, "discard") == 0)
+        r->kind = RULING_DISCARD;
+    else if (strcasecmp(r->mailer, "error") != 0)
+        return;
+    else if (!text)
+        software(w, r, "buildaddr: no user");
+    else if (host && strcasecmp(host, "quarantine") == 0)
+        r->kind = RULING_QUARANTINE;
+    else
+        refusal(w, r, arena_strdup(w->arena, text), host, to);
+}
+
+/* A note that says the rules are wrong. */
+static const char *wrong_rules(const struct worker *w)
+{
+    for (size_t i = 0; i < w->nnotes; i++) {
+        if (w->notes[i].status == EX_SOFTWARE || w->notes[i].status == EX_CONFIG)
+            return w->notes[i].text;
+    }
+    return NULL;
+}
+
+static void scan_into(struct worker *w, struct tokens *ws, const char *text)
+{
+    struct tokens *part = rewrite_workspace(w->r);
+
+    address_scan(w->r, text, strlen(text), false, -1, part, NULL);
+    for (uint32_t i = 0; i < part->n && ws->n < ws->cap; i++)
+        ws->v[ws->n++] = part->v[i];
+}
+
+struct ruling ruling_of(struct worker *w, const char *ruleset, const char *const *texts, size_t n,
+                        const char *to)
+{
+    const struct ruleset *s = program_ruleset(w->service->program, ruleset, strlen(ruleset));
+    struct ruling r = {RULING_NONE, NULL, 0, "", ""};
+
+    if (!s)
+        return r;
+    worker_forget_notes(w);
+    rewrite_begin(w->r);
+    struct tokens *ws = rewrite_workspace(w->r);
+    for (size_t i = 0; i < n; i++) {
+        if (i > 0 && ws->n < ws->cap)
+            ws->v[ws->n++] = (struct token){"$|", 2, OP_BAR};
+        scan_into(w, ws, texts[i]);
+    }
+    worker_forget_notes(w); /* of what the texts lack, others speak */
+    int status = rewrite_run(w->r, s, ws);
+    rewrite_rest(w->r);
+    const char *wrong = wrong_rules(w);
+    if (ws->n > 0 && ws->v[0].id == OP_HASH) {
+        read_triple(w, ws, &r, to);
+    } else {
+        r.kind = RULING_CONSENT;
+        r.text = text_of(w, ws->v, ws->n);
+    }
+    if (status == EX_TEMPFAIL && r.kind != RULING_REFUSED) {
+        r.kind = RULING_REFUSED;
+        r.code = CODE_LATER;
+        r.reply = ruling_reply(w->arena, CODE_LATER, "4.3.0", to, "Temporary lookup failure");
+    } else if (wrong && r.kind != RULING_REFUSED) {
+        software(w, &r, wrong);
+    }
+    return r;
+}
+
+/* Notes of no status that refuse an address all the same, by how they end or begin. */
+static const struct {
+    const char *part;
+    int code;
+    const char *enhanced;
+} refusing[] = {
+    {"... Unbalanced '", CODE_PLAIN, "5.0.0"},
+    {" too long", CODE_PLAIN, "5.0.0"},
+    {"8-bit character in mailbox address", CODE_SYNTAX, "5.1.3"},
+    {"Syntax error in mailbox address", CODE_SYNTAX, "5.1.3"},
+};
+
+const char *ruling_of_address(struct worker *w, const struct address *a, bool parsed,
+                              const char *to)
+{
+    for (size_t i = 0; i < w->nnotes; i++) {
+        const struct note *n = &w->notes[i];
+        for (size_t k = 0; k < sizeof refusing / sizeof *refusing; k++) {
+            if (strstr(n->text, refusing[k].part))
+                return arena_printf(w->arena, "%d %s %s", refusing[k].code, refusing[k].enhanced,
+                                    n->text);
+        }
+    }
+    if (a->error) {
+        /* What rules say of an address has its codes in the text, or none. */
+        struct ruling r = {RULING_NONE, NULL, 0, "", ""};
+        char *text = arena_strdup(w->arena, a->error);
+        if (a->reply)
+            text = arena_printf(w->arena, "%03d %s%s%s", a->reply, a->enhanced ? a->enhanced : "",
+                                a->enhanced ? " " : "", a->error);
+        refusal(w, &r, text, a->host, to);
+        return r.reply;
+    }
+    if (a->status == EX_TEMPFAIL)
+        return ruling_reply(w->arena, CODE_LATER, "4.3.0", to, "Temporary lookup failure");
+    const char *wrong = wrong_rules(w);
+    if (wrong)
+        return ruling_reply(w->arena, CODE_SOFTWARE, "5.3.5", NULL, wrong);
+    if (!parsed || !a->mailer)
+        return ruling_reply(w->arena, CODE_PLAIN, "5.1.3", to, "Address cannot be parsed");
+    return NULL;
+}

@@ -1,0 +1,57 @@
+/*
+ * worker: what one thread of policy evaluates with.
+ *
+ * A worker has a rewriter, with its open maps, and memory for one question, which worker_begin
+ * drops.  What the rewriter notes on the way (an address without a closing bracket, a map that
+ * failed) is kept until then.  The service is shared by all workers, and constant.
+ */
+#ifndef MCF_MTA_WORKER_H
+#define MCF_MTA_WORKER_H
+
+#include "lib/maps/resolver.h"
+#include "lib/rewrite/address.h"
+#include "mta/settings.h"
+
+struct service {
+    const struct program *program;
+    const struct lookup_world *world; /* but its resolver: each worker has one */
+    const struct listener *listeners;
+    size_t nlisteners;
+    unsigned privacy;    /* PRIVACY_* */
+    const char *host;    /* $j */
+    const char *version; /* $v, and the configuration's $Z: as Received lines have them */
+};
+
+struct note {
+    int status; /* sysexits code, or 0 */
+    const char *text;
+};
+
+struct worker {
+    const struct service *service;
+    struct arena *own, *arena; /* for ever, for one question */
+    struct resolver *resolver;
+    struct lookup_world world;
+    struct rewrite *r;
+    struct rewrite_watch watch;
+    struct note *notes;
+    size_t nnotes, note_room;
+};
+
+/* service_new's arena lives as long as the workers. */
+struct service *service_new(struct arena *a, const struct program *p,
+                            const struct lookup_world *world);
+struct worker *worker_new(struct arena *a, const struct service *s);
+void worker_close(struct worker *w); /* NULL is fine */
+/* A question with these macros (NULL: the worker's own) begins. */
+void worker_begin(struct worker *w, struct rewrite_macros *m);
+void worker_set(struct worker *w, const char *name, const char *value); /* NULL: as configured */
+void worker_setf(struct worker *w, const char *name, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+/* The value; "" where there is none. */
+const char *worker_get(struct worker *w, const char *name);
+/* The value with its macros carried out. */
+const char *worker_expanded(struct worker *w, const char *name);
+void worker_forget_notes(struct worker *w);
+
+#endif
