@@ -1,0 +1,26 @@
+/*
+ * front: the role that speaks to the network (protocol.def).
+ *
+ * It accepts clients, runs their sessions (session.h), carries out plans (client.h), and asks
+ * policy and store for everything else.  One loop, one thread; no files, no names: addresses come
+ * with the plans.  The role ends when one of the others is gone, or when the parent says so and all
+ * that was begun is over.
+ */
+#ifndef MCF_MTA_FRONT_H
+#define MCF_MTA_FRONT_H
+
+#include "mta/settings.h"
+
+struct front_setup {
+    const struct program *program;
+    const char *host;        /* $j */
+    const int *listening;    /* sockets that listen, one for each of ... */
+    const size_t *listeners; /* ... these numbers of O DaemonPortOptions lines */
+    size_t n;
+    int policy, store, parent;
+};
+
+/* A sysexits code. */
+int front_run(struct arena *a, const struct front_setup *setup);
+
+#endif

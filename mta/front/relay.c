@@ -1,0 +1,427 @@
+#include "mta/front/relay.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <sysexits.h>
+#include <time.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/fs.h"
+#include "mta/message/envelope.h"
+
+enum { HOST_PARTS = 3, PORT_USUAL = 25 };
+
+/* A connection; its handles outlive the plan that it was made for. */
+struct wire {
+    struct front *front;
+    struct relay *relay; /* that uses it; NULL: none does */
+    struct arena *arena;
+    struct client *client; /* NULL: it is not connected yet */
+    char *address;         /* "192.0.2.1 25": what a kept one is known by */
+    int fd;
+    uv_poll_t poll;
+    uv_timer_t timer;
+    struct client_wait wait;
+    unsigned handles;
+    bool closing;
+    struct wire *next; /* of those that are kept */
+};
+
+/* A plan that is carried out. */
+struct relay {
+    struct front *front;
+    struct relay *next; /* in its bucket */
+    struct arena *arena;
+    uint64_t delivery, size;
+    struct plan plan;
+    struct hand_over *over;
+    size_t host; /* that is tried */
+    struct wire *wire;
+    uint64_t fetched; /* offset behind the last piece that was asked for */
+    bool fetching;
+};
+
+static void pump(struct wire *w);
+static void try_host(struct relay *r);
+
+/* --- wires -------------------------------------------------------------------------------- */
+
+static void handle_closed(uv_handle_t *h)
+{
+    struct wire *w = h->data;
+
+    if (--w->handles == 0)
+        arena_free(w->arena);
+}
+
+static void close_wire(struct wire *w)
+{
+    if (w->closing)
+        return;
+    w->closing = true;
+    uv_poll_stop(&w->poll);
+    uv_timer_stop(&w->timer);
+    uv_close((uv_handle_t *)&w->poll, handle_closed);
+    uv_close((uv_handle_t *)&w->timer, handle_closed);
+    fs_close(&w->fd);
+}
+
+static struct wire *kept_wire(struct front *f, const char *address)
+{
+    for (struct wire **at = &f->idle; *at; at = &(*at)->next) {
+        struct wire *w = *at;
+        if (strcmp(w->address, address) != 0 || !client_reusable(w->client))
+            continue;
+        *at = w->next;
+        return w;
+    }
+    return NULL;
+}
+
+static void forget_kept(struct wire *w)
+{
+    struct wire **at = &w->front->idle;
+
+    while (*at && *at != w)
+        at = &(*at)->next;
+    if (*at)
+        *at = w->next;
+}
+
+/* It is kept for the next plan, or says goodbye. */
+static void release(struct wire *w)
+{
+    struct front *f = w->front;
+    size_t kept = 0;
+
+    w->relay = NULL;
+    for (const struct wire *k = f->idle; k; k = k->next)
+        kept++;
+    if (client_reusable(w->client) && kept < f->keep && !f->stopping) {
+        w->next = f->idle;
+        f->idle = w;
+        return;
+    }
+    client_quit(w->client);
+}
+
+/* --- the end of a plan ---------------------------------------------------------------------- */
+
+static void finish(struct relay *r)
+{
+    struct front *f = r->front;
+    struct relay **at = &f->relays[r->delivery % FRONT_BUCKETS];
+    struct message m = {.kind = MESSAGE_HANDED_OVER};
+    size_t n = r->plan.nrecipients;
+    struct bytes *list = arena_calloc(r->arena, n ? n : 1, sizeof *list);
+
+    for (size_t i = 0; i < n; i++) {
+        struct buf b;
+        buf_init(&b, r->arena);
+        outcome_encode(&r->over->outcomes[i], &b);
+        list[i] = (struct bytes){b.data, b.len};
+    }
+    m.as.HANDED_OVER = (struct message_HANDED_OVER){r->delivery, {list, n}};
+    front_send(&f->store, &m);
+    while (*at != r)
+        at = &(*at)->next;
+    *at = r->next;
+    f->open--;
+    arena_free(r->arena);
+}
+
+/* The client is done with the plan's message. */
+static void advance(struct wire *w)
+{
+    struct relay *r = w->relay;
+    enum client_next next = client_next(w->client);
+
+    release(w);
+    r->wire = NULL;
+    if (next == CLIENT_NEXT)
+        r->host++;
+    if (next == CLIENT_NO_NEXT)
+        finish(r);
+    else
+        try_host(r);
+}
+
+/* --- bytes -------------------------------------------------------------------------------- */
+
+static bool send_output(struct wire *w)
+{
+    struct bytes b;
+
+    if (!client_output(w->client, &b))
+        return false;
+    ssize_t n = send(w->fd, b.p, b.len, MSG_NOSIGNAL);
+    if (n > 0) {
+        client_sent(w->client, (size_t)n);
+        return true;
+    }
+    if (n == 0 || errno == EAGAIN || errno == EINTR)
+        return false;
+    client_lost(w->client);
+    return true;
+}
+
+static bool read_input(struct wire *w)
+{
+    char in[FRONT_READ];
+    ssize_t n = client_over(w->client) ? -1 : recv(w->fd, in, sizeof in, 0);
+
+    if (n > 0) {
+        client_input(w->client, in, (size_t)n);
+        return true;
+    }
+    if (client_over(w->client) || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+        return false;
+    client_lost(w->client);
+    return true;
+}
+
+static bool fetch(struct wire *w)
+{
+    struct relay *r = w->relay;
+    struct message m = {.kind = MESSAGE_FETCH};
+    uint64_t offset;
+    size_t most;
+
+    if (!r || r->fetching || !client_fetch(w->client, &offset, &most))
+        return false;
+    m.as.FETCH = (struct message_FETCH){r->delivery, offset, most};
+    front_send(&r->front->store, &m);
+    r->fetching = true;
+    return true;
+}
+
+/* --- the loop ------------------------------------------------------------------------------ */
+
+static void timed_out(uv_timer_t *t)
+{
+    struct wire *w = t->data;
+
+    if (w->relay || !client_reusable(w->client))
+        client_timeout(w->client);
+    else
+        client_quit(w->client); /* it was kept long enough */
+    pump(w);
+}
+
+static void happened(uv_poll_t *p, int status, int events)
+{
+    struct wire *w = p->data;
+
+    (void)events;
+    if (status < 0)
+        client_lost(w->client);
+    pump(w);
+}
+
+static void set_timer(struct wire *w)
+{
+    struct client_wait now = client_wait(w->client);
+    uint64_t ms = now.ms;
+
+    if (!w->relay && client_reusable(w->client))
+        ms = w->front->keep_ms;
+    if (now.stage == w->wait.stage && now.step == w->wait.step &&
+        uv_is_active((uv_handle_t *)&w->timer))
+        return;
+    w->wait = now;
+    if (ms > 0)
+        uv_timer_start(&w->timer, timed_out, ms, 0);
+    else
+        uv_timer_stop(&w->timer);
+}
+
+static void pump(struct wire *w)
+{
+    struct bytes b;
+
+    for (bool again = true; again && !w->closing;) {
+        again = send_output(w) | fetch(w);
+        if (!again)
+            again = read_input(w);
+        if (w->relay && client_done(w->client)) {
+            advance(w);
+            again = true;
+        }
+    }
+    if (w->closing)
+        return;
+    if (client_over(w->client) && !client_output(w->client, &b)) {
+        forget_kept(w);
+        close_wire(w);
+        return;
+    }
+    set_timer(w);
+    uv_poll_start(&w->poll, UV_READABLE | (client_output(w->client, &b) ? UV_WRITABLE : 0),
+                  happened);
+}
+
+/* --- connecting ---------------------------------------------------------------------------- */
+
+static const char *part(const struct relay *r, size_t i)
+{
+    return bytes_string(r->arena, r->plan.hosts.v[r->host * HOST_PARTS + i]);
+}
+
+/* The client is told that there is nobody, and says what that means. */
+static void unreachable(struct wire *w, int err)
+{
+    struct relay *r = w->relay;
+
+    w->client = client_new(w->arena, &w->front->client, r->plan.hosts.v[r->host * HOST_PARTS]);
+    client_begin(w->client, r->over);
+    client_unreachable(w->client, strerror(err));
+    enum client_next next = client_next(w->client);
+    w->relay = NULL;
+    r->wire = NULL;
+    close_wire(w);
+    r->host += next == CLIENT_NEXT;
+    if (next == CLIENT_NEXT)
+        try_host(r);
+    else
+        finish(r);
+}
+
+static void connect_timed_out(uv_timer_t *t)
+{
+    unreachable(t->data, ETIMEDOUT);
+}
+
+static void connected(uv_poll_t *p, int status, int events)
+{
+    struct wire *w = p->data;
+    int err = 0;
+    socklen_t len = sizeof err;
+
+    (void)events;
+    if (getsockopt(w->fd, SOL_SOCKET, SO_ERROR, &err, &len) != 0)
+        err = errno;
+    if (status < 0 && !err)
+        err = -status;
+    uv_timer_stop(&w->timer);
+    if (err) {
+        unreachable(w, err);
+        return;
+    }
+    struct relay *r = w->relay;
+    w->client = client_new(w->arena, &w->front->client, r->plan.hosts.v[r->host * HOST_PARTS]);
+    client_begin(w->client, r->over);
+    pump(w);
+}
+
+static socklen_t address_of(const char *text, const char *port, struct sockaddr_storage *out)
+{
+    struct sockaddr_in *four = (struct sockaddr_in *)(void *)out;
+    struct sockaddr_in6 *six = (struct sockaddr_in6 *)(void *)out;
+    unsigned long number = strtoul(port, NULL, 10);
+    in_port_t n = htons(number > 0 && number <= 65535 ? (uint16_t)number : PORT_USUAL);
+
+    memset(out, 0, sizeof *out);
+    if (inet_pton(AF_INET, text, &four->sin_addr) == 1) {
+        four->sin_family = AF_INET;
+        four->sin_port = n;
+        return sizeof *four;
+    }
+    if (inet_pton(AF_INET6, text, &six->sin6_addr) != 1)
+        return 0;
+    six->sin6_family = AF_INET6;
+    six->sin6_port = n;
+    return sizeof *six;
+}
+
+static void dial(struct relay *r, const char *name)
+{
+    struct sockaddr_storage sa;
+    struct arena *a = arena_beside(r->front->arena);
+    struct wire *w = arena_alloc(a, sizeof *w);
+    socklen_t len = address_of(part(r, 1), part(r, 2), &sa);
+    int err = 0;
+
+    *w = (struct wire){.front = r->front, .relay = r, .arena = a, .address = arena_strdup(a, name)};
+    w->fd = socket(len ? sa.ss_family : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    if (w->fd < 0) {
+        hand_over_fail(r->over, RECIPIENT_WAITS, EX_OSERR, "4.3.2", strerror(errno));
+        arena_free(a);
+        finish(r);
+        return;
+    }
+    r->wire = w;
+    uv_poll_init_socket(&r->front->loop, &w->poll, w->fd);
+    uv_timer_init(&r->front->loop, &w->timer);
+    w->poll.data = w->timer.data = w;
+    w->handles = 2;
+    if (!len || (connect(w->fd, (struct sockaddr *)&sa, len) != 0 && errno != EINPROGRESS))
+        err = len ? errno : EADDRNOTAVAIL;
+    if (err) {
+        unreachable(w, err);
+        return;
+    }
+    uv_poll_start(&w->poll, UV_WRITABLE, connected);
+    if (r->front->connect_ms > 0)
+        uv_timer_start(&w->timer, connect_timed_out, r->front->connect_ms, 0);
+}
+
+/* The host that is next, over a connection that was kept or a new one. */
+static void try_host(struct relay *r)
+{
+    if ((r->host + 1) * HOST_PARTS > r->plan.hosts.n) {
+        finish(r);
+        return;
+    }
+    const char *name = arena_printf(r->arena, "%s %s", part(r, 1), part(r, 2));
+    struct wire *w = kept_wire(r->front, name);
+    r->fetching = false;
+    if (!w) {
+        dial(r, name);
+        return;
+    }
+    w->relay = r;
+    r->wire = w;
+    uv_timer_stop(&w->timer);
+    client_begin(w->client, r->over);
+    pump(w);
+}
+
+void relay_begin(struct front *f, const struct message_HAND_OVER *m)
+{
+    struct arena *a = arena_beside(f->arena);
+    struct relay *r = arena_alloc(a, sizeof *r);
+    const char *bytes = arena_strndup(a, m->plan.p, m->plan.len);
+
+    r->front = f;
+    r->arena = a;
+    r->delivery = m->delivery;
+    r->size = m->size;
+    r->next = f->relays[r->delivery % FRONT_BUCKETS];
+    f->relays[r->delivery % FRONT_BUCKETS] = r;
+    f->open++;
+    if (!plan_decode(a, bytes, m->plan.len, &r->plan))
+        r->plan = (struct plan){0};
+    r->over = hand_over_new(a, &r->plan, m->size, (uint64_t)time(NULL));
+    hand_over_fail(r->over, RECIPIENT_WAITS, EX_TEMPFAIL, "4.4.1", "no host can be reached");
+    try_host(r);
+}
+
+void relay_piece(struct front *f, const struct message_PIECE *m)
+{
+    struct relay *r = f->relays[m->delivery % FRONT_BUCKETS];
+
+    while (r && r->delivery != m->delivery)
+        r = r->next;
+    if (!r || !r->fetching || !r->wire || !r->wire->client)
+        return;
+    r->fetching = false;
+    struct wire *w = r->wire;
+    if (m->status)
+        client_piece_failed(w->client);
+    else
+        client_piece(w->client, m->bytes.p, m->bytes.len);
+    pump(w);
+}

@@ -1,0 +1,436 @@
+#include "mta/front/serve.h"
+
+#include <arpa/inet.h>
+#include <errno.h>
+#include <netinet/in.h>
+#include <string.h>
+#include <sys/socket.h>
+#include <unistd.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/fs.h"
+#include "mta/front/counts.h"
+
+enum { ADDRESS_TEXT = 64, BODY_AT_ONCE = PROTOCOL_PIECE };
+
+struct serve {
+    struct front *front;
+    struct serve *next; /* in its bucket */
+    struct arena *arena;
+    struct session *session;
+    uint64_t id;
+    bool storing; /* the store has bytes of a body that is not committed; by our id */
+    size_t listener;
+    int fd;
+    uv_poll_t poll;
+    uv_timer_t timer;
+    struct session_wait wait; /* that the timer runs for */
+    const struct session_question *asked;
+    char in[FRONT_READ];
+    size_t have, at; /* bytes of `in`; how many of them were taken */
+    char address[ADDRESS_TEXT];
+    bool ended; /* the client sends no more */
+    bool broken;
+    unsigned handles; /* that have to be closed before it can go */
+};
+
+static void pump(struct serve *s);
+
+/* --- its end ------------------------------------------------------------------------------ */
+
+static void handle_closed(uv_handle_t *h)
+{
+    struct serve *s = h->data;
+
+    if (--s->handles == 0)
+        arena_free(s->arena);
+}
+
+static void drop_transaction(struct serve *s)
+{
+    struct message m = {.kind = MESSAGE_DROP};
+
+    if (!s->storing)
+        return;
+    m.as.DROP.transaction = s->id;
+    front_send(&s->front->store, &m);
+    s->storing = false;
+}
+
+static void finish(struct serve *s)
+{
+    struct front *f = s->front;
+    struct message m = {.kind = MESSAGE_GONE};
+    struct serve **at = &f->sessions[s->id % FRONT_BUCKETS];
+
+    drop_transaction(s);
+    m.as.GONE.session = s->id;
+    front_send(&f->policy, &m);
+    while (*at != s)
+        at = &(*at)->next;
+    *at = s->next;
+    counts_leave(f->counts, s->address);
+    f->open--;
+    uv_poll_stop(&s->poll);
+    uv_timer_stop(&s->timer);
+    uv_close((uv_handle_t *)&s->poll, handle_closed);
+    uv_close((uv_handle_t *)&s->timer, handle_closed);
+    fs_close(&s->fd);
+}
+
+/* --- questions ---------------------------------------------------------------------------- */
+
+static void describe_socket(const struct sockaddr_storage *sa, char out[ADDRESS_TEXT],
+                            uint64_t *port)
+{
+    if (sa->ss_family == AF_INET) {
+        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)sa;
+        inet_ntop(AF_INET, &in->sin_addr, out, ADDRESS_TEXT);
+        *port = ntohs(in->sin_port);
+        return;
+    }
+    const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)(const void *)sa;
+    *port = ntohs(in->sin6_port);
+    if (IN6_IS_ADDR_V4MAPPED(&in->sin6_addr)) {
+        inet_ntop(AF_INET, in->sin6_addr.s6_addr + 12, out, ADDRESS_TEXT);
+        return;
+    }
+    /* All groups, as rules look for them. */
+    size_t n = (size_t)snprintf(out, ADDRESS_TEXT, "IPv6:");
+    for (size_t i = 0; i < 16; i += 2)
+        n += (size_t)snprintf(
+            out + n, ADDRESS_TEXT - n, "%s%x", i ? ":" : "",
+            (unsigned)(in->sin6_addr.s6_addr[i] << 8 | in->sin6_addr.s6_addr[i + 1]));
+}
+
+static void ask_connect(struct serve *s, struct message *m)
+{
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof sa;
+    uint64_t port = 0;
+    char *local = arena_alloc(s->arena, ADDRESS_TEXT);
+    struct message_CONNECT *c = &m->as.CONNECT;
+
+    m->kind = MESSAGE_CONNECT;
+    if (getpeername(s->fd, (struct sockaddr *)&sa, &len) == 0)
+        describe_socket(&sa, s->address, &port);
+    c->session = s->id;
+    c->listener = s->listener;
+    c->address = (struct bytes){s->address, strlen(s->address)};
+    c->port = port;
+    len = sizeof sa;
+    if (getsockname(s->fd, (struct sockaddr *)&sa, &len) == 0)
+        describe_socket(&sa, local, &c->local_port);
+    c->local_address = (struct bytes){local, strlen(local)};
+    c->clients = counts_open(s->front->counts, s->address);
+    c->rate = counts_rate(s->front->counts, s->address);
+    c->total = counts_total(s->front->counts);
+}
+
+static void ask_store(struct serve *s, const struct session_question *q, struct message *m)
+{
+    struct bytes rest = {"", 0};
+
+    session_body(s->session, &rest);
+    m->kind = MESSAGE_COMMIT;
+    m->as.COMMIT = (struct message_COMMIT){s->id, q->envelopes, rest};
+    s->storing = false; /* it is the store's now, and will be answered */
+}
+
+/* What the message asks policy, but for CONNECT. */
+static void ask_policy(struct serve *s, const struct session_question *q, struct message *m)
+{
+    switch (q->kind) {
+    case SESSION_HELO:
+        m->kind = MESSAGE_HELO;
+        m->as.HELO = (struct message_HELO){s->id, q->verb, q->argument};
+        break;
+    case SESSION_MAIL:
+        m->kind = MESSAGE_MAIL;
+        m->as.MAIL = (struct message_MAIL){s->id, q->argument, q->parameters};
+        break;
+    case SESSION_RCPT:
+        m->kind = MESSAGE_RCPT;
+        m->as.RCPT =
+            (struct message_RCPT){s->id, q->argument, q->parameters, q->recipients, q->refused};
+        break;
+    case SESSION_COMMAND:
+        m->kind = MESSAGE_COMMAND;
+        m->as.COMMAND = (struct message_COMMAND){s->id, q->verb, q->argument};
+        break;
+    case SESSION_END:
+        m->kind = MESSAGE_END;
+        m->as.END = (struct message_END){s->id, q->head, q->size, q->lines, q->flags};
+        break;
+    default:
+        drop_transaction(s);
+        m->kind = MESSAGE_RESET;
+        m->as.RESET.session = s->id;
+    }
+}
+
+/* False: there is no new one. */
+static bool ask(struct serve *s)
+{
+    const struct session_question *q = session_question(s->session);
+    struct message m = {.kind = MESSAGE_NONE};
+
+    if (!q || s->asked)
+        return false;
+    s->asked = q;
+    if (q->kind == SESSION_STORE) {
+        ask_store(s, q, &m);
+        front_send(&s->front->store, &m);
+        session_body_taken(s->session, m.as.COMMIT.bytes.len);
+        return true;
+    }
+    if (q->kind == SESSION_CONNECT)
+        ask_connect(s, &m);
+    else
+        ask_policy(s, q, &m);
+    front_send(&s->front->policy, &m);
+    return true;
+}
+
+static struct serve *find_serve(struct front *f, uint64_t id)
+{
+    struct serve *s = f->sessions[id % FRONT_BUCKETS];
+
+    while (s && s->id != id)
+        s = s->next;
+    return s;
+}
+
+static void answer(struct serve *s, const struct session_answer *a)
+{
+    s->asked = NULL;
+    session_answer(s->session, a);
+    pump(s);
+}
+
+void serve_verdict(struct front *f, const struct message_VERDICT *v)
+{
+    struct serve *s = find_serve(f, v->session);
+
+    if (!s || !s->asked || s->asked->kind == SESSION_STORE)
+        return;
+    answer(s, &(struct session_answer){
+                  .reply = v->reply, .flags = v->flags, .wait_ms = v->wait_ms, .texts = v->texts});
+}
+
+void serve_stored(struct front *f, const struct message_STORED *m)
+{
+    struct serve *s = find_serve(f, m->transaction);
+
+    if (s && s->asked && s->asked->kind == SESSION_STORE)
+        answer(s, &(struct session_answer){.status = m->status, .texts = m->ids});
+}
+
+/* --- bytes -------------------------------------------------------------------------------- */
+
+static bool give_body(struct serve *s)
+{
+    struct bytes b;
+    struct message m = {.kind = MESSAGE_BODY};
+
+    if (s->asked || !session_body(s->session, &b) || b.len < BODY_AT_ONCE / 2 ||
+        channel_waiting(s->front->store.channel) > FRONT_STORE_FULL)
+        return false;
+    s->storing = true;
+    if (b.len > BODY_AT_ONCE)
+        b.len = BODY_AT_ONCE;
+    m.as.BODY = (struct message_BODY){s->id, b};
+    front_send(&s->front->store, &m);
+    session_body_taken(s->session, b.len);
+    return true;
+}
+
+static bool send_output(struct serve *s)
+{
+    struct bytes b;
+
+    if (!session_output(s->session, &b))
+        return false;
+    ssize_t n = send(s->fd, b.p, b.len, MSG_NOSIGNAL);
+    if (n > 0)
+        session_sent(s->session, (size_t)n);
+    else if (n < 0 && errno != EAGAIN && errno != EINTR)
+        s->broken = true;
+    return n > 0;
+}
+
+static bool take_input(struct serve *s)
+{
+    if (s->at == s->have)
+        return false;
+    size_t n = session_input(s->session, s->in + s->at, s->have - s->at);
+    s->at += n;
+    return n > 0;
+}
+
+static bool read_input(struct serve *s)
+{
+    if (s->at < s->have || s->ended)
+        return false;
+    ssize_t n = recv(s->fd, s->in, sizeof s->in, 0);
+    if (n > 0) {
+        s->have = (size_t)n;
+        s->at = 0;
+        return true;
+    }
+    if (n < 0 && (errno == EAGAIN || errno == EINTR))
+        return false;
+    s->ended = true;
+    session_end_of_input(s->session);
+    return true;
+}
+
+/* --- the loop ----------------------------------------------------------------------------- */
+
+static void timed_out(uv_timer_t *t)
+{
+    struct serve *s = t->data;
+
+    session_timeout(s->session);
+    s->wait.kind = SESSION_WAIT_NOTHING;
+    pump(s);
+}
+
+/* What comes is an event: none is waited for that would not be taken. */
+static void happened(uv_poll_t *p, int status, int events)
+{
+    struct serve *s = p->data;
+
+    (void)events;
+    if (status < 0)
+        s->broken = true;
+    pump(s);
+}
+
+static void set_timer(struct serve *s, bool moved)
+{
+    struct session_wait w = session_wait(s->session);
+
+    if (w.kind == s->wait.kind && w.ms == s->wait.ms &&
+        (!moved || w.kind == SESSION_WAIT_PAUSE || w.kind == SESSION_WAIT_GREETING))
+        return;
+    s->wait = w;
+    if (w.ms > 0)
+        uv_timer_start(&s->timer, timed_out, w.ms, 0);
+    else
+        uv_timer_stop(&s->timer);
+}
+
+static void set_events(struct serve *s)
+{
+    struct bytes b;
+    int events = 0;
+
+    if (session_output(s->session, &b))
+        events |= UV_WRITABLE;
+    if (s->at == s->have && !s->ended)
+        events |= UV_READABLE;
+    if (events)
+        uv_poll_start(&s->poll, events, happened);
+    else
+        uv_poll_stop(&s->poll);
+}
+
+static void pump(struct serve *s)
+{
+    bool moved = false;
+    struct bytes b;
+
+    for (bool again = true; again && !s->broken;) {
+        again = ask(s) | give_body(s) | send_output(s) | take_input(s);
+        if (!again)
+            again = read_input(s);
+        moved |= again;
+    }
+    if (s->broken || (session_over(s->session) && !session_output(s->session, &b))) {
+        finish(s);
+        return;
+    }
+    set_timer(s, moved);
+    set_events(s);
+}
+
+void serve_go_on(struct front *f)
+{
+    for (size_t i = 0; i < FRONT_BUCKETS; i++) {
+        for (struct serve *s = f->sessions[i], *next; s; s = next) {
+            next = s->next;
+            pump(s);
+        }
+    }
+}
+
+/* --- clients that come -------------------------------------------------------------------- */
+
+struct door {
+    struct front *front;
+    size_t listener;
+    int fd;
+    uv_poll_t poll;
+};
+
+static void admit(struct door *d, int fd, const struct sockaddr_storage *sa)
+{
+    struct front *f = d->front;
+    struct arena *a = arena_beside(f->arena);
+    struct serve *s = arena_alloc(a, sizeof *s);
+    uint64_t port;
+
+    s->front = f;
+    s->arena = a;
+    s->fd = fd;
+    s->id = ++f->ids;
+    s->listener = d->listener;
+    describe_socket(sa, s->address, &port);
+    s->session = session_new(a, &f->session);
+    s->next = f->sessions[s->id % FRONT_BUCKETS];
+    f->sessions[s->id % FRONT_BUCKETS] = s;
+    counts_enter(f->counts, s->address);
+    f->open++;
+    uv_poll_init_socket(&f->loop, &s->poll, fd);
+    uv_timer_init(&f->loop, &s->timer);
+    s->poll.data = s->timer.data = s;
+    s->handles = 2;
+    s->wait.kind = SESSION_WAIT_NOTHING;
+    pump(s);
+}
+
+static void come_in(uv_poll_t *p, int status, int events)
+{
+    struct door *d = p->data;
+    struct sockaddr_storage sa;
+
+    (void)status;
+    (void)events;
+    for (;;) {
+        socklen_t len = sizeof sa;
+        int fd = accept4(d->fd, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
+        if (fd < 0)
+            return; /* nobody, or no descriptors: those that wait are seen again */
+        if (d->front->stopping)
+            close(fd);
+        else
+            admit(d, fd, &sa);
+    }
+}
+
+bool serve_listen(struct front *f)
+{
+    const struct front_setup *setup = f->setup;
+
+    for (size_t i = 0; i < setup->n; i++) {
+        struct door *d = arena_alloc(f->arena, sizeof *d);
+        *d = (struct door){.front = f, .listener = setup->listeners[i], .fd = setup->listening[i]};
+        if (uv_poll_init_socket(&f->loop, &d->poll, d->fd) != 0)
+            return false;
+        d->poll.data = d;
+        if (uv_poll_start(&d->poll, UV_READABLE, come_in) != 0)
+            return false;
+    }
+    return true;
+}

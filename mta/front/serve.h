@@ -1,0 +1,17 @@
+/*
+ * serve: clients that came to us, of the front's loop.
+ */
+#ifndef MCF_MTA_SERVE_H
+#define MCF_MTA_SERVE_H
+
+#include "mta/front/loop.h"
+
+/* Takes clients from the listening sockets from now on. */
+bool serve_listen(struct front *f);
+/* Answers of policy and store. */
+void serve_verdict(struct front *f, const struct message_VERDICT *v);
+void serve_stored(struct front *f, const struct message_STORED *s);
+/* Others may send again: a channel has room. */
+void serve_go_on(struct front *f);
+
+#endif
