@@ -37,7 +37,7 @@ LIB_OBJ = $(call obj,$(BASE_SRC) $(MODEL_SRC) $(GRAMMAR_SRC)) $(call gen,mc) $(c
 RULE_OBJ = $(call obj,$(RULE_SRC)) $(call gen,rule)
 LOOKUP_OBJ = $(call obj,$(LOOKUP_SRC))
 REWRITE_SRC = $(wildcard lib/rewrite/*.c)
-MTA_SRC = $(filter-out mta/main.c,$(wildcard mta/*.c mta/*/*.c))
+MTA_SRC = $(filter-out mta/main.c mta/mail_local/main.c,$(wildcard mta/*.c mta/*/*.c))
 MTA_OBJ = $(call obj,$(MTA_SRC) $(REWRITE_SRC) $(LOOKUP_SRC) $(MAPS_SRC)) $(LIB_OBJ)
 # OpenLDAP's library, where it is: without it class ldap says that it is not built in.
 LDAP := $(shell echo '\#include <ldap.h>' | $(CC) -E -x c - >/dev/null 2>&1 && echo yes)
@@ -47,7 +47,7 @@ LOOKUPLIBS = -lresolv $(if $(LDAP),-lldap -llber)
 $(BUILD)/lib/maps/lookup_ldap.o: CPPFLAGS += $(if $(LDAP),-DHAVE_LDAP)
 MCF_OBJ = $(call obj,$(COMPILER_SRC) $(MAPS_SRC)) $(LIB_OBJ) $(BUILD)/library.o $(BUILD)/vocabulary.o $(BUILD)/parts.o
 
-all: $(BUILD)/mcf $(BUILD)/mcfd
+all: $(BUILD)/mcf $(BUILD)/mcfd $(BUILD)/mail.local
 
 $(BUILD)/mcf: $(BUILD)/compiler/main.o $(MCF_OBJ)
 	$(CC) $(CFLAGS) $(STATIC) $(LDFLAGS) -o $@.linked $^ $(MAPLIBS) $(LDLIBS)
@@ -56,6 +56,9 @@ $(BUILD)/mcf: $(BUILD)/compiler/main.o $(MCF_OBJ)
 
 $(BUILD)/mcfd: $(BUILD)/mta/main.o $(MTA_OBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(MAPLIBS) $(LOOKUPLIBS) $(MTALIBS) -lpthread $(LDLIBS)
+
+$(BUILD)/mail.local: $(call obj,$(wildcard mta/mail_local/*.c) mta/parent/mailbox.c) $(LIB_OBJ)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(LDLIBS)
 
 $(BUILD)/%.o: %.c $(HEADERS)
 	@mkdir -p $(@D)
@@ -140,11 +143,12 @@ $(BUILD)/mcf.1: man/mcf.1 $(BUILD)/mcf
 		esac; \
 	done <$< >$@.new && mv $@.new $@
 
-install: $(BUILD)/mcf $(BUILD)/mcfd $(BUILD)/mcf.1
-	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin
+install: $(BUILD)/mcf $(BUILD)/mcfd $(BUILD)/mail.local $(BUILD)/mcf.1
+	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/libexec/mcfd
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/man/,man1 man5 man8)
 	install -m 755 $(BUILD)/mcf $(DESTDIR)$(PREFIX)/bin/mcf
 	install -m 755 $(BUILD)/mcfd $(DESTDIR)$(PREFIX)/sbin/mcfd
+	install -m 755 $(BUILD)/mail.local $(DESTDIR)$(PREFIX)/libexec/mcfd/mail.local
 	install -m 644 $(BUILD)/mcf.1 $(DESTDIR)$(PREFIX)/share/man/man1/mcf.1
 	install -m 644 man/mcf-map.1 $(DESTDIR)$(PREFIX)/share/man/man1/mcf-map.1
 	install -m 644 man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
@@ -176,8 +180,12 @@ unit: $(UNIT)
 $(BUILD)/lookup: $(BUILD)/tests/lookups/lookup.o $(LOOKUP_OBJ) $(call obj,$(MAPS_SRC)) $(LIB_OBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(MAPLIBS) $(LOOKUPLIBS) $(LDLIBS)
 
-# How fast the rules run (bench/rewrite.py).
-$(BUILD)/bench/rewrite: $(BUILD)/bench/rewrite.o $(MTA_OBJ)
+# What the tests of heads ask for our answers.
+$(BUILD)/head_test: $(BUILD)/tests/head/head.o $(MTA_OBJ)
+	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(MAPLIBS) $(LOOKUPLIBS) $(MTALIBS) -lpthread $(LDLIBS)
+
+# How fast the rules run (bench/rewrite.py), and the queue is written.
+$(BUILD)/bench/rewrite $(BUILD)/bench/store: $(BUILD)/bench/%: $(BUILD)/bench/%.o $(MTA_OBJ)
 	$(CC) $(CFLAGS) $(LDFLAGS) -o $@ $^ $(MAPLIBS) $(LOOKUPLIBS) $(MTALIBS) -lpthread $(LDLIBS)
 
 # A fuzz target with a main that replays files, or with libFuzzer's (tests/fuzz/README.md).
@@ -195,7 +203,7 @@ fuzz: $(FUZZ)
 
 test:
 	@tools/deps.sh test
-	@$(MAKE) --no-print-directory $(BUILD)/mcf $(BUILD)/mcfd $(BUILD)/lookup unit fuzz check-deps
+	@$(MAKE) --no-print-directory $(BUILD)/mcf $(BUILD)/mcfd $(BUILD)/lookup $(BUILD)/head_test unit fuzz check-deps
 	@tests/run.sh
 check: $(BUILD)/mcf $(BUILD)/mcfd unit fuzz check-deps check-format
 	@tests/run.sh unit golden cli formats fuzz

@@ -16,13 +16,16 @@
 #include "lib/model/check.h"
 #include "mta/address_test.h"
 #include "mta/host.h"
+#include "mta/parent/parent.h"
+#include "mta/policy/worker.h"
 
 static const char usual_file[] = "/etc/mail/sendmail.cf";
 
 struct arguments {
     const char *path, *debug;
     char mode;
-    bool json;
+    const char *interval; /* of -q */
+    bool json, runs_queue;
     struct buf lines; /* of a .cf: what -O, -o and -M say */
 };
 
@@ -35,7 +38,8 @@ static void no_memory(void *ctx)
 
 static int usage(void)
 {
-    fputs("usage: mcfd -bt [-C FILE] [-O OPTION=VALUE] [-oXVALUE] [-MxVALUE] [-dLEVELS] [--json]\n",
+    fputs("usage: mcfd -bd|-bD [-qTIME] [-C FILE] [-O OPTION=VALUE] [-oXVALUE] [-MxVALUE]\n"
+          "       mcfd -bt [-C FILE] [-O OPTION=VALUE] [-oXVALUE] [-MxVALUE] [-dLEVELS] [--json]\n",
           stderr);
     return EX_USAGE;
 }
@@ -69,7 +73,7 @@ static bool read_arguments(struct arguments *a, int argc, char **argv)
     static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
     int c;
 
-    while ((c = getopt_long(argc, argv, "b:C:d:M:O:o:", options, NULL)) != -1) {
+    while ((c = getopt_long(argc, argv, "b:C:d:M:O:o:q::", options, NULL)) != -1) {
         switch (c) {
         case 'b':
             a->mode = *optarg;
@@ -89,6 +93,10 @@ static bool read_arguments(struct arguments *a, int argc, char **argv)
         case 'O':
             buf_printf(&a->lines, "O %s\n", optarg);
             break;
+        case 'q':
+            a->interval = optarg;
+            a->runs_queue = true;
+            break;
         case 'o':
             buf_printf(&a->lines, "O%s\n", optarg);
             break;
@@ -96,7 +104,7 @@ static bool read_arguments(struct arguments *a, int argc, char **argv)
             return false;
         }
     }
-    return a->mode == 't';
+    return a->mode && strchr("tdD", a->mode);
 }
 
 /* Options of the command line, which end with the item `last`, stay whatever the file says. */
@@ -108,6 +116,36 @@ static void keep_options(const struct config *c, const struct item *last)
                 it->value = o->value;
         }
     }
+}
+
+static int run_test(struct arena *a, const struct program *p, const struct lookup_world *world,
+                    const struct arguments *given)
+{
+    bool no_local = !program_mailer(p, "local", strlen("local"));
+    int status;
+
+    if (no_local)
+        fprintf(stderr, "mcfd: %s: there is no mailer named local\n", given->path);
+    status = address_test(
+        a, p, world,
+        &(struct address_test_options){STDIN_FILENO, STDOUT_FILENO, given->debug, given->json});
+    return no_local && !status ? EX_SOFTWARE : status;
+}
+
+static int run_daemon(struct arena *a, const struct program *p, const struct lookup_world *world,
+                      const struct arguments *given)
+{
+    const struct service *s = service_new(a, p, world);
+    struct parent_setup setup = {.program = p,
+                                 .world = world,
+                                 .host = s->host,
+                                 .version = s->version,
+                                 .interval =
+                                     given->interval ? settings_read_time(given->interval, 'm') : 0,
+                                 .listens = true,
+                                 .foreground = given->mode == 'D'};
+
+    return parent_run(a, &setup);
 }
 
 int main(int argc, char **argv)
@@ -150,17 +188,14 @@ int main(int argc, char **argv)
     world.ldap_defaults = program_option(p, "LDAPDefaultSpec");
     config_check(config, NULL, d);
     diag_print(d, stderr, false);
-    bool no_local = !program_mailer(p, "local", strlen("local"));
-    if (no_local)
-        fprintf(stderr, "mcfd: %s: there is no mailer named local\n", given.path);
-    int status = address_test(
-        a, p, &world,
-        &(struct address_test_options){STDIN_FILENO, STDOUT_FILENO, given.debug, given.json});
-    int read = status_of(d);
-    if (read)
-        status = read;
-    else if (no_local)
-        status = EX_SOFTWARE;
+    int read = status_of(d), status = read;
+    if (given.mode == 't') {
+        status = run_test(a, p, &world, &given);
+        if (read)
+            status = read;
+    } else if (!read) {
+        status = run_daemon(a, p, &world, &given);
+    }
     resolver_close(resolver);
     arena_free(a);
     return status;

@@ -1,0 +1,13 @@
+/*
+ * errand: what a child that the parent forked for a RUN does: it becomes the plan's user, hands the
+ * message over (agent.h), and says the outcomes to the store, over the socket that came with RUN.
+ */
+#ifndef MCF_MTA_ERRAND_H
+#define MCF_MTA_ERRAND_H
+
+#include "mta/protocol.h"
+
+/* The child's exit status.  fd is its own. */
+int errand_run(struct arena *a, int fd, const struct message_RUN *m);
+
+#endif

@@ -1,0 +1,26 @@
+/*
+ * parent: starts the other roles, and programs as their users (ARCHITECTURE.md, "The MTA").
+ *
+ * It opens the ports, forks the roles, and waits: for orders of the store to run programs, for
+ * signals, and for the end of a role, behind which all of them are started anew.  It reads nothing
+ * that came from outside.
+ */
+#ifndef MCF_MTA_PARENT_H
+#define MCF_MTA_PARENT_H
+
+#include "mta/settings.h"
+
+struct parent_setup {
+    const struct program *program;
+    const struct lookup_world *world;
+    const char *host;    /* $j */
+    const char *version; /* $v, and the configuration's $Z */
+    uint64_t interval;   /* -q, seconds; 0: nothing is tried again by itself */
+    bool listens;        /* -bd, -bD; else only the queue is run */
+    bool foreground;     /* -bD */
+};
+
+/* A sysexits code; says on standard error why it did not start. */
+int parent_run(struct arena *a, const struct parent_setup *setup);
+
+#endif
