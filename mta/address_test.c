@@ -40,6 +40,7 @@ struct test {
     int status;     /* exit code */
     bool quit;
     struct test_record *record; /* NULL: answers are text */
+    const char *heading;        /* what stands before a note in the same line; NULL: nothing */
 };
 
 /* The first that went wrong is what the mode ends with. */
@@ -245,6 +246,13 @@ static void leave(void *ctx, const struct ruleset *r, const struct tokens *ws)
         ruleset_line(ctx, r, " returns:", ws);
 }
 
+static void heading(struct test *t)
+{
+    if (t->heading)
+        puts_(t, t->heading);
+    t->heading = NULL;
+}
+
 /* In seven bits, as it would go to a client. */
 static void note(void *ctx, int status, const char *text)
 {
@@ -255,6 +263,7 @@ static void note(void *ctx, int status, const char *text)
         test_record_note(t->record, text);
         return;
     }
+    heading(t);
     for (; *text; text++)
         put(ctx, &(char){(char)(*text & 0x7f)}, 1);
     put(ctx, "\n", 1);
@@ -279,6 +288,12 @@ static void failed(void *ctx, const struct lookup_map *m, const char *why)
 
     if (t->status == EX_OK)
         t->status = status_of_failure(m);
+    fprintf(stderr, "mcfd: %s\n", why);
+}
+
+static void trouble(void *ctx, int status, const char *why)
+{
+    fail(ctx, status);
     fprintf(stderr, "mcfd: %s\n", why);
 }
 
@@ -336,8 +351,12 @@ static void looked_up(void *ctx, const char *map, const char *key,
 
 static void watch(struct test *t)
 {
-    struct rewrite_watch w = {
-        .ctx = t, .enter = enter, .leave = leave, .failed = failed, .note = note};
+    struct rewrite_watch w = {.ctx = t,
+                              .enter = enter,
+                              .leave = leave,
+                              .failed = failed,
+                              .trouble = trouble,
+                              .note = note};
 
     if (t->record)
         w.looked_up = looked_up;
@@ -776,23 +795,25 @@ static void run_map(struct test *t, char *arg)
         return;
     }
     struct lookup_answer answer = {0};
+    t->heading = arena_printf(rewrite_arena(t->r), "map_lookup: %s (%s) ", name, key);
     lookup_plainly(rewrite_maps(t->r), m, (struct map_bytes){key, strlen(key)}, rewrite_arena(t->r),
                    &answer);
     if (t->record)
         test_record_lookup(t->record, name, key, &answer);
     if (answer.closed) {
+        t->heading = NULL;
         say(t, "Map named \"%s\" not open\n", name);
         member(t, "verdict", "not open");
         return;
     }
     member(t, "verdict", verdicts[answer.verdict]);
-    say(t, "map_lookup: %s (%s) ", name, key);
+    heading(t);
+    if (answer.verdict == MAP_TEMPFAIL && strcmp(lookup_map_class(m), "host") != 0)
+        failed(t, m, answer.why);
     if (answer.verdict == MAP_FOUND) {
         puts_(t, "returns ");
         put(t, answer.value.p, answer.value.len);
     } else {
-        if (answer.status == EX_TEMPFAIL && strcmp(lookup_map_class(m), "host") == 0)
-            say(t, "%s: Name server timeout\n", key);
         puts_(t, "no match");
     }
     say(t, " (%d)\n", answer.status);

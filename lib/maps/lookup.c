@@ -374,6 +374,16 @@ void lookup_failed(struct lookup_query *q, const char *why, ...)
     q->answer->why = arena_printf(q->result, "map %s: %s", q->map->name, text);
 }
 
+void lookup_tell(const struct lookup_query *q, int status, const char *text, ...)
+{
+    va_list ap;
+    if (!q->world->tell)
+        return;
+    va_start(ap, text);
+    q->world->tell(q->world->listener, status, arena_vprintf(q->result, text, ap));
+    va_end(ap);
+}
+
 int lookup_may_read(const struct stat *st)
 {
     gid_t groups[256];

@@ -41,6 +41,11 @@ struct lookup_world {
     /* Class syslog. */
     void (*log)(void *ctx, int priority, const char *text);
     void *logger;
+    /* What a map says beside its answer, when it is asked.  status: EX_OK for a line that rules'
+     * address-test mode shows; else the sysexits code of what went wrong, and a line for the log.
+     */
+    void (*tell)(void *ctx, int status, const char *text);
+    void *listener;
     const char *service_switch; /* ServiceSwitchFile; NULL: the system's */
     const char *hosts_file;     /* HostsFile */
     const char *userdb_spec;    /* UserDatabaseSpec */

@@ -120,6 +120,9 @@ void lookup_is_found_text(struct lookup_query *q, const char *value);
 /* Temporarily not to be had; why as printf, one line. */
 void lookup_failed(struct lookup_query *q, const char *why, ...)
     __attribute__((format(printf, 2, 3)));
+/* Beside the answer (lookup_world.tell). */
+void lookup_tell(const struct lookup_query *q, int status, const char *text, ...)
+    __attribute__((format(printf, 3, 4)));
 /* 0 or errno: EACCES where the mode refuses this user, root too: what its owner took from himself,
  * or others from root, is not read. */
 int lookup_may_read(const struct stat *st);

@@ -291,8 +291,10 @@ static void host_find(struct lookup_query *q)
         lookup_is_found_text(q, answer.name);
     else if (answer.verdict == MAP_NOT_FOUND)
         lookup_is_not_found(q, answer.status);
-    else
+    else {
+        lookup_tell(q, EX_OK, "%s: Name server timeout", name);
         lookup_failed(q, "%s: %s", name, answer.why);
+    }
 }
 
 const struct lookup_class map_lookup_host = {host_declare, host_find, host_close};

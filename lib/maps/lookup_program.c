@@ -148,9 +148,11 @@ static void program_find(struct lookup_query *q)
         kill(-pid, SIGKILL);
     if (!wait_for(pid, until, &status) || !in_time)
         lookup_failed(q, "%s takes too long", argv[0]);
-    else if (!WIFEXITED(status))
+    else if (!WIFEXITED(status)) {
+        lookup_tell(q, EX_SOFTWARE, "map %s: %s died of signal %d", q->map->name, argv[0],
+                    WTERMSIG(status));
         lookup_is_not_found(q, EX_UNAVAILABLE);
-    else if (WEXITSTATUS(status) == EX_TEMPFAIL)
+    } else if (WEXITSTATUS(status) == EX_TEMPFAIL)
         lookup_failed(q, "%s has a temporary failure", argv[0]);
     else if (WEXITSTATUS(status) != 0 || !any)
         lookup_is_not_found(q, WEXITSTATUS(status));

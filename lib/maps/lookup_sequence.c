@@ -7,7 +7,6 @@
 #include "lib/base/fs.h"
 #include "lib/maps/lookup_class.h"
 #include "lib/maps/lookup_services.h"
-#include "lib/model/findings.h"
 
 struct members {
     const struct lookup_map **maps;
@@ -40,11 +39,8 @@ static bool sequence_declare(struct lookup_reader *r, struct lookup_map *m)
             continue;
         }
         const struct lookup_map *one = lookup_find(r->maps, from, (size_t)(p - from));
-        if (one && one != m)
+        if (one && one != m) /* of another, lib/model's checks say it */
             add_member(r->arena, v, one);
-        else if (r->diag)
-            finding_add(r->diag, FINDING_UNDEFINED_MEMBER, r->at,
-                        arena_strndup(r->arena, from, (size_t)(p - from)), m->name, (char *)NULL);
     }
     return true;
 }
@@ -52,6 +48,7 @@ static bool sequence_declare(struct lookup_reader *r, struct lookup_map *m)
 static void ask_members(struct lookup_query *q, const struct members *v)
 {
     struct lookup_answer one, failed = {.verdict = MAP_NOT_FOUND};
+    int status = EX_OK; /* the last one's */
     for (size_t i = 0; i < v->count; i++) {
         lookup_ask(q->session, v->maps[i], q->key, q->args, q->nargs, q->result, &one);
         if (one.verdict == MAP_FOUND) {
@@ -64,11 +61,12 @@ static void ask_members(struct lookup_query *q, const struct members *v)
             failed = one;
             failed.member = i;
         }
+        status = one.status;
     }
     if (failed.verdict == MAP_TEMPFAIL)
         *q->answer = failed;
     else
-        lookup_is_not_found(q, EX_NOHOST);
+        lookup_is_not_found(q, status ? status : EX_NOHOST);
 }
 
 static void sequence_find(struct lookup_query *q)

@@ -189,6 +189,17 @@ static void set_macro(void *ctx, struct map_bytes name, const struct map_bytes *
     rewrite_set(ctx, name.p, name.len, value ? value->p : NULL, value ? value->len : 0);
 }
 
+/* What maps say beside their answers. */
+static void told(void *ctx, int status, const char *text)
+{
+    struct rewrite *r = ctx;
+
+    if (status == EX_OK)
+        note(r, EX_OK, "%s", text);
+    else if (r->watch.trouble)
+        r->watch.trouble(r->watch.ctx, status, text);
+}
+
 const char *rewrite_shortened(struct rewrite *r, const char *text)
 {
     enum { END = 100, LONGEST = 2 * END + 3 };
@@ -386,6 +397,8 @@ struct rewrite *rewrite_new(struct arena *a, const struct program *p,
         r->world = *world;
     r->world.set_macro = set_macro;
     r->world.macros = r;
+    r->world.tell = told;
+    r->world.listener = r;
     if (!r->world.space)
         r->world.space = p->space;
     r->maps = lookup_session_new(a, p->maps, &r->world);
@@ -701,9 +714,6 @@ static int look_up(struct rewrite *r, const struct token *v, uint32_t n, struct 
         lookup(r->maps, map, key, args, nargs, r->scratch, &answer);
         if (r->watch.looked_up)
             r->watch.looked_up(r->watch.ctx, lookup_map_name(map), key.p, &answer);
-        const bool is_host = strcmp(lookup_map_class(map), "host") == 0;
-        if (is_host && answer.status == EX_TEMPFAIL)
-            note(r, EX_OK, "%.*s: Name server timeout", (int)key.len, key.p);
         if (answer.verdict == MAP_FOUND || (answer.verdict == MAP_TEMPFAIL && answer.value.p)) {
             struct text t = text_plain(r->scratch, answer.value.p, answer.value.len);
             *fatal = scan_value(r, &t, out, NULL);
@@ -711,7 +721,7 @@ static int look_up(struct rewrite *r, const struct token *v, uint32_t n, struct 
         }
         if (answer.verdict == MAP_TEMPFAIL) {
             status = EX_TEMPFAIL;
-            if (!is_host && r->watch.failed)
+            if (strcmp(lookup_map_class(map), "host") != 0 && r->watch.failed)
                 r->watch.failed(r->watch.ctx, map, answer.why);
         }
     }
