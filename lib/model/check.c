@@ -32,7 +32,12 @@ struct part check_value(const struct item *it)
         const char *equals = strchr(it->text, '=');
         from = equals ? equals + 1 : it->text;
     }
-    return check_part(it, from, it->value ? it->value : "");
+    /* It ends the line; what reads the same may stand before it. */
+    const char *value = it->value ? it->value : "";
+    size_t len = strlen(it->text), n = strlen(value);
+    if (n > 0 && len >= n && it->text + len - n >= from && strcmp(it->text + len - n, value) == 0)
+        from = it->text + len - n;
+    return check_part(it, from, value);
 }
 
 const char *check_text(struct check *k, struct part p)

@@ -56,13 +56,14 @@ static bool is_above(const struct check *k, const struct item *it, const char *n
     return strcasecmp(name, "host") == 0;
 }
 
+/* Whatever cannot be part of a map's name parts the members of a sequence, as in sendmail. */
+#define MEMBER_SEPARATORS " \t\n\r\v\f!\"#$%&'()*+,-/:;<=>?@[\\]^`{|}~"
+
 static void check_members(struct check *k, const struct item *it)
 {
     struct part rest = check_value(it), word;
-    while (part_next(&rest, " \t\n", &word)) {
-        if (word.len == 0 || word.s[0] == '-')
-            continue;
-        if (is_above(k, it, check_text(k, word)))
+    while (it->value[0] && part_next(&rest, MEMBER_SEPARATORS, &word)) {
+        if (word.len == 0 || is_above(k, it, check_text(k, word)))
             continue;
         check_undefined(k, it, word, FINDING_UNDEFINED_MEMBER, it->name, k->maps);
     }
