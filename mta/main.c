@@ -49,22 +49,43 @@ static int usage(void)
 static int status_of(struct diag *d)
 {
     static const char of_daemon[] = "unknown-filter"; /* nobody asks a filter before that */
-    static const char of_start[] = "bad-vendor"; /* somebody else's sendmail may start with it */
-    static const char *const of_system[] = {"class-file", "class-map"};
+    /* Somebody else's sendmail may start with it. */
+    static const char *const of_start[] = {"bad-vendor", "unknown-tls-option"};
+    static const struct {
+        const char *id;
+        int status;
+    } codes[] = {{"class-file", EX_OSERR},
+                 {"class-map", EX_OSERR},
+                 {"unknown-mailbox-database", EX_UNAVAILABLE}};
     size_t n;
     const struct finding *const *all = diag_sorted(d, &n);
 
     for (size_t i = 0; i < n; i++) {
-        bool fatal = all[i]->severity == DIAG_ERROR || strcmp(all[i]->id, of_start) == 0;
+        bool fatal = all[i]->severity == DIAG_ERROR;
+        for (size_t k = 0; k < sizeof of_start / sizeof *of_start; k++)
+            fatal = fatal || strcmp(all[i]->id, of_start[k]) == 0;
         if (!fatal || strcmp(all[i]->id, of_daemon) == 0)
             continue;
-        for (size_t k = 0; k < sizeof of_system / sizeof *of_system; k++) {
-            if (strcmp(all[i]->id, of_system[k]) == 0)
-                return EX_OSERR;
+        for (size_t k = 0; k < sizeof codes / sizeof *codes; k++) {
+            if (strcmp(all[i]->id, codes[k].id) == 0)
+                return codes[k].status;
         }
         return EX_SOFTWARE;
     }
     return EX_OK;
+}
+
+/* With such a line sendmail ends, whatever it was to do. */
+static bool is_ended(struct diag *d)
+{
+    size_t n;
+    const struct finding *const *all = diag_sorted(d, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        if (strcmp(all[i]->id, "unknown-mode") == 0)
+            return true;
+    }
+    return false;
 }
 
 /* False where it cannot be run so. */
@@ -188,6 +209,8 @@ int main(int argc, char **argv)
     world.ldap_defaults = program_option(p, "LDAPDefaultSpec");
     config_check(config, NULL, d);
     diag_print(d, stderr, false);
+    if (is_ended(d))
+        return EX_USAGE;
     int read = status_of(d), status = read;
     if (given.mode == 't') {
         status = run_test(a, p, &world, &given);

@@ -161,6 +161,24 @@ static int order(const void *pa, const void *pb)
     return a->seq < b->seq ? -1 : a->seq > b->seq;
 }
 
+static bool is_within(struct origin inner, struct origin outer)
+{
+    return inner.file == outer.file && inner.line == outer.line && inner.col >= outer.col &&
+           inner.col + inner.len <= outer.col + outer.len;
+}
+
+/* Does another say the same of a part of its place?  Who reads a line and who looks at the whole
+ * may both say it. */
+static bool is_said_closer(const struct finding *const *all, size_t n, size_t i)
+{
+    for (size_t k = i + 1; k < n && all[k]->at.line == all[i]->at.line; k++) {
+        if (strcmp(all[k]->id, all[i]->id) == 0 && strcmp(all[k]->text, all[i]->text) == 0 &&
+            all[k]->at.len < all[i]->at.len && is_within(all[k]->at, all[i]->at))
+            return true;
+    }
+    return false;
+}
+
 const struct finding *const *diag_sorted(struct diag *d, size_t *n)
 {
     const struct finding **sorted = arena_calloc(d->arena, d->count, sizeof *sorted);
@@ -168,7 +186,11 @@ const struct finding *const *diag_sorted(struct diag *d, size_t *n)
         sorted[i] = d->all[i];
     if (d->count)
         qsort(sorted, d->count, sizeof *sorted, order);
-    *n = d->count;
+    *n = 0;
+    for (size_t i = 0; i < d->count; i++) {
+        if (!is_said_closer(sorted, d->count, i))
+            sorted[(*n)++] = sorted[i];
+    }
     return sorted;
 }
 

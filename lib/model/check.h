@@ -29,4 +29,7 @@ void config_check(const struct config *c, const struct check_context *context, s
 /* The letters of a mailer's F= that sendmail knows. */
 bool config_mailer_flag(char letter);
 
+/* Can a map of this class hold aliases? */
+bool map_class_has_aliases(const char *name);
+
 #endif

@@ -211,9 +211,11 @@ static bool is_dotted(struct part v)
 
 static void check_address(const struct line *l, struct part v)
 {
-    if (v.len == 0 || l->local || memchr(v.s, '$', v.len))
+    if (l->local || memchr(v.s, '$', v.len))
         return;
-    if (bad_dotted(v)) {
+    if (v.len == 0) {
+        check_say(l->k, l->it, v, FINDING_NO_ADDRESS, "Addr", "\"\"", NULL);
+    } else if (bad_dotted(v)) {
         say(l, v, FINDING_BAD_ADDRESS);
     } else if (l->unknown) {
         /* The family may be what the misspelt key says. */
@@ -429,18 +431,18 @@ static void check_key(const struct line *l, const struct equate *e, struct part 
 {
     bool spelt;
     const struct key *key = find_key(l->kind, e->key, &spelt);
+    if (l->kind == DAEMON && !e->has_value) {
+        check_say(l->k, l->it, key_part, FINDING_KEY_WITHOUT_VALUE, e->key, l->what, NULL);
+        return;
+    }
     if (!key) {
         struct finding *f = check_say(l->k, l->it, key_part, FINDING_UNKNOWN_KEY_STOPS, e->key,
                                       l->what, listed_names(l->k, l->kind));
         check_suggest(l->k, f, key_part, names_of(l->k, l->kind));
         return;
     }
-    if (!e->has_value) {
-        /* Of other lines the reader says it. */
-        if (l->kind == DAEMON)
-            check_say(l->k, l->it, key_part, FINDING_KEY_WITHOUT_VALUE, e->key, l->what, NULL);
+    if (!e->has_value) /* the reader says it */
         return;
-    }
     if (!spelt) {
         struct finding *f =
             check_say(l->k, l->it, key_part, FINDING_UNKNOWN_KEY, e->key, l->what, key->name);

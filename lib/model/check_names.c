@@ -83,20 +83,53 @@ static void check_file(struct check *k, const struct item *it)
         check_say(k, it, file, FINDING_RELATIVE_FILE, check_text(k, file), NULL, NULL);
 }
 
+static size_t find_class(const char *name)
+{
+    size_t i = 0;
+    while (i < COUNT(map_classes) && strcasecmp(map_classes[i].name, name) != 0)
+        i++;
+    return i;
+}
+
+bool map_class_has_aliases(const char *name)
+{
+    static const char *const without[] = {"user",  "host",  "dns",    "bestmx", "dequote", "regex",
+                                          "macro", "arith", "syslog", "arpa",   "userdb"};
+    for (size_t i = 0; i < COUNT(without); i++)
+        if (strcasecmp(without[i], name) == 0)
+            return false;
+    return true;
+}
+
+static void unknown_class(struct check *k, const struct item *it, struct part class,
+                          const char *name, const char *map)
+{
+    const char *names[COUNT(map_classes)];
+    for (size_t i = 0; i < COUNT(map_classes); i++)
+        names[i] = map_classes[i].name;
+    check_near(k, check_say(k, it, class, FINDING_UNKNOWN_MAP_CLASS, name, map, NULL), class, names,
+               COUNT(map_classes));
+}
+
+void check_alias_class(struct check *k, const struct item *it, struct part class)
+{
+    const char *name = check_text(k, class);
+    const size_t i = find_class(name);
+    if (i == COUNT(map_classes))
+        unknown_class(k, it, class, name, "AliasFile");
+    else if (map_classes[i].elsewhere)
+        check_say(k, it, class, FINDING_MAP_CLASS_ELSEWHERE, name, NULL, NULL);
+    else if (!map_class_has_aliases(name))
+        check_say(k, it, class, FINDING_ALIAS_CLASS, name, NULL, NULL);
+}
+
 void check_map(struct check *k, const struct item *it)
 {
     const char *after = strstr(it->text + 1, it->name);
     struct part class = check_part(it, after ? after + strlen(it->name) : it->text, it->aux);
-    size_t i = 0;
-    while (i < COUNT(map_classes) && strcasecmp(map_classes[i].name, it->aux) != 0)
-        i++;
+    const size_t i = find_class(it->aux);
     if (i == COUNT(map_classes)) {
-        const char *names[COUNT(map_classes)];
-        for (i = 0; i < COUNT(map_classes); i++)
-            names[i] = map_classes[i].name;
-        struct finding *f =
-            check_say(k, it, class, FINDING_UNKNOWN_MAP_CLASS, it->aux, it->name, NULL);
-        check_near(k, f, class, names, COUNT(map_classes));
+        unknown_class(k, it, class, it->aux, it->name);
         return;
     }
     if (map_classes[i].elsewhere) {

@@ -1,6 +1,7 @@
 /*
  * check_options: the values of O lines, by the option's type and words.
  */
+#include <arpa/inet.h>
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
@@ -13,29 +14,32 @@
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
 
-enum words_how { LETTER, FOLDED, WHOLE, BOOLEAN, LIST, SIGNED, LETTERS };
+enum words_how { LETTER, FOLDED, WHOLE, EXACT, BOOLEAN, LIST, SIGNED, LETTERS };
+enum words_unknown { WARNING, ERROR, ENDS, DATABASE, TLS };
 
 static const struct {
     const char *option;
     enum words_how how;
-    bool stops;
+    enum words_unknown unknown;
     const char *words;
 } words_table[] = {
-#define ERROR true
-#define WARNING false
-#define WORDS(option, how, stops, words) {#option, how, stops, words},
+#define WORDS(option, how, unknown, words) {#option, how, unknown, words},
 #define SUBS(option, words)
 #include "lib/model/words.def"
 #undef WORDS
 #undef SUBS
-#undef ERROR
-#undef WARNING
+};
+
+static const enum finding_id words_findings[] = {
+    [WARNING] = FINDING_UNKNOWN_WORD,   [ERROR] = FINDING_UNKNOWN_WORD_STOPS,
+    [ENDS] = FINDING_UNKNOWN_MODE,      [DATABASE] = FINDING_UNKNOWN_MAILBOX_DATABASE,
+    [TLS] = FINDING_UNKNOWN_TLS_OPTION,
 };
 
 static const struct {
     const char *option, *words;
 } subs_table[] = {
-#define WORDS(option, how, stops, words)
+#define WORDS(option, how, unknown, words)
 #define SUBS(option, words) {#option, words},
 #include "lib/model/words.def"
 #undef WORDS
@@ -245,26 +249,38 @@ static const char *listed(struct check *k, const char *words)
 enum { WORDS_SHOWN = 150 }; /* a longer list says nothing */
 
 static void unknown_word(struct check *k, const struct item *it, const char *what, struct part v,
-                         bool stops, const char *words)
+                         enum words_unknown unknown, const char *words)
 {
     struct finding *f =
-        check_say(k, it, v, stops ? FINDING_UNKNOWN_WORD_STOPS : FINDING_UNKNOWN_WORD, what,
-                  check_text(k, v), listed(k, words));
+        check_say(k, it, v, words_findings[unknown], what, check_text(k, v), listed(k, words));
     if (f && strlen(words) > WORDS_SHOWN)
         f->hint = NULL;
     check_suggest(k, f, v, words);
 }
 
+static bool has_no_capitals(struct part p)
+{
+    for (size_t i = 0; i < p.len; i++)
+        if (isupper((unsigned char)p.s[i]))
+            return false;
+    return true;
+}
+
 /* One word, of which sendmail looks at the first letter, or at all. */
 static void check_word(struct check *k, const struct item *it, const char *what, struct part v,
-                       enum words_how how, bool stops, const char *words)
+                       enum words_how how, enum words_unknown unknown, const char *words)
 {
     if (v.len == 0) {
-        if (stops)
-            check_say(k, it, v, FINDING_NO_WORD, what, listed(k, words), NULL);
+        /* A line without a mode of delivery is the usual one. */
+        static const enum finding_id none[] = {[ERROR] = FINDING_NO_WORD,
+                                               [ENDS] = FINDING_NO_MODE,
+                                               [DATABASE] = FINDING_NO_MAILBOX_DATABASE};
+        const bool usual = strcmp(what, "DeliveryMode") == 0;
+        if (!usual && unknown != WARNING)
+            check_say(k, it, v, none[unknown], what, listed(k, words), NULL);
         return;
     }
-    if (is_word_of(v, words) && how != LETTER)
+    if (is_word_of(v, words) && how != LETTER && (how != EXACT || has_no_capitals(v)))
         return;
     struct part rest = {words, strlen(words)}, word, same = {NULL, 0};
     while (part_next(&rest, " ", &word)) {
@@ -277,10 +293,9 @@ static void check_word(struct check *k, const struct item *it, const char *what,
     }
     if (how == FOLDED && begins_word_of(v, words))
         return;
-    bool survives = how != WHOLE && same.s;
-    struct finding *f =
-        check_say(k, it, v, stops && !survives ? FINDING_UNKNOWN_WORD_STOPS : FINDING_UNKNOWN_WORD,
-                  what, check_text(k, v), listed(k, words));
+    bool survives = how != WHOLE && how != EXACT && same.s;
+    struct finding *f = check_say(k, it, v, words_findings[survives ? WARNING : unknown], what,
+                                  check_text(k, v), listed(k, words));
     if (f && survives)
         diag_hint(k->diag, f, "sendmail looks at the first letter and takes it for %.*s",
                   (int)same.len, same.s);
@@ -308,22 +323,23 @@ static const char *with_blanks(struct check *k, struct part p, const char *words
 }
 
 static void check_list(struct check *k, const struct item *it, const char *what, struct part v,
-                       enum words_how how, bool stops, const char *words)
+                       enum words_how how, enum words_unknown unknown, const char *words)
 {
+    /* Whatever is no letter or digit parts words without a sign. */
+    static const char parts[] = " \t\n,;:.!\"#$%&'()*+-/<=>?@[\\]^_`{|}~";
     struct part rest = v, word;
-    while (part_next(&rest, how == SIGNED && stops ? " \t\n" : ", \t\n", &word)) {
-        if (how == SIGNED && word.len > 0 && (word.s[0] == '+' || word.s[0] == '-')) {
-            word.s++;
-            word.len--;
-        }
-        if (word.len == 0 || is_word_of(word, words))
+    while (part_next(&rest, how == LIST ? parts : unknown == ERROR ? " \t\n" : ", \t\n", &word)) {
+        const bool sign = how == SIGNED && word.len > 0 && (word.s[0] == '+' || word.s[0] == '-');
+        struct part bare = {word.s + sign, word.len - sign};
+        if (word.len == 0 || is_word_of(bare, words))
             continue;
-        /* These may be numbers; ResolverOptions may be one truth value. */
-        if (how == SIGNED && (isdigit((unsigned char)word.s[0]) || is_word_of(word, "true false")))
+        /* These may be numbers; ResolverOptions may be true. */
+        if (unknown == TLS ? bare.len > 0 && isdigit((unsigned char)bare.s[0])
+                           : how == SIGNED && is_word_of(bare, "true"))
             continue;
         const char *spaced = how == SIGNED ? with_blanks(k, word, words) : NULL;
         if (!spaced) {
-            unknown_word(k, it, what, word, stops, words);
+            unknown_word(k, it, what, bare.len > 0 ? bare : word, unknown, words);
             continue;
         }
         struct finding *f =
@@ -356,12 +372,13 @@ static bool check_words(struct check *k, const struct item *it, const char *name
         if (strcmp(words_table[i].option, name) != 0)
             continue;
         const char *words = words_table[i].words;
-        bool stops = words_table[i].stops;
+        const enum words_unknown unknown = words_table[i].unknown;
         switch (words_table[i].how) {
         case LETTER:
         case FOLDED:
         case WHOLE:
-            check_word(k, it, name, v, words_table[i].how, stops, words);
+        case EXACT:
+            check_word(k, it, name, v, words_table[i].how, unknown, words);
             break;
         case BOOLEAN:
             if (v.len == 0 || !begins_word_of(v, words))
@@ -369,7 +386,7 @@ static bool check_words(struct check *k, const struct item *it, const char *name
             break;
         case LIST:
         case SIGNED:
-            check_list(k, it, name, v, words_table[i].how, stops, words);
+            check_list(k, it, name, v, words_table[i].how, unknown, words);
             break;
         case LETTERS:
             check_letters(k, it, name, v, words);
@@ -381,6 +398,14 @@ static bool check_words(struct check *k, const struct item *it, const char *name
 }
 
 /* --- the option ---------------------------------------------------------------------------- */
+
+static const char *subs_of(const struct option_info *o)
+{
+    for (size_t i = 0; i < COUNT(subs_table); i++)
+        if (strcmp(subs_table[i].option, o->name) == 0)
+            return subs_table[i].words;
+    return "";
+}
 
 /* What stands behind the dot; false if sendmail does not know it. */
 static bool check_sub(struct check *k, const struct item *it, const struct option_info *o,
@@ -400,9 +425,30 @@ static bool check_sub(struct check *k, const struct item *it, const struct optio
     return true;
 }
 
+/* The old form: times with commas between, each for a step that it names, or for all. */
+static void check_timeout_list(struct check *k, const struct item *it, const struct option_info *o,
+                               struct part v)
+{
+    struct part rest = v, piece;
+    while (part_next(&rest, ", \t", &piece)) {
+        const char *equals = memchr(piece.s, '=', piece.len);
+        struct part sub = {piece.s, equals ? (size_t)(equals - piece.s) : 0};
+        if (equals && !is_word_of(sub, subs_of(o)))
+            check_suggest(k,
+                          check_say(k, it, sub, FINDING_UNKNOWN_SUB_OPTION, check_text(k, sub),
+                                    o->name, listed(k, subs_of(o))),
+                          sub, subs_of(o));
+    }
+}
+
 static void check_sub_value(struct check *k, const struct item *it, const struct option_info *o,
                             const char *dot, struct part v)
 {
+    if (!dot && strcmp(o->name, "Milter") == 0)
+        check_say(k, it, check_part(it, it->text + 1, it->name), FINDING_NO_SUB_OPTION, o->name,
+                  NULL, NULL);
+    if (!dot && strcmp(o->name, "Timeout") == 0)
+        check_timeout_list(k, it, o, v);
     if (!dot || !check_sub(k, it, o, dot))
         return;
     const char *sub = dot + 1;
@@ -416,6 +462,54 @@ static void check_sub_value(struct check *k, const struct item *it, const struct
     }
 }
 
+/* As inet_addr and inet_pton read it. */
+static void check_ip_address(struct check *k, const struct item *it, const char *name,
+                             struct part v)
+{
+    const char *text = it->value;
+    struct in_addr four;
+    struct in6_addr six;
+    if (memchr(v.s, '$', v.len))
+        return;
+    if (strncasecmp(text, "IPv6:", 5) == 0)
+        text += 5;
+    const bool is_four = inet_aton(text, &four) && four.s_addr != INADDR_NONE;
+    if (!is_four && inet_pton(AF_INET6, text, &six) != 1)
+        check_say(k, it, v, FINDING_NO_ADDRESS, name, it->value[0] ? it->value : "\"\"", NULL);
+}
+
+/* Of a map of class ldap, what is not said once for all. */
+static void check_ldap_defaults(struct check *k, const struct item *it, const char *name,
+                                struct part v)
+{
+    static const char known[] = "bcdhlnprswxzHKMPRSVZ", valued[] = "bcdhlprswHMPZ";
+    static const struct {
+        char letter;
+        const char *words;
+    } methods[] = {{'M', "none simple krbv4 LDAP_AUTH_NONE LDAP_AUTH_SIMPLE LDAP_AUTH_KRBV4"},
+                   {'r', "never always search find"},
+                   {'s', "base one sub"},
+                   {'w', "2 3"}};
+    struct part rest = v, word;
+    while (part_next(&rest, " \t", &word)) {
+        if (word.len < 2 || word.s[0] != '-')
+            continue;
+        const char letter = word.s[1];
+        if (!strchr(known, letter) || (letter == 'S' && word.len > 2)) {
+            check_say(k, it, (struct part){word.s, 2}, FINDING_LDAP_DEFAULT, name,
+                      check_text(k, (struct part){word.s, 2}), NULL);
+            continue;
+        }
+        struct part value = {word.s + 2, word.len - 2};
+        if (!strchr(valued, letter) || (value.len == 0 && !part_next(&rest, " \t", &value)))
+            continue;
+        for (size_t i = 0; i < COUNT(methods); i++)
+            if (methods[i].letter == letter && value.len > 0 &&
+                !is_word_of(value, methods[i].words))
+                unknown_word(k, it, name, value, ERROR, methods[i].words);
+    }
+}
+
 /* Options of which the table says text, with a form of their own. */
 static void check_text_value(struct check *k, const struct item *it, const char *name,
                              struct part v)
@@ -424,6 +518,10 @@ static void check_text_value(struct check *k, const struct item *it, const char 
     bool times = strcmp(name, "QueueTimeout") == 0;
     if (strcmp(name, "DefaultUser") == 0 && strpbrk(it->value, ";, \t") && !strchr(it->value, '$'))
         check_say(k, it, v, FINDING_BAD_USER, name, it->value, NULL);
+    if (strcmp(name, "ConnectOnlyTo") == 0)
+        check_ip_address(k, it, name, v);
+    if (strcmp(name, "LDAPDefaultSpec") == 0)
+        check_ldap_defaults(k, it, name, v);
     if (!times && strcmp(name, "MaxMimeHeaderLength") != 0)
         return;
     while (part_next(&rest, "/", &piece)) {
@@ -467,6 +565,19 @@ static void check_path(struct check *k, const struct item *it, const char *name,
     while (part_next(&rest, ",", &path))
         if (path.len > 0 && it->value[0] && path.s[0] != '/' && !memchr(v.s, '$', v.len))
             check_say(k, it, path, FINDING_RELATIVE_FILE, check_text(k, path), NULL, NULL);
+}
+
+static void check_aliases(struct check *k, const struct item *it, struct part v)
+{
+    struct part rest = v, one;
+    if (!strpbrk(it->value, ": \t"))
+        check_path(k, it, "AliasFile", v);
+    while (it->value[0] && part_next(&rest, ",", &one)) {
+        const char *colon = memchr(one.s, ':', one.len);
+        struct part class = part_trim((struct part){one.s, colon ? (size_t)(colon - one.s) : 0});
+        if (colon && !memchr(one.s, '$', one.len))
+            check_alias_class(k, it, class.len > 0 ? class : (struct part){one.s, 1});
+    }
 }
 
 static void unknown_option(struct check *k, const struct item *it, enum option_match how)
@@ -550,8 +661,8 @@ void check_option(struct check *k, const struct item *it)
             check_filter_list(k, it, v);
         else if (strcmp(name, "AuthMechanisms") == 0)
             check_mechanisms(k, it, name, v);
-        else if (strcmp(name, "AliasFile") == 0 && !strpbrk(it->value, ": \t"))
-            check_path(k, it, name, v);
+        else if (strcmp(name, "AliasFile") == 0)
+            check_aliases(k, it, v);
         break;
     case OPTION_PATH:
         check_path(k, it, name, v);

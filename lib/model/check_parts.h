@@ -70,6 +70,8 @@ void check_time(struct check *k, const struct item *it, const char *what, struct
 
 /* The parts of config_check. */
 void check_option(struct check *k, const struct item *it);
+/* The class before the colon of an AliasFile. */
+void check_alias_class(struct check *k, const struct item *it, struct part class);
 void check_equates(struct check *k, const struct item *it);
 void check_map(struct check *k, const struct item *it);
 /* V lines, and what an old level makes of the rest of the file. */

@@ -1,6 +1,8 @@
 #include "lib/rewrite/program.h"
 
 #include <ctype.h>
+#include <grp.h>
+#include <netdb.h>
 #include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
@@ -495,13 +497,33 @@ const char *program_letters_apart(struct arena *a, const char *s)
     return out.data ? out.data : "";
 }
 
-/* A user that this system does not know. */
+/* A user or group that this system does not know. */
 static void check_user(struct compiler *k, const struct item *it)
 {
-    const char *user = arena_strndup(k->p->arena, it->value, strcspn(it->value, ":."));
+    const char *ends = compile_is_option(it, "TrustedUser") ? "" : ":./";
+    const size_t n = strcspn(it->value, ends);
+    const char *user = arena_strndup(k->p->arena, it->value, n), *group = it->value + n;
 
-    if (*user && !isdigit((unsigned char)*user) && !getpwnam(user) && k->diag)
-        finding_add(k->diag, FINDING_OPTION_USER, it->at, user, NULL);
+    group += *group != '\0';
+    if (!k->diag)
+        return;
+    if (!isdigit((unsigned char)*user) && !getpwnam(user))
+        finding_add(k->diag, FINDING_OPTION_USER, it->at, *user ? user : "\"\"", NULL);
+    else if (*group && !isdigit((unsigned char)*group) && !getgrnam(group))
+        finding_add(k->diag, FINDING_OPTION_GROUP, it->at, group, NULL);
+}
+
+/* A service that this system does not know. */
+static void check_services(struct compiler *k, const struct item *it)
+{
+    for (const struct equate *e = it->equates; e && k->diag; e = e->next) {
+        if (!e->has_value || tolower((unsigned char)e->key[0]) != 'p' ||
+            isdigit((unsigned char)e->value[0]))
+            continue;
+        if (!getservbyname(e->value, "tcp"))
+            finding_add(k->diag, FINDING_OPTION_SERVICE, it->at, *e->value ? e->value : "\"\"",
+                        NULL);
+    }
 }
 
 static void read_option(struct compiler *k, const struct item *it)
@@ -511,6 +533,8 @@ static void read_option(struct compiler *k, const struct item *it)
     if (program_is_option(it, "DefaultUser") || program_is_option(it, "RunAsUser") ||
         program_is_option(it, "TrustedUser"))
         check_user(k, it);
+    if (compile_is_option(it, "DaemonPortOptions") || compile_is_option(it, "ClientPortOptions"))
+        check_services(k, it);
 
     if (program_is_option(it, "OperatorChars")) {
         p->operators = it->value;
