@@ -275,6 +275,9 @@ static int status_of_failure(const struct lookup_map *m)
     static const char *const of_system[] = {"hash", "btree", "implicit", "socket", "ldap"};
     const char *class = lookup_map_class(m);
 
+    /* Of aliases it would read the source. */
+    if (strcasecmp(class, "implicit") == 0 && lookup_map_has_aliases(m))
+        return EX_OK;
     for (size_t i = 0; i < sizeof of_system / sizeof *of_system; i++) {
         if (strcasecmp(class, of_system[i]) == 0)
             return EX_OSERR;
@@ -286,6 +289,8 @@ static void failed(void *ctx, const struct lookup_map *m, const char *why)
 {
     struct test *t = ctx;
 
+    if (strcasecmp(lookup_map_class(m), "host") == 0)
+        return; /* a note has said it */
     if (t->status == EX_OK)
         t->status = status_of_failure(m);
     fprintf(stderr, "mcfd: %s\n", why);
@@ -808,8 +813,8 @@ static void run_map(struct test *t, char *arg)
     }
     member(t, "verdict", verdicts[answer.verdict]);
     heading(t);
-    if (answer.verdict == MAP_TEMPFAIL && strcmp(lookup_map_class(m), "host") != 0)
-        failed(t, m, answer.why);
+    if (answer.verdict == MAP_TEMPFAIL && answer.failed)
+        failed(t, answer.failed, answer.why);
     if (answer.verdict == MAP_FOUND) {
         puts_(t, "returns ");
         put(t, answer.value.p, answer.value.len);

@@ -47,6 +47,8 @@ struct lookup_maps *lookup_maps_new(struct arena *a)
     m->arena = a;
     m->by_name = table_new(a);
     lookup_declare(m, "host", "host", "-a.", NULL, (struct origin){0});
+    lookup_declare(m, "aliases.files", "sequence", "", NULL, (struct origin){0});
+    lookup_declare(m, "aliases", "switch", "aliases", NULL, (struct origin){0});
     return m;
 }
 
@@ -82,8 +84,8 @@ static void say_unknown(struct lookup_reader *r, const char *name, const char *c
     finding_suggest(r->diag, f, r->at, class, names, COUNT(classes));
 }
 
-const struct lookup_map *lookup_declare(struct lookup_maps *maps, const char *name, const char *cls,
-                                        const char *rest, struct diag *d, struct origin at)
+static struct lookup_map *declare(struct lookup_maps *maps, const char *name, const char *cls,
+                                  const char *rest, struct diag *d, struct origin at)
 {
     struct lookup_reader r = {maps, maps->arena, d, at};
     const struct lookup_class *class = find_class(cls);
@@ -115,6 +117,22 @@ const struct lookup_map *lookup_declare(struct lookup_maps *maps, const char *na
     return m;
 }
 
+const struct lookup_map *lookup_declare(struct lookup_maps *maps, const char *name, const char *cls,
+                                        const char *rest, struct diag *d, struct origin at)
+{
+    return declare(maps, name, cls, rest, d, at);
+}
+
+const struct lookup_map *lookup_declare_aliases(struct lookup_maps *maps, unsigned n,
+                                                const char *cls, const char *rest, struct diag *d,
+                                                struct origin at)
+{
+    struct lookup_map *m = declare(maps, arena_printf(maps->arena, "Alias%u", n), cls, rest, d, at);
+    if (m)
+        m->aliases = true;
+    return m && !m->invalid ? m : NULL;
+}
+
 const struct lookup_map *lookup_find(const struct lookup_maps *m, const char *name, size_t len)
 {
     char small[256];
@@ -134,6 +152,11 @@ const char *lookup_map_name(const struct lookup_map *m)
 const char *lookup_map_class(const struct lookup_map *m)
 {
     return m->class_name;
+}
+
+bool lookup_map_has_aliases(const struct lookup_map *m)
+{
+    return m->aliases;
 }
 
 char lookup_map_space(const struct lookup_map *m, char space)
@@ -371,6 +394,7 @@ void lookup_failed(struct lookup_query *q, const char *why, ...)
     va_end(ap);
     q->answer->verdict = MAP_TEMPFAIL;
     q->answer->status = EX_TEMPFAIL;
+    q->answer->failed = q->map;
     q->answer->why = arena_printf(q->result, "map %s: %s", q->map->name, text);
 }
 

@@ -63,9 +63,10 @@ struct lookup_answer {
                                else p is NULL then.  With -t a failure counts as found or not found
                                instead, by whether there is a value */
     const char *why;        /* of a failure: one line for the log; never NULL */
-    size_t member;          /* of sequence and switch: which map answered; else 0 */
-    bool closed;            /* not found because the map is not open: an optional one, or one that
-                               sendmail does not start with; /map says so */
+    const struct lookup_map *failed; /* the map that could not say, a member or itself; else NULL */
+    size_t member;                   /* of sequence and switch: which map answered; else 0 */
+    bool closed; /* not found because the map is not open: an optional one, or one that
+                    sendmail does not start with; /map says so */
 };
 
 /* What stands between the substrings that class regex gives with -s, where -d says nothing: the
@@ -79,12 +80,17 @@ struct lookup_maps *lookup_maps_new(struct arena *a);
  */
 const struct lookup_map *lookup_declare(struct lookup_maps *m, const char *name, const char *cls,
                                         const char *rest, struct diag *d, struct origin at);
+/* Declares the n-th file of aliases, "Alias" and n, of this class; NULL where sendmail does not
+ * count it. */
+const struct lookup_map *lookup_declare_aliases(struct lookup_maps *m, unsigned n, const char *cls,
+                                                const char *rest, struct diag *d, struct origin at);
 /* By name, case ignored; NULL if there is none.  Built-in maps (host, ...) that sendmail has
  * without a declaration are found too. */
 const struct lookup_map *lookup_find(const struct lookup_maps *m, const char *name, size_t len);
 const char *lookup_map_name(const struct lookup_map *m);
 /* "hash" ...; as declared. */
 const char *lookup_map_class(const struct lookup_map *m);
+bool lookup_map_has_aliases(const struct lookup_map *m); /* lookup_declare_aliases */
 /* What stands for blanks between the words of a key (-S), else space. */
 char lookup_map_space(const struct lookup_map *m, char space);
 

@@ -29,6 +29,7 @@ struct lookup_map {
     bool invalid; /* nothing is ever found: sendmail does not start with such a line */
 
     /* Flags of most classes. */
+    bool aliases;                          /* declared as a file of aliases, by no K line */
     bool optional;                         /* -o */
     bool match_only;                       /* -m: the value is the key */
     bool keep_case;                        /* -f */

@@ -183,4 +183,37 @@ static void file_find(struct lookup_query *q)
 }
 
 const struct lookup_class map_lookup_file = {lookup_read_file, file_find, file_close};
-const struct lookup_class map_lookup_implicit = {lookup_read_file, file_find, file_close};
+
+/* --- implicit ------------------------------------------------------------------------------ */
+
+struct implicit {
+    struct lookup_database db;
+    void *source; /* state of class stab */
+};
+
+static void implicit_close(void *state)
+{
+    struct implicit *s = state;
+    lookup_database_close(&s->db);
+    if (s->source)
+        map_lookup_stab.close(s->source);
+    s->source = NULL;
+}
+
+/* Of aliases without a database the source is read. */
+static void implicit_find(struct lookup_query *q)
+{
+    struct implicit *s = *q->state;
+    if (!s)
+        s = *q->state = arena_alloc(q->lifetime, sizeof *s);
+    void **own = q->state, *db = &s->db;
+    const bool source = q->map->aliases && open_any(q, &s->db) == ENOENT;
+    q->state = source ? &s->source : &db;
+    if (source)
+        map_lookup_stab.find(q);
+    else
+        file_find(q);
+    q->state = own;
+}
+
+const struct lookup_class map_lookup_implicit = {lookup_read_file, implicit_find, implicit_close};

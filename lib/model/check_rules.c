@@ -299,6 +299,15 @@ static void check_call(struct check *k, const struct item *it, const struct oper
     check_undefined(k, it, op->name, FINDING_UNDEFINED_RULESET, NULL, k->rulesets);
 }
 
+/* "aliases", "aliases.files", "alias0": of a name in small letters. */
+static bool is_alias_map(const char *name)
+{
+    static const char alias[] = "alias";
+    const char *rest = name + sizeof alias - 1;
+    return strncmp(name, alias, sizeof alias - 1) == 0 &&
+           (strncmp(rest, "es", 2) == 0 || (*rest && rest[strspn(rest, "0123456789")] == '\0'));
+}
+
 static void check_lookup(struct check *k, const struct item *it, const struct operation *op)
 {
     char *name = arena_strndup(k->arena, op->name.len ? op->name.s : "", op->name.len);
@@ -314,7 +323,7 @@ static void check_lookup(struct check *k, const struct item *it, const struct op
     for (char *p = name; *p; p++)
         *p = (char)tolower((unsigned char)*p);
     /* sendmail has these without a K line. */
-    if (table_has(k->maps, name) || strcmp(name, "host") == 0 || strncmp(name, "aliases", 7) == 0)
+    if (table_has(k->maps, name) || strcmp(name, "host") == 0 || is_alias_map(name))
         return;
     check_undefined(k, it, op->name, FINDING_UNDEFINED_MAP, NULL, k->maps);
 }

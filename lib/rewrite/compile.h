@@ -26,6 +26,7 @@ struct compiler {
     long next_named;         /* the number above the next named ruleset's */
     const char **unnumbered; /* rulesets that are named, and have no number yet */
     size_t nunnumbered, unnumbered_room;
+    unsigned naliases;
     size_t name_room; /* of macros and classes */
 };
 

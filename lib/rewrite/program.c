@@ -10,6 +10,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
 #include "lib/base/table.h"
+#include "lib/model/check.h"
 #include "lib/model/findings.h"
 #include "lib/model/options.h"
 #include "lib/rewrite/class_file.h"
@@ -500,7 +501,7 @@ const char *program_letters_apart(struct arena *a, const char *s)
 /* A user or group that this system does not know. */
 static void check_user(struct compiler *k, const struct item *it)
 {
-    const char *ends = compile_is_option(it, "TrustedUser") ? "" : ":./";
+    const char *ends = program_is_option(it, "TrustedUser") ? "" : ":./";
     const size_t n = strcspn(it->value, ends);
     const char *user = arena_strndup(k->p->arena, it->value, n), *group = it->value + n;
 
@@ -526,6 +527,52 @@ static void check_services(struct compiler *k, const struct item *it)
     }
 }
 
+static char *trimmed(struct arena *a, const char *s, size_t len)
+{
+    while (len > 0 && isspace((unsigned char)*s)) {
+        s++;
+        len--;
+    }
+    while (len > 0 && isspace((unsigned char)s[len - 1]))
+        len--;
+    return arena_strndup(a, s, len);
+}
+
+/* The files of aliases are the maps Alias0, Alias1 and so on, of the class before the colon. */
+static void read_aliases(struct compiler *k, const struct item *it)
+{
+    struct program *p = k->p;
+
+    for (const char *s = it->value, *end; *s; s = end + (*end != '\0')) {
+        while (isspace((unsigned char)*s))
+            s++;
+        end = s + strcspn(s, ",");
+        const size_t before = strcspn(s, ":,");
+        const bool colon = s[before] == ':';
+        if (!*s)
+            break;
+        const char *cls = colon ? trimmed(p->arena, s, before) : "implicit";
+        const char *rest = colon ? s + before + 1 : s;
+        if (map_class_has_aliases(cls) &&
+            lookup_declare_aliases(p->maps, k->naliases, cls,
+                                   trimmed(p->arena, rest, (size_t)(end - rest)), k->diag, it->at))
+            k->naliases++;
+    }
+}
+
+/* What asks for aliases asks the maps of all files of them. */
+static void join_aliases(struct compiler *k)
+{
+    static const char all[] = "aliases.files";
+    struct buf members;
+
+    buf_init(&members, k->p->arena);
+    for (unsigned i = 0; i < k->naliases; i++)
+        buf_printf(&members, "Alias%u ", i);
+    if (members.len > 0)
+        lookup_declare(k->p->maps, all, "sequence", members.data, NULL, (struct origin){0});
+}
+
 static void read_option(struct compiler *k, const struct item *it)
 {
     struct program *p = k->p;
@@ -533,8 +580,11 @@ static void read_option(struct compiler *k, const struct item *it)
     if (program_is_option(it, "DefaultUser") || program_is_option(it, "RunAsUser") ||
         program_is_option(it, "TrustedUser"))
         check_user(k, it);
-    if (compile_is_option(it, "DaemonPortOptions") || compile_is_option(it, "ClientPortOptions"))
+    if (program_is_option(it, "DaemonPortOptions") || program_is_option(it, "ClientPortOptions"))
         check_services(k, it);
+
+    if (program_is_option(it, "AliasFile"))
+        read_aliases(k, it);
 
     if (program_is_option(it, "OperatorChars")) {
         p->operators = it->value;
@@ -758,6 +808,7 @@ struct program *program_compile(struct arena *a, const struct config *c,
     compile_built_in_mailers(&k);
     for (const struct item *it = c->first; it; it = it->next)
         read_item(&k, it);
+    join_aliases(&k);
     number_the_unnumbered(&k);
     add_interfaces(&k);
     add_value(&k, "j", "w");

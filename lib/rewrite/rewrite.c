@@ -721,8 +721,8 @@ static int look_up(struct rewrite *r, const struct token *v, uint32_t n, struct 
         }
         if (answer.verdict == MAP_TEMPFAIL) {
             status = EX_TEMPFAIL;
-            if (strcmp(lookup_map_class(map), "host") != 0 && r->watch.failed)
-                r->watch.failed(r->watch.ctx, map, answer.why);
+            if (answer.failed && r->watch.failed)
+                r->watch.failed(r->watch.ctx, answer.failed, answer.why);
         }
     }
     if (has_default)
