@@ -10,7 +10,7 @@
 #include "lib/base/table.h"
 #include "lib/model/check_parts.h"
 
-enum { WILDCARDS_MAX = 9, WILDCARDS_IN_A_ROW = 2 };
+enum { WILDCARDS_MAX = 9, WILDCARDS_IN_A_ROW = 2, NAME_BYTES_MAX = 25 };
 
 /* One $ operator: '$' and the byte behind it, and the name that some have. */
 struct operation {
@@ -99,7 +99,7 @@ static bool check_name(struct check *k, const struct item *it, const struct oper
     }
     if (op->name.s[-1] != '{')
         return true;
-    if (op->name.len > 25) {
+    if (op->name.len > NAME_BYTES_MAX) {
         syntax(k, it, op->name, "a name of more than 25 characters");
         return false;
     }
@@ -220,6 +220,33 @@ static void check_pairs(struct check *k, const struct item *it, struct part side
             check_say(k, it, p, FINDING_RULE_UNBALANCED, check_text(k, p), i == 0 ? ">" : ")",
                       NULL);
         }
+}
+
+/* A macro is carried out before anything can be hidden from it. */
+static void check_backslashes(struct check *k, const struct item *it, struct part side)
+{
+    for (const char *s = side.s, *end = side.s + side.len; s + 2 < end; s++) {
+        if (s[0] == '$') {
+            s++;
+            continue;
+        }
+        if (s[0] != '\\')
+            continue;
+        if (s[1] == '$' && (isalpha((unsigned char)s[2]) || s[2] == '{'))
+            check_say(k, it, (struct part){s, 1}, FINDING_RULE_BACKSLASH, NULL, NULL, NULL);
+        s++;
+    }
+}
+
+void check_value_names(struct check *k, const struct item *it)
+{
+    struct part rest = check_value(it);
+    if (!it->value || !it->value[0] || rest.len != strlen(it->value))
+        return;
+    for (struct operation op; (op = next_operator(&rest)).c;)
+        if (strchr("{&?", op.c) && !op.open && op.name.len > NAME_BYTES_MAX)
+            check_say(k, it, op.name, FINDING_BAD_NAME, "a name of more than 25 characters", NULL,
+                      NULL);
 }
 
 static unsigned check_left(struct check *k, const struct item *it, struct part side)
@@ -440,5 +467,7 @@ void check_rule(struct check *k, const struct item *it)
         left = (struct part){it->aux, strlen(it->aux)};
     if (right.len != strlen(it->value))
         right = (struct part){it->value, strlen(it->value)};
+    check_backslashes(k, it, left);
+    check_backslashes(k, it, right);
     check_right(k, it, right, check_left(k, it, left));
 }

@@ -192,8 +192,7 @@ static void close(struct run *r, char open, char closer)
 static void end(struct run *r)
 {
     if (r->sc->rule) {
-        if (r->escaped)
-            keep(r, '\\');
+        r->escaped = false; /* a backslash that ends a side hides nothing, and is gone */
         finish(r);
         return;
     }
