@@ -346,6 +346,8 @@ void config_check(const struct config *c, const struct check_context *context, s
             check_macro(&k, it);
         if (it->kind == ITEM_MACRO || it->kind == ITEM_HEADER || it->kind == ITEM_CLASS)
             check_value_names(&k, it);
+        if (it->kind == ITEM_RULESET)
+            check_ruleset(&k, it);
         if (it->kind == ITEM_RULE && !check_is_ours(&k, it))
             check_rule(&k, it);
     }

@@ -82,6 +82,7 @@ void check_class_words(struct check *k, const struct item *it);
 void check_macro(struct check *k, const struct item *it);
 /* Names of macros in the value of a macro or header. */
 void check_value_names(struct check *k, const struct item *it);
+void check_ruleset(struct check *k, const struct item *it);
 void check_rule(struct check *k, const struct item *it);
 void check_whole(struct check *k);
 /* A list of filters, in InputMailFilters or in a daemon's key. */

@@ -5,6 +5,7 @@
  */
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 #include "lib/base/arena.h"
 #include "lib/base/table.h"
@@ -286,6 +287,32 @@ static unsigned check_left(struct check *k, const struct item *it, struct part s
     return wildcards;
 }
 
+/* The ruleset of this name that sendmail itself calls; empty if there is none. */
+static struct part hook_of(struct part name, bool any_case)
+{
+    static const char hooks[] =
+        "check_compat check_data check_eoh check_eom check_etrn check_expn check_mail check_other "
+        "check_rcpt check_relay check_vrfy srv_features clt_features tls_srv_features "
+        "tls_clt_features tls_client tls_server tls_rcpt try_tls trust_auth authinfo greet_pause "
+        "queuegroup bcc";
+    struct part rest = {hooks, strlen(hooks)}, hook;
+    while (part_next(&rest, " ", &hook))
+        if (hook.len == name.len && (any_case ? strncasecmp(hook.s, name.s, hook.len)
+                                              : memcmp(hook.s, name.s, hook.len)) == 0)
+            return hook;
+    return (struct part){NULL, 0};
+}
+
+void check_ruleset(struct check *k, const struct item *it)
+{
+    struct part name = check_part(it, it->text + 1, it->name);
+    struct part hook = hook_of((struct part){it->name, strlen(it->name)}, true);
+    if (hook.len == 0 || memcmp(hook.s, it->name, hook.len) == 0)
+        return;
+    const char *meant = check_text(k, hook);
+    check_mend(k, check_say(k, it, name, FINDING_RULESET_CASE, it->name, meant, NULL), name, meant);
+}
+
 /* after: bytes of the side behind the operator. */
 static void check_call(struct check *k, const struct item *it, const struct operation *op,
                        size_t after)
@@ -310,19 +337,12 @@ static void check_call(struct check *k, const struct item *it, const struct oper
             check_say(k, it, op->name, FINDING_EMPTY_RULESET, name, NULL, NULL);
         return;
     }
-    /* sendmail itself calls these where they are there: the name is right. */
-    static const char hooks[] =
-        "check_compat check_data check_eoh check_eom check_etrn check_expn check_mail check_other "
-        "check_rcpt check_relay check_vrfy srv_features clt_features tls_srv_features "
-        "tls_clt_features tls_client tls_server tls_rcpt try_tls trust_auth authinfo greet_pause "
-        "queuegroup bcc";
-    struct part rest = {hooks, strlen(hooks)}, hook;
-    while (part_next(&rest, " ", &hook))
-        if (hook.len == op->name.len && memcmp(hook.s, op->name.s, hook.len) == 0) {
-            if (!k->context->partial)
-                check_say(k, it, op->name, FINDING_UNDEFINED_RULESET, name, NULL, NULL);
-            return;
-        }
+    /* Where it is there: the name is right. */
+    if (hook_of(op->name, false).len > 0) {
+        if (!k->context->partial)
+            check_say(k, it, op->name, FINDING_UNDEFINED_RULESET, name, NULL, NULL);
+        return;
+    }
     check_undefined(k, it, op->name, FINDING_UNDEFINED_RULESET, NULL, k->rulesets);
 }
 
