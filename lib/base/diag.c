@@ -172,8 +172,9 @@ static bool is_within(struct origin inner, struct origin outer)
 static bool is_said_closer(const struct finding *const *all, size_t n, size_t i)
 {
     for (size_t k = i + 1; k < n && all[k]->at.line == all[i]->at.line; k++) {
-        if (strcmp(all[k]->id, all[i]->id) == 0 && strcmp(all[k]->text, all[i]->text) == 0 &&
-            all[k]->at.len < all[i]->at.len && is_within(all[k]->at, all[i]->at))
+        if (!all[i]->edits && strcmp(all[k]->id, all[i]->id) == 0 &&
+            strcmp(all[k]->text, all[i]->text) == 0 && all[k]->at.len < all[i]->at.len &&
+            is_within(all[k]->at, all[i]->at))
             return true;
     }
     return false;

@@ -7,6 +7,7 @@
 #include "lib/base/fs.h"
 #include "lib/maps/lookup_class.h"
 #include "lib/maps/lookup_services.h"
+#include "lib/model/findings.h"
 
 struct members {
     const struct lookup_map **maps;
@@ -39,8 +40,11 @@ static bool sequence_declare(struct lookup_reader *r, struct lookup_map *m)
             continue;
         }
         const struct lookup_map *one = lookup_find(r->maps, from, (size_t)(p - from));
-        if (one && one != m) /* of another, lib/model's checks say it */
+        if (one && one != m)
             add_member(r->arena, v, one);
+        else if (r->diag)
+            finding_add(r->diag, FINDING_UNDEFINED_MEMBER, r->at,
+                        arena_strndup(r->arena, from, (size_t)(p - from)), m->name, (char *)NULL);
     }
     return true;
 }

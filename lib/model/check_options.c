@@ -337,9 +337,10 @@ static void check_list(struct check *k, const struct item *it, const char *what,
         if (unknown == TLS ? bare.len > 0 && isdigit((unsigned char)bare.s[0])
                            : how == SIGNED && is_word_of(bare, "true"))
             continue;
+        word = bare.len > 0 ? bare : word;
         const char *spaced = how == SIGNED ? with_blanks(k, word, words) : NULL;
         if (!spaced) {
-            unknown_word(k, it, what, bare.len > 0 ? bare : word, unknown, words);
+            unknown_word(k, it, what, word, unknown, words);
             continue;
         }
         struct finding *f =
