@@ -1,0 +1,769 @@
+#!/usr/bin/env python3
+"""run.py [-v] [--engine COMMAND | --reference] [--codes] [--write] [--list] [NAME[:TITLE]]...
+
+SMTP, as it is spoken and as it is delivered. Each *.test has configurations and dialogues with what the reference
+(Debian's sendmail) was measured to answer and to deliver; mcfd must do the same. README.md says how a file is written.
+
+  --engine COMMAND  what is run in place of build/mcfd
+  --reference       the same as --engine /usr/sbin/sendmail: are the files right?
+  --codes           of a reply, only its code and enhanced code are compared
+  --write           put what the engine says into the files (with --reference, then read the difference)
+  --list            only name the cases
+"""
+import argparse
+import concurrent.futures
+import difflib
+import json
+import os
+import re
+import shutil
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+import threading
+import time
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+from reference import SENDMAIL, compile_mc, refuses
+from report import BUILD, ROOT, Report, need, need_programs, need_root
+
+NS = os.path.join(ROOT, "tests", "lib", "ns")
+PLACE = "/run/smtp"
+WORKERS = 4  # most of the time is waiting
+PORTS = (25, 2525, 2526)
+CLIENTS = ["192.168.0.5", "192.168.77.1", "198.51.100.77", "203.0.113.7", "203.0.113.8", "203.0.113.9", "203.0.113.20",
+           "203.0.113.66", "203.0.113.67", "203.0.113.68", "203.0.113.70", "203.0.113.71", "203.0.113.99", "2001:db8:1::5",
+           "2001:db8::7"]
+# Where mail arrives, and how that relay is not like the others. All others offer what FULL says.
+FULL = ["8BITMIME", "SIZE", "DSN", "ENHANCEDSTATUSCODES"]
+SINKS = {"198.51.100.%d" % n: FULL for n in (10, 20, 21, 22, 23, 24, 30, 31, 40, 50, 51, 99)}
+SINKS.update({
+    "2001:db8::25": FULL,
+    "198.51.100.60": None,  # knows no EHLO
+    "198.51.100.61": [],
+    "198.51.100.62": FULL + ["PIPELINING", "DELIVERBY"],
+    "198.51.100.63": ["SIZE 1000"],
+    "198.51.100.64": "421 4.3.2 not now",  # the greeting
+    "198.51.100.65": "554 5.7.1 not you",
+    "198.51.100.66": "",  # hangs up
+})
+# A word in an address makes a relay answer something else there.
+SAYS = [("MAIL", "nosender", "550 5.7.1 not from you"), ("MAIL", "latersender", "451 4.7.1 not from you yet"),
+        ("RCPT", "refused", "550 5.1.1 no such user here"), ("RCPT", "plain550", "550 no such user here"),
+        ("RCPT", "deferred", "451 4.3.0 come back later"), ("RCPT", "full", "552 5.2.2 mailbox full"),
+        ("RCPT", "multi", "550-5.7.1 first line\r\n550 5.7.1 second line"), ("RCPT", "moved", "551 5.1.6 try elsewhere"),
+        ("RCPT", "bye421", "421 4.3.2 closing"),
+        ("DATA", "nodata", "554 5.5.1 no data"), ("DATA", "laterdata", "451 4.3.0 no data yet"),
+        (".", "noeom", "554 5.6.0 not this text"), (".", "latereom", "452 4.3.1 no room")]
+
+
+OPTIONS = ("from", "run", "settle", "slow")
+STEPS = (">", ">-", "|", "|-", "pause", "shut")
+
+# ---------------------------------------------------------------- texts
+
+
+def raw(text):
+    """Bytes of a line of a file: \\r \\n \\0 \\t \\\\ \\xNN, and {N*TEXT} for TEXT N times."""
+    text = re.sub(r"\\(x[0-9A-Fa-f]{2}|[rn0t\\{])", lambda m: {"r": "\r", "n": "\n", "0": "\0", "t": "\t", "\\": "\\", "{": "\x01"}.get(
+        m.group(1)) or chr(int(m.group(1)[1:], 16)), text) if "\\" in text else text
+    text = re.sub(r"\{(\d+)\*([^}]*)\}", lambda m: int(m.group(1)) * m.group(2), text)
+    return text.replace("\x01", "{").encode("latin-1")
+
+
+def shown(data):
+    """raw's inverse, of one line."""
+    text = data.decode("latin-1") if isinstance(data, bytes) else data
+    text = text.replace("\\", "\\\\").replace("\r", "\\r").replace("\n", "\\n").replace("\t", "\\t").replace("\0", "\\0")
+    text = re.sub(r"[^\x20-\x7e]", lambda m: "\\x%02x" % ord(m.group()), text)
+    text = re.sub(r"\{(?=\d+\*)", r"\\{", text)
+    text = re.sub(r"(\\x..|\\[rnt0\\]|[^\\{}])\1{39,}", lambda m: "{%d*%s}" % (len(m.group(0)) // len(m.group(1)), m.group(1)), text)
+    return text[:-1] + "\\x20" if text.endswith(" ") else text
+
+
+SAME = [  # what no two runs have in common
+    (re.compile(r"[A-Z][a-z]{2}, +\d+ [A-Z][a-z]{2} 202\d \d\d:\d\d:\d\d (?:[-+]\d{4}(?: \(\w+\))?|GMT)"), "DATE"),
+    (re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d 202\d"), "CTIME"),
+    (re.compile(r"[\w.]*/?\b8\.17\.1\.9(?:/8\.17\.1\.9)?(?:/Debian-[\w.+]+)?"), "VERSION"),
+    (re.compile(r"(2\.0\.0 )\S+( Message accepted)"), r"\1ID\2"),
+    (re.compile(r"(?<=\bid )[0-9A-Za-z]{9,20}\b"), "ID"),
+    (re.compile(r"\b[0-9A-Za-z]{8}[0-9]{6,8}\b"), "ID"),
+    (re.compile(r"<\d{12}\.ID@"), "<STAMP.ID@"),
+    (re.compile(r"ID\.\d{9,11}/"), "ID.N/"),
+]
+
+
+def same(text):
+    for pattern, by in SAME:
+        text = pattern.sub(by, text)
+    return text
+
+
+USUAL = ["< 250-ENHANCEDSTATUSCODES", "< 250-PIPELINING", "< 250-EXPN", "< 250-VERB", "< 250-8BITMIME", "< 250-SIZE", "< 250-DSN", "< 250-ETRN",
+         "< 250-DELIVERBY", "< 250 HELP"]
+
+
+def fold(lines):
+    """The keywords of EHLO that nobody has asked to change, in one line."""
+    out, i = [], 0
+    while i < len(lines):
+        usual = lines[i:i + len(USUAL)] == USUAL
+        out.append("< 250 (the usual keywords)" if usual else lines[i])
+        i += len(USUAL) if usual else 1
+    return out
+
+
+def count_replies(lines):
+    return sum(not re.match(r"< \d\d\d-", l) for l in lines)
+
+
+def essence(line):
+    """A reply's code and enhanced code; of a keyword of EHLO, all."""
+    m = re.match(r"< (\d{3})([ -])(\d\.\d{1,3}\.\d{1,3} )?", line)
+    return m.group() if m and (m.group(3) or m.group(1) != "250") else line
+
+# ---------------------------------------------------------------- files
+
+class Dialogue:
+    def __init__(self, title):
+        self.title, self.lines, self.expected, self.options, self.begun = title, [], [], {}, False
+
+    def spec(self):
+        return {"title": self.title, "options": self.options, "deliveries": sum(l.startswith("@ ") for l in self.expected),
+                "steps": [[line, count_replies(replies)] for line, replies in self.lines if line == "<<" or line.split(" ")[0] in STEPS]}
+
+
+class Configuration:
+    def __init__(self, title):
+        self.title, self.lines, self.dialogues = title, [], []
+        self.mc, self.cf, self.sample, self.files, self.drop, self.ipv6, self.shell = [], [], None, {}, [], False, []
+
+
+class Test:
+    """A file: what it says first, and its configurations."""
+
+    def __init__(self, path):
+        self.path, self.name, self.head, self.configurations = path, os.path.basename(path)[:-5], [], []
+        with open(path, encoding="latin-1") as f:
+            lines = f.read().rstrip("\n").split("\n")
+        configuration, dialogue, file = None, None, None
+        for line in lines:
+            if file is not None:
+                configuration.lines.append(line)
+                if line == "@end":
+                    file = None
+                else:
+                    file.append(line)
+            elif line.startswith("=== "):
+                configuration, dialogue = Configuration(line[4:]), None
+                self.configurations.append(configuration)
+            elif configuration is None:
+                self.head.append(line)
+            elif line.startswith("== "):
+                dialogue = Dialogue(line[3:])
+                configuration.dialogues.append(dialogue)
+            elif dialogue is not None:
+                self.read_step(dialogue, line)
+            else:
+                configuration.lines.append(line)
+                word, _, rest = line.partition(" ")
+                if word == "mc":
+                    configuration.mc.append(rest)
+                elif word == "cf":
+                    configuration.cf.append(rest)
+                elif word == "drop":
+                    configuration.drop.append(rest)
+                elif word == "sample":
+                    configuration.sample = rest
+                elif word == "sh":
+                    configuration.shell.append(rest)
+                elif word == "ipv6":
+                    configuration.ipv6 = True
+                elif word == "@file":
+                    file = configuration.files[rest] = []
+                elif line and not line.startswith("#"):
+                    sys.exit("%s: not a line of a configuration: %s" % (path, line))
+
+    def read_step(self, dialogue, line):
+        """dialogue.lines: [what the file says, [what is read after it]]; the line "<<" is the start of the talk."""
+        if not line:
+            return
+        word, _, rest = line.partition(" ")
+        if word in OPTIONS:
+            dialogue.options[word] = rest
+            dialogue.lines.append([line, []])
+            return
+        if word == "#":
+            dialogue.lines.append([line, []])
+            return
+        if word[0] == "@":
+            dialogue.expected.append(line)
+            return
+        if not dialogue.begun:
+            dialogue.begun = True
+            dialogue.lines.append(["<<", []])
+        if word == "<":
+            last = next(l for l in reversed(dialogue.lines) if not l[0].startswith("#"))
+            last[1].append(line)
+        elif word in STEPS:
+            dialogue.lines.append([line, []])
+        else:
+            sys.exit("%s: not a step: %s" % (self.path, line))
+
+    def write(self):
+        out = list(self.head)
+        for c in self.configurations:
+            out += ["=== " + c.title] + c.lines
+            for d in c.dialogues:
+                out += ["== " + d.title]
+                for line, replies in d.lines:
+                    out += ([] if line == "<<" else [line]) + replies
+                out += d.expected + [""]
+        with open(self.path, "w", encoding="latin-1") as f:
+            f.write("\n".join(out).rstrip("\n") + "\n")
+
+
+# ---------------------------------------------------------------- inside the namespace
+
+class Sinks:
+    """Hosts that take mail, and keep a record of what they were told."""
+
+    def __init__(self):
+        self.lock, self.got, self.failed = threading.Lock(), [], set()
+        for address in SINKS:
+            for port in PORTS:
+                s = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
+                s.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+                s.bind((address, port))
+                s.listen(50)
+                threading.Thread(target=self.serve, args=(s, address, port), daemon=True).start()
+
+    def serve(self, listening, address, port):
+        while True:
+            c = listening.accept()[0]
+            threading.Thread(target=self.talk, args=(c, address, port), daemon=True).start()
+
+    def keep(self, lines, done):
+        with self.lock:
+            if not done:
+                if tuple(lines) in self.failed:
+                    return  # the next try of what has failed before
+                self.failed.add(tuple(lines))
+            self.got.append([time.time(), lines])
+
+    def talk(self, c, address, port):
+        try:
+            self.converse(c, address, port)
+        except OSError:
+            pass
+        finally:
+            c.close()
+
+    def converse(self, c, address, port):
+        offers = SINKS[address]
+        head = "@ relay %s%s" % (address, "" if port == 25 else " port %d" % port)
+
+        def say(text):
+            c.sendall(text.encode() + b"\r\n")
+        if isinstance(offers, str):
+            say(offers) if offers else None
+            self.keep([head, "@> " + (offers or "(hangs up)")], False)
+            return
+        say("220 sink ESMTP" if offers is not None else "220 sink SMTP")
+        f, lines, hello, failed = c.makefile("rb"), [], "", False
+        while True:
+            line = f.readline()
+            if not line:
+                break
+            text = line.decode("latin-1").rstrip("\r\n")
+            verb = text[:4].upper()
+            if verb == "EHLO":
+                say("250-sink\r\n" + "".join("250-%s\r\n" % o for o in offers) + "250 HELP" if offers is not None else "500 what?")
+                hello = ""
+            elif verb == "HELO":
+                hello = " (HELO)"
+                say("250 sink")
+            elif verb in ("MAIL", "RCPT", "DATA"):
+                if verb == "MAIL":
+                    if lines:
+                        self.keep(lines, False)
+                    lines = [head + hello]
+                said = next((r for v, w, r in SAYS if v == verb and w in (text if verb != "DATA" else " ".join(lines))), None)
+                lines.append("@> " + shown(re.sub(r"SIZE=\d+", "SIZE=N", text)))
+                if said:
+                    lines.append("@< " + said.replace("\r\n", " / "))
+                    say(said)
+                    if said.startswith("421"):
+                        break
+                elif verb != "DATA":
+                    say("250 2.1.0 ok")
+                elif not any(l.startswith("@> RCPT") for l in lines) or all(
+                        lines[i + 1:i + 2] and lines[i + 1].startswith("@<") for i, l in enumerate(lines) if l.startswith("@> RCPT")):
+                    say("503 5.5.1 no recipient")
+                else:
+                    say("354 go")
+                    data = b""
+                    while not (data.endswith(b"\r\n.\r\n") or data == b".\r\n"):
+                        more = f.readline()
+                        if not more:
+                            lines.append("@> (the connection ends in the message)")
+                            self.keep(lines, False)
+                            return
+                        data += more
+                    said = next((r for v, w, r in SAYS if v == "." and any(w in l for l in lines)), None)
+                    lines += ["@: " + shown(l) if l else "@:" for l in data[:-3].decode("latin-1").split("\r\n")[:-1]]
+                    if said:
+                        lines.append("@< " + said)
+                    self.keep(lines, not said)
+                    lines = []
+                    say(said or "250 2.0.0 taken")
+            elif verb == "RSET" or verb == "QUIT":
+                if lines:
+                    self.keep(lines, False)
+                lines = []
+                say("221 2.0.0 bye" if verb == "QUIT" else "250 2.0.0 reset")
+                if verb == "QUIT":
+                    return
+            else:
+                say("500 5.5.1 what?")
+        if lines:
+            self.keep(lines, False)
+
+
+RECORD = """#!/bin/sh
+f=%s/got/$$
+{ for a; do printf '%%s\\0' "$a"; done; echo; cat; } > $f.tmp
+mv $f.tmp $f.done
+case "$*" in *says-*) echo "the mailer has something to say";; esac
+case "$*" in *exit-*) x="${*##*exit-}"; exit ${x%%%%[!0-9]*};; *exit[0-9]*) x="${*##*exit}"; exit ${x%%%%[!0-9]*};; esac
+exit 0
+""" % PLACE
+
+
+def quoted(word):
+    return '"%s"' % word if word == "" or " " in word else word
+
+
+def take_local(got):
+    """What the recorder has written since."""
+    folder = PLACE + "/got/"
+    for name in os.listdir(folder):
+        if name.endswith(".done"):
+            when = os.stat(folder + name).st_mtime
+            with open(folder + name, "rb") as f:
+                data = f.read()
+            os.unlink(folder + name)
+            words, _, text = data.partition(b"\n")
+            lines = ["@ local " + " ".join(quoted(shown(w)) for w in words.split(b"\0")[:-1])]
+            body = text.decode("latin-1").split("\n")
+            if body[-1] == "":
+                body.pop()
+            else:
+                body.append("(no newline at the end)")
+            lines += ["@: " + shown(l) if l else "@:" for l in body]
+            got.append([when, lines])
+
+
+class Talk:
+    """One dialogue, over a socket or with a program."""
+
+    def __init__(self, engine, dialogue, write):
+        self.dialogue, self.write, self.buffer, self.closed, self.patience = dialogue, write, b"", False, 12.0 if not write or "slow" in dialogue["options"] else 5.0
+        o = dialogue["options"]
+        self.process, self.grouped = None, False
+        if "run" in o:
+            mine, theirs = socket.socketpair()
+            self.socket = mine
+            self.process = subprocess.Popen(engine + [w.replace("CF", PLACE + "/t.cf") for w in o["run"].split()], stdin=theirs, stdout=theirs,
+                                            stderr=subprocess.STDOUT, start_new_session=True)
+            theirs.close()
+        else:
+            address, _, port = o.get("from", "127.0.0.1").partition(" port ")
+            self.socket = connect(address, int(port or 25))
+
+    def read(self):
+        """One reply, as lines; None if there is none."""
+        if self.process and self.dialogue["steps"][0][1] == 0 and not self.write:
+            return None
+        while True:
+            lines = self.buffer.split(b"\n")
+            for i, line in enumerate(lines[:-1]):
+                if self.process or not re.match(rb"\d\d\d-", line):
+                    self.buffer = b"\n".join(lines[i + 1:])
+                    return ["< " + shown(same(l.decode("latin-1"))) for l in [x[:-1] if x.endswith(b"\r") else x + b"(bare newline)" * (
+                        not self.process) for x in lines[:i + 1]]]
+            if self.closed:
+                return None
+            self.socket.settimeout(self.patience)
+            try:
+                more = self.socket.recv(65536)
+            except TimeoutError:
+                return None
+            except OSError:
+                more = b""
+            if not more:
+                self.closed = True
+                if self.buffer:
+                    self.buffer += b"(no newline)\n"
+                    continue
+                return ["< (closed)"] if not self.process else None
+            self.buffer += more
+
+    def replies(self, wanted):
+        out = []
+        if self.write:
+            first = self.read()
+            while first is not None:
+                out += first
+                keep, self.patience = self.patience, 0.4 if self.grouped else 0.12
+                first = self.read()
+                self.patience = keep
+            return fold(out)
+        while wanted > 0:
+            one = self.read()
+            if one is None:
+                self.patience = 1.0
+                break
+            out += one
+            wanted -= 1
+        return fold(out)
+
+    def go(self):
+        out, waiting = [], b""
+        for line, wanted in self.dialogue["steps"]:
+            word, _, rest = line.partition(" ")
+            if word == "pause":
+                time.sleep(float(rest))
+            elif word in ("|", "|-"):
+                waiting += raw(rest) + (b"\r\n" if word == "|" else b"")
+            elif word in (">", ">-"):
+                waiting += raw(rest) + (b"\r\n" if word == ">" else b"")
+                self.grouped = waiting.count(b"\n") > 1
+                try:
+                    self.socket.sendall(waiting)
+                except OSError:
+                    pass
+                waiting = b""
+            elif word == "shut":
+                try:
+                    self.socket.shutdown(socket.SHUT_WR)
+                except OSError:
+                    pass
+            silent = word in ("|", "|-") or word in (">-", "pause") and not wanted
+            if word in (">-", "pause") and self.write:
+                keep, self.patience = self.patience, 0.3
+                out.append(self.replies(wanted))
+                self.patience = keep
+            else:
+                out.append([] if silent else self.replies(wanted))
+        if self.process:
+            self.socket.shutdown(socket.SHUT_WR)
+            self.patience = 20.0
+            while True:
+                more = self.read()
+                if more is None:
+                    break
+                out[-1] += more
+            try:
+                status = self.process.wait(20)
+            except subprocess.TimeoutExpired:
+                os.killpg(self.process.pid, signal.SIGKILL)
+                status = "none: it did not end"
+            out[-1].append("< (exit %s)" % status)
+        self.socket.close()
+        return out
+
+
+def connect(source, port=25):
+    six = ":" in source
+    s = socket.socket(socket.AF_INET6 if six else socket.AF_INET)
+    s.settimeout(5)
+    s.bind((source, 0))
+    s.connect(("::1" if six else "127.0.0.1", port))
+    return s
+
+
+def inside(path):
+    """Runs one configuration's dialogues and prints what came of them."""
+    with open(path) as f:
+        job = json.load(f)
+    os.makedirs(PLACE + "/q", mode=0o755)
+    os.makedirs(PLACE + "/got")
+    os.chmod(PLACE + "/got", 0o1777)
+    with open(PLACE + "/t.cf", "w", encoding="latin-1") as f:
+        f.write(job["cf"])
+    with open(PLACE + "/record", "w") as f:
+        f.write(RECORD)
+    os.chmod(PLACE + "/record", 0o755)
+    with open("/etc/passwd", "a") as f:
+        f.write("".join("exit%d:x:%d:%d:Ends with %d:/tmp:/bin/sh\n" % (n, 4100 + n, 4100 + n, n) for n in range(64, 79)))
+    with open("/etc/aliases", "a") as f:
+        f.write(job["aliases"])
+    with open("/etc/resolv.conf", "w") as f:
+        f.write("nameserver 127.0.0.2\noptions timeout:1 attempts:1\n")
+    with open(PLACE + "/zone", "w") as f:
+        for name in (os.path.join(HERE, "..", "lib", "world", "zone"), os.path.join(HERE, "zone")):
+            with open(name) as z:
+                f.write(z.read())
+    subprocess.run([sys.executable, os.path.join(HERE, "..", "lib", "dns.py"), PLACE + "/zone", "127.0.0.2"], check=True)
+    for command in ["sendmail -bi -C %s/t.cf" % PLACE] + job["shell"]:
+        subprocess.run(command, shell=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    sinks, engine, local = Sinks(), job["engine"], []
+    log = open(PLACE + "/log", "wb")
+    mta, error = None, ""
+    if not all("run" in d["options"] for d in job["dialogues"]):
+        mta = subprocess.Popen(engine + ["-bD", job["queue"], "-C", PLACE + "/t.cf"], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
+                               start_new_session=True)
+        if not listens(mta):
+            error = "it does not listen: " + open(PLACE + "/log", errors="replace").read()[-500:]
+    results = [None] * len(job["dialogues"])
+
+    def run(i, d):
+        try:
+            results[i] = Talk(engine, d, job["write"]).go()
+        except OSError as e:
+            results[i] = [["< (no connection: %s)" % type(e).__name__]]
+    threads = []
+    owners = []  # [when a dialogue began, its number]
+    if not error:
+        for i, d in enumerate(job["dialogues"]):
+            if "slow" in d["options"]:
+                threads.append(threading.Thread(target=run, args=(i, d)))
+                threads[-1].start()
+        for i, d in enumerate(job["dialogues"]):
+            if "slow" in d["options"]:
+                continue
+            owners.append([time.time(), i])
+            with sinks.lock:
+                before = len(sinks.got) + len(local)
+            run(i, d)
+            settle(d, job["write"], sinks, local, before)
+        for t in threads:
+            t.join()
+    if mta:
+        try:
+            os.killpg(mta.pid, signal.SIGTERM)
+        except ProcessLookupError:
+            error = error or "the daemon has ended: " + open(PLACE + "/log", errors="replace").read()[-500:]
+    take_local(local)
+    delivered = [[] for _ in job["dialogues"]]
+    tags = {t: i for i, d in enumerate(job["dialogues"]) for t in re.findall(r"tag-[\w-]+", json.dumps(d["steps"]))}
+    for when, lines in sorted(sinks.got + local):
+        m = re.search(r"tag-[\w-]+", "\n".join(lines))
+        at = tags.get(m.group()) if m else None
+        if at is None:
+            at = max([o for o in owners if o[0] <= when + 0.002] or [[0, 0]])[1]
+        delivered[at].append([same(l) for l in lines])
+    print(json.dumps({"error": error, "results": results, "delivered": delivered}))
+    sys.stdout.flush()
+    os._exit(0)
+
+
+def listens(mta):
+    for _ in range(100):
+        try:
+            s = socket.create_connection(("127.0.0.1", 25), 1)
+            s.close()
+            return True
+        except OSError:
+            if mta.poll() is not None:
+                return False
+            time.sleep(0.03)
+    return False
+
+
+def settle(dialogue, write, sinks, local, before):
+    """Waits until what the dialogue brings about has come about."""
+    given = float(dialogue["options"].get("settle", 0))
+
+    def count():
+        take_local(local)
+        with sinks.lock:
+            return len(sinks.got) + len(local) - before
+    if write:
+        last, since = -1, time.time()
+        while time.time() - since < max(0.8, given):
+            now = count()
+            if now != last:
+                last, since = now, time.time()
+            time.sleep(0.05)
+        return
+    end = time.time() + max(3.0, given + 3.0)
+    while count() < dialogue["deliveries"] and time.time() < end:
+        time.sleep(0.01)
+    time.sleep(0.05)
+
+
+# ---------------------------------------------------------------- outside
+
+# What a test must move: the queue, the address, whatever needs a key, a socket or another user.
+MOVED = re.compile(r"O\s*(?:DaemonPortOptions|QueueDirectory|StatusFile|PidFile|LogLevel|RunAsUser|TrustedUser|DeliveryMode|RefuseLA|"
+                   r"QueueLA|MinFreeBlocks|SharedMemoryKey|ControlSocketName|HostStatusDirectory|ConnectionRateThrottle|MaxDaemonChildren|"
+                   r"DontBlameSendmail|DefaultUser|SafeFileEnvironment|ServerCertFile|ServerKeyFile|CACertFile|CACertPath|"
+                   r"ClientCertFile|ClientKeyFile|InputMailFilters|DontProbeInterfaces|ClientPortOptions|DHParameters|AuthMechanisms|Timeout\.ident)\b|X")
+
+
+def configure(test, c):
+    """The .cf that a configuration means."""
+    path = os.path.join(ROOT, c.sample, "sendmail.mc") if c.sample else os.path.join(HERE, "base.mc")
+    if c.sample and c.sample.endswith(".mc"):
+        path = os.path.join(ROOT, c.sample)
+    with open(path, encoding="latin-1") as f:
+        text = f.read()
+    lines = "\n".join(c.mc)
+    text = text.replace("HERE\n", lines + "\n") if not c.sample else re.sub(r"^(?=MAILER\()", lambda m: lines + "\n", text, count=1, flags=re.M)
+    with tempfile.TemporaryDirectory() as folder:
+        with open(folder + "/t.mc", "w", encoding="latin-1") as f:
+            f.write(text if "cf.m4'" in text else "include(`/usr/share/sendmail/cf/m4/cf.m4')dnl\n" + text)
+        status, cf, said = compile_mc(folder + "/t.mc")
+    if refuses(status, said):
+        sys.exit("%s: %s: %s" % (test.path, c.title, said.decode("latin-1")))
+    out = []
+    for line in cf.decode("latin-1").split("\n"):
+        if MOVED.match(line) or any(re.match(d, line) for d in c.drop):
+            continue
+        if re.match(r"M(?:local|prog|procmail|cyrus\w*),", line):
+            line = re.sub(r"P=[^,]+", "P=%s/record" % PLACE, line, count=1)
+        out.append(line)
+    out += ["O DaemonPortOptions=Port=25,Addr=127.0.0.1,Name=MTA"]
+    if c.ipv6:
+        out += ["O DaemonPortOptions=Port=25,Addr=::1,Family=inet6,Name=MTA6"]
+    out += ["O QueueDirectory=%s/q" % PLACE, "O PidFile=%s/pid" % PLACE, "O LogLevel=0", "O DontProbeInterfaces=True",
+            "O DeliveryMode=interactive", "O Timeout.ident=0s", "O DontBlameSendmail=safe,GroupWritableDirPathSafe", "O AuthMechanisms=NONE"]
+    return "\n".join(out + c.cf) + "\n"
+
+
+def run_configuration(test, c, dialogues, given):
+    with tempfile.TemporaryDirectory(prefix="mcf-smtp.") as folder:
+        os.mkdir(folder + "/mail")
+        for name, lines in c.files.items():
+            with open(folder + "/mail/" + name, "w", encoding="latin-1") as f:
+                f.write("\n".join(lines) + "\n")
+        aliases = "\n".join(c.files.get("aliases", [])) + "\n"
+        queue = next((w for w in c.shell if w.startswith("-q")), "-q2s")
+        job = {"cf": configure(test, c), "engine": given.engine.split(), "write": given.write, "aliases": aliases, "queue": queue,
+               "shell": [w for w in c.shell if not w.startswith("-q")], "dialogues": [d.spec() for d in dialogues]}
+        with open(folder + "/job", "w") as f:
+            json.dump(job, f)
+        command = [NS]
+        if c.sample and not c.sample.endswith(".mc"):
+            command += ["-m", os.path.join(ROOT, c.sample)]
+        command += ["-m", folder + "/mail"]
+        for a in list(SINKS) + CLIENTS:
+            command += ["-a", a + ("/128" if ":" in a else "/32")]
+        try:
+            p = subprocess.run(command + [sys.executable, os.path.realpath(__file__), "--inside", folder + "/job"], capture_output=True, timeout=240)
+            return json.loads(p.stdout.decode().strip().split("\n")[-1])
+        except (ValueError, subprocess.TimeoutExpired) as e:
+            said = "" if isinstance(e, subprocess.TimeoutExpired) else p.stderr.decode("latin-1")
+            return {"error": "%s %s" % (type(e).__name__, said[-1500:]), "results": [None] * len(dialogues), "delivered": [[]] * len(dialogues)}
+
+
+def split_deliveries(lines):
+    out = []
+    for line in lines:
+        if line.startswith("@ "):
+            out.append([])
+        out[-1].append(line)
+    return out
+
+
+def differences(wanted, got, codes):
+    if codes:
+        wanted, got = [essence(l) for l in wanted], [essence(l) for l in got]
+    return [] if wanted == got else [l for l in difflib.unified_diff(wanted, got, "expected", "measured", n=1, lineterm="") if not l.startswith("@@")]
+
+
+def judge(report, name, d, results, delivered, given, totals):
+    steps = [l for l in d.lines if l[0] == "<<" or l[0].split(" ")[0] in STEPS]
+    wrong = []
+    for i, (line, wanted) in enumerate(steps):
+        got = results[i] if results and i < len(results) else ["< (not asked)"]
+        if wanted or got:
+            totals["replies"][1] += 1
+            diff = differences(wanted, got, given.codes)
+            totals["codes"][1] += 1
+            totals["codes"][0] += not differences(wanted, got, True)
+            totals["replies"][0] += not diff
+            if diff:
+                wrong += ["after: " + line[:100]] + diff[2:]
+    wanted, got = sorted(split_deliveries(d.expected)), sorted(delivered)
+    same_ones = 0
+    rest = list(got)
+    for w in list(wanted):
+        if w in rest:
+            rest.remove(w)
+            wanted.remove(w)
+            same_ones += 1
+    totals["deliveries"][0] += same_ones
+    totals["deliveries"][1] += same_ones + max(len(wanted), len(rest))
+    for i in range(max(len(wanted), len(rest))):
+        w, g = wanted[i] if i < len(wanted) else [], rest[i] if i < len(rest) else []
+        wrong += ["delivery:"] + differences(w, g, False)[2:]
+    report.check(name, not wrong, "\n".join(w[:220] for w in wrong[:40 if not given.verbose else 400]))
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-v", "--verbose", action="store_true")
+    parser.add_argument("--engine", default=os.environ.get("MCFD", os.path.join(BUILD, "mcfd")))
+    parser.add_argument("--reference", "--reference-only", action="store_true")
+    parser.add_argument("--codes", action="store_true")
+    parser.add_argument("--write", action="store_true")
+    parser.add_argument("--list", action="store_true")
+    parser.add_argument("--inside", help=argparse.SUPPRESS)
+    parser.add_argument("cases", nargs="*")
+    given = parser.parse_args()
+    if given.inside:
+        inside(given.inside)
+    if given.reference:
+        given.engine = SENDMAIL
+    wanted = [c.partition(":")[::2] for c in given.cases]
+    tests = [Test(os.path.join(HERE, f)) for f in sorted(os.listdir(HERE)) if f.endswith(".test")
+             and (not wanted or f[:-5] in [w[0] for w in wanted])]
+    jobs = []
+    for t in tests:
+        for c in t.configurations:
+            chosen = [d for d in c.dialogues if not wanted or any(n == t.name and title in ("", d.title, c.title) for n, title in wanted)]
+            if chosen:
+                jobs.append((t, c, chosen))
+    if given.list:
+        for t, c, chosen in jobs:
+            for d in chosen:
+                print("%s:%s" % (t.name, d.title))
+        return
+    need_root()
+    need_programs("sendmail", "makemap", "unshare", "ip", "m4")
+    need(os.access(given.engine.split()[0], os.X_OK), "the program %s: run make" % given.engine)
+    report = Report("smtp", "tests/smtp/run.py '{}'", given.verbose)
+    totals = {"codes": [0, 0], "replies": [0, 0], "deliveries": [0, 0]}
+    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
+        running = [(t, c, chosen, pool.submit(run_configuration, t, c, chosen, given)) for t, c, chosen in jobs]
+        for t, c, chosen, future in running:
+            r = future.result()
+            if given.write and r["error"]:
+                print("%s: %s: %s" % (t.name, c.title, r["error"]))
+                continue
+            for d, results, delivered in zip(chosen, r["results"], r["delivered"]):
+                if given.write:
+                    steps = [l for l in d.lines if l[0] == "<<" or l[0].split(" ")[0] in STEPS]
+                    for step, got in zip(steps, results):
+                        step[1] = got
+                    d.expected = [l for one in delivered for l in one]
+                elif r["error"]:
+                    report.fail("%s:%s" % (t.name, d.title), r["error"])
+                else:
+                    judge(report, "%s:%s" % (t.name, d.title), d, results, delivered, given, totals)
+    if given.write:
+        for t in tests:
+            t.write()
+        return
+    print("; ".join("%s %d of %d" % (k, *v) for k, v in totals.items()))
+    report.close()
+
+
+if __name__ == "__main__":
+    main()
