@@ -68,10 +68,10 @@ STEPS = (">", ">-", "|", "|-", "pause", "shut")
 
 def raw(text):
     """Bytes of a line of a file: \\r \\n \\0 \\t \\\\ \\xNN, and {N*TEXT} for TEXT N times."""
-    text = re.sub(r"\\(x[0-9A-Fa-f]{2}|[rn0t\\{])", lambda m: {"r": "\r", "n": "\n", "0": "\0", "t": "\t", "\\": "\\", "{": "\x01"}.get(
+    text = re.sub(r"\\(x[0-9A-Fa-f]{2}|[rn0t\\{])", lambda m: {"r": "\r", "n": "\n", "0": "\0", "t": "\t", "\\": "\\", "{": "\ue000"}.get(
         m.group(1)) or chr(int(m.group(1)[1:], 16)), text) if "\\" in text else text
     text = re.sub(r"\{(\d+)\*([^}]*)\}", lambda m: int(m.group(1)) * m.group(2), text)
-    return text.replace("\x01", "{").encode("latin-1")
+    return text.replace("\ue000", "{").encode("latin-1")
 
 
 def shown(data):
@@ -97,6 +97,8 @@ SAME = [  # what no two runs have in common
 
 
 def same(text):
+    if os.environ.get("SMTP_RAW"):
+        return text
     for pattern, by in SAME:
         text = pattern.sub(by, text)
     return text
@@ -171,9 +173,9 @@ class Test:
                 configuration.lines.append(line)
                 word, _, rest = line.partition(" ")
                 if word == "mc":
-                    configuration.mc.append(rest)
+                    configuration.mc.append(rest.replace("\\t", "\t"))
                 elif word == "cf":
-                    configuration.cf.append(rest)
+                    configuration.cf.append(rest.replace("\\t", "\t"))
                 elif word == "drop":
                     configuration.drop.append(rest)
                 elif word == "sample":
@@ -713,12 +715,15 @@ def main():
     parser.add_argument("--reference", "--reference-only", action="store_true")
     parser.add_argument("--codes", action="store_true")
     parser.add_argument("--write", action="store_true")
+    parser.add_argument("--raw", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--list", action="store_true")
     parser.add_argument("--inside", help=argparse.SUPPRESS)
     parser.add_argument("cases", nargs="*")
     given = parser.parse_args()
     if given.inside:
         inside(given.inside)
+    if given.raw:  # nothing is normalised: to look at
+        os.environ["SMTP_RAW"] = "yes"
     if given.reference:
         given.engine = SENDMAIL
     wanted = [c.partition(":")[::2] for c in given.cases]
