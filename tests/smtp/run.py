@@ -60,7 +60,7 @@ SAYS = [("MAIL", "nosender", "550 5.7.1 not from you"), ("MAIL", "latersender", 
         (".", "noeom", "554 5.6.0 not this text"), (".", "latereom", "452 4.3.1 no room")]
 
 
-OPTIONS = ("from", "run", "settle", "slow")
+OPTIONS = ("from", "run", "settle", "slow", "early")
 STEPS = (">", ">-", "|", "|-", "pause", "shut")
 
 # ---------------------------------------------------------------- texts
@@ -189,6 +189,11 @@ class Test:
                 elif line and not line.startswith("#"):
                     sys.exit("%s: not a line of a configuration: %s" % (path, line))
 
+        for c in self.configurations:
+            for d in c.dialogues:
+                if not d.begun:
+                    d.lines.append(["<<", []])
+
     def read_step(self, dialogue, line):
         """dialogue.lines: [what the file says, [what is read after it]]; the line "<<" is the start of the talk."""
         if not line:
@@ -234,7 +239,7 @@ class Sinks:
     """Hosts that take mail, and keep a record of what they were told."""
 
     def __init__(self):
-        self.lock, self.got, self.failed = threading.Lock(), [], set()
+        self.lock, self.got, self.failed, self.once = threading.Lock(), [], set(), set()
         for address in SINKS:
             for port in PORTS:
                 s = socket.socket(socket.AF_INET6 if ":" in address else socket.AF_INET)
@@ -295,6 +300,9 @@ class Sinks:
                     lines = [head + hello]
                 said = next((r for v, w, r in SAYS if v == verb and w in (text if verb != "DATA" else " ".join(lines))), None)
                 lines.append("@> " + shown(re.sub(r"SIZE=\d+", "SIZE=N", text)))
+                if verb == "RCPT" and "once" in text and text not in self.once:
+                    self.once.add(text)
+                    said = "451 4.3.0 once more"
                 if said:
                     lines.append("@< " + said.replace("\r\n", " / "))
                     say(said)
@@ -385,11 +393,11 @@ class Talk:
         else:
             address, _, port = o.get("from", "127.0.0.1").partition(" port ")
             self.socket = connect(address, int(port or 25))
+            if "early" in o:  # does not wait for the greeting
+                self.socket.sendall(raw(o["early"]) + b"\r\n")
 
     def read(self):
         """One reply, as lines; None if there is none."""
-        if self.process and self.dialogue["steps"][0][1] == 0 and not self.write:
-            return None
         while True:
             lines = self.buffer.split(b"\n")
             for i, line in enumerate(lines[:-1]):
