@@ -11,10 +11,10 @@ SMTP, as it is spoken and as it is delivered. Each *.test has configurations and
   --list            only name the cases
 """
 import argparse
-import concurrent.futures
 import difflib
 import json
 import os
+import queue
 import re
 import shutil
 import signal
@@ -60,7 +60,7 @@ SAYS = [("MAIL", "nosender", "550 5.7.1 not from you"), ("MAIL", "latersender", 
         (".", "noeom", "554 5.6.0 not this text"), (".", "latereom", "452 4.3.1 no room")]
 
 
-OPTIONS = ("from", "run", "settle", "slow", "early")
+OPTIONS = ("from", "run", "settle", "slow", "early", "before")
 STEPS = (">", ">-", "|", "|-", "pause", "shut")
 
 # ---------------------------------------------------------------- texts
@@ -176,7 +176,7 @@ class Test:
                 if word == "mc":
                     configuration.mc.append(rest.replace("\\t", "\t"))
                 elif word == "cf":
-                    configuration.cf.append(rest.replace("\\t", "\t"))
+                    configuration.cf.append(rest.replace("\\t", "\t").replace("\\N", "\n"))
                 elif word == "drop":
                     configuration.drop.append(rest)
                 elif word == "sample":
@@ -368,7 +368,7 @@ def take_local(got):
                 data = f.read()
             os.unlink(folder + name)
             words, _, text = data.partition(b"\n")
-            lines = ["@ local " + " ".join(quoted(shown(w)) for w in words.split(b"\0")[:-1])]
+            lines = ["@ %s " % ("again" if b"exit7" in words else "local") + " ".join(quoted(shown(w)) for w in words.split(b"\0")[:-1])]
             body = text.decode("latin-1").split("\n")
             if body[-1] == "":
                 body.pop()
@@ -385,6 +385,7 @@ class Talk:
         self.dialogue, self.write, self.buffer, self.closed, self.patience = dialogue, write, b"", False, 12.0 if not write or "slow" in dialogue["options"] else 5.0
         o = dialogue["options"]
         self.process, self.grouped = None, False
+        self.plain = "run" in o and "-bs" not in o["run"]  # its lines are no replies
         if "run" in o:
             mine, theirs = socket.socketpair()
             self.socket = mine
@@ -402,10 +403,10 @@ class Talk:
         while True:
             lines = self.buffer.split(b"\n")
             for i, line in enumerate(lines[:-1]):
-                if self.process or not re.match(rb"\d\d\d-", line):
+                if self.plain or not re.match(rb"\d\d\d-", line):
                     self.buffer = b"\n".join(lines[i + 1:])
                     return ["< " + shown(same(l.decode("latin-1"))) for l in [x[:-1] if x.endswith(b"\r") else x + b"(bare newline)" * (
-                        not self.process) for x in lines[:i + 1]]]
+                        not self.plain) for x in lines[:i + 1]]]
             if self.closed:
                 return None
             self.socket.settimeout(self.patience)
@@ -497,10 +498,25 @@ def connect(source, port=25):
     return s
 
 
-def inside(path):
-    """Runs one configuration's dialogues and prints what came of them."""
-    with open(path) as f:
-        job = json.load(f)
+def prepare():
+    """What all configurations have in common, once a namespace."""
+    with open("/etc/passwd", "a") as f:
+        f.write("".join("exit%d:x:%d:%d:Ends with %d:/tmp:/bin/sh\n" % (n, 4100 + n, 4100 + n, n) for n in range(64, 79)))
+    with open("/etc/resolv.conf", "w") as f:
+        f.write("nameserver 127.0.0.2\noptions timeout:1 attempts:1\n")
+    os.mkdir("/run/keep")
+    with open("/run/keep/zone", "w") as f:
+        for name in (os.path.join(HERE, "..", "lib", "world", "zone"), os.path.join(HERE, "zone")):
+            with open(name) as z:
+                f.write(z.read())
+    subprocess.run([sys.executable, os.path.join(HERE, "..", "lib", "dns.py"), "/run/keep/zone", "127.0.0.2"], check=True)
+    shutil.copytree("/etc/mail", "/run/keep/mail")
+    shutil.copy("/etc/aliases", "/run/keep/aliases")
+
+
+def place(job):
+    """The files of one configuration."""
+    shutil.rmtree(PLACE, ignore_errors=True)
     os.makedirs(PLACE + "/q", mode=0o755)
     os.makedirs(PLACE + "/got")
     os.chmod(PLACE + "/got", 0o1777)
@@ -509,20 +525,42 @@ def inside(path):
     with open(PLACE + "/record", "w") as f:
         f.write(RECORD)
     os.chmod(PLACE + "/record", 0o755)
-    with open("/etc/passwd", "a") as f:
-        f.write("".join("exit%d:x:%d:%d:Ends with %d:/tmp:/bin/sh\n" % (n, 4100 + n, 4100 + n, n) for n in range(64, 79)))
+    for name in os.listdir("/etc/mail"):
+        os.unlink("/etc/mail/" + name)
+    shutil.copytree("/run/keep/mail", "/etc/mail", dirs_exist_ok=True)
+    os.chmod("/etc/mail", 0o755)
+    for name, text in job["files"].items():
+        with open("/etc/mail/" + name, "w", encoding="latin-1") as f:
+            f.write(text)
+        if os.path.exists("/run/keep/mail/%s.db" % name):
+            os.unlink("/etc/mail/%s.db" % name)
+            subprocess.run("makemap -C /dev/null hash /etc/mail/%s < /etc/mail/%s" % (name, name), shell=True, check=True)
+    shutil.copy("/run/keep/aliases", "/etc/aliases")
     with open("/etc/aliases", "a") as f:
         f.write(job["aliases"])
-    with open("/etc/resolv.conf", "w") as f:
-        f.write("nameserver 127.0.0.2\noptions timeout:1 attempts:1\n")
-    with open(PLACE + "/zone", "w") as f:
-        for name in (os.path.join(HERE, "..", "lib", "world", "zone"), os.path.join(HERE, "zone")):
-            with open(name) as z:
-                f.write(z.read())
-    subprocess.run([sys.executable, os.path.join(HERE, "..", "lib", "dns.py"), PLACE + "/zone", "127.0.0.2"], check=True)
     for command in ["sendmail -bi -C %s/t.cf" % PLACE] + job["shell"]:
         subprocess.run(command, shell=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    sinks, engine, local = Sinks(), job["engine"], []
+
+
+def inside():
+    """Serves configurations: a line of JSON in, a line of JSON out."""
+    prepare()
+    sinks = Sinks()
+    for line in sys.stdin:
+        job = json.loads(line)
+        try:
+            place(job)
+            answer = run_dialogues(job, sinks)
+        except Exception as e:  # the suite goes on with the next one
+            answer = {"error": repr(e), "results": [None] * len(job["dialogues"]), "delivered": [[]] * len(job["dialogues"])}
+        print(json.dumps(answer), flush=True)
+    os._exit(0)
+
+
+def run_dialogues(job, sinks):
+    with sinks.lock:
+        sinks.got, sinks.failed, sinks.once = [], set(), set()
+    engine, local = job["engine"], []
     log = open(PLACE + "/log", "wb")
     mta, error = None, ""
     if not all("run" in d["options"] for d in job["dialogues"]):
@@ -530,13 +568,16 @@ def inside(path):
                                start_new_session=True)
         if not listens(mta):
             error = "it does not listen: " + open(PLACE + "/log", errors="replace").read()[-500:]
-    results = [None] * len(job["dialogues"])
+    results, took = [None] * len(job["dialogues"]), [0] * len(job["dialogues"])
 
     def run(i, d):
+        time.sleep(float(d["options"].get("before", 0)))
+        start = time.time()
         try:
             results[i] = Talk(engine, d, job["write"]).go()
         except OSError as e:
             results[i] = [["< (no connection: %s)" % type(e).__name__]]
+        took[i] = time.time() - start
     threads = []
     owners = []  # [when a dialogue began, its number]
     if not error:
@@ -551,7 +592,9 @@ def inside(path):
             with sinks.lock:
                 before = len(sinks.got) + len(local)
             run(i, d)
+            start = time.time()
             settle(d, job["write"], sinks, local, before)
+            took[i] += time.time() - start
         for t in threads:
             t.join()
     if mta:
@@ -559,18 +602,32 @@ def inside(path):
             os.killpg(mta.pid, signal.SIGTERM)
         except ProcessLookupError:
             error = error or "the daemon has ended: " + open(PLACE + "/log", errors="replace").read()[-500:]
+        try:
+            mta.wait(3)
+        except subprocess.TimeoutExpired:
+            pass
+        try:
+            os.killpg(mta.pid, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
     take_local(local)
     delivered = [[] for _ in job["dialogues"]]
     tags = {t: i for i, d in enumerate(job["dialogues"]) for t in re.findall(r"tag-[\w-]+", json.dumps(d["steps"]))}
-    for when, lines in sorted(sinks.got + local):
+    with sinks.lock:
+        got = sorted(sinks.got + local)
+    seen = set()
+    for when, lines in got:
+        if lines[0].startswith("@ again"):  # a program that failed: as it was called first
+            lines[0] = "@ local" + lines[0][7:]
+            if tuple(lines) in seen:
+                continue
+            seen.add(tuple(lines))
         m = re.search(r"tag-[\w-]+", "\n".join(lines))
         at = tags.get(m.group()) if m else None
         if at is None:
             at = max([o for o in owners if o[0] <= when + 0.002] or [[0, 0]])[1]
         delivered[at].append([same(l) for l in lines])
-    print(json.dumps({"error": error, "results": results, "delivered": delivered}))
-    sys.stdout.flush()
-    os._exit(0)
+    return {"error": error, "results": results, "delivered": delivered, "took": took}
 
 
 def listens(mta):
@@ -647,34 +704,44 @@ def configure(test, c):
     return "\n".join(out + c.cf) + "\n"
 
 
-def run_configuration(test, c, dialogues, given):
-    try:
-        cf = configure(test, c)
-    except ValueError as e:
-        return {"error": str(e), "results": [None] * len(dialogues), "delivered": [[]] * len(dialogues)}
-    with tempfile.TemporaryDirectory(prefix="mcf-smtp.") as folder:
-        os.mkdir(folder + "/mail")
-        for name, lines in c.files.items():
-            with open(folder + "/mail/" + name, "w", encoding="latin-1") as f:
-                f.write("\n".join(lines) + "\n")
-        aliases = "\n".join(c.files.get("aliases", [])) + "\n"
-        queue = next((w for w in c.shell if w.startswith("-q")), "-q2s")
-        job = {"cf": cf, "engine": given.engine.split(), "write": given.write, "aliases": aliases, "queue": queue,
-               "shell": [w for w in c.shell if not w.startswith("-q")], "dialogues": [d.spec() for d in dialogues]}
-        with open(folder + "/job", "w") as f:
-            json.dump(job, f)
+class Worker:
+    """A namespace in which configurations are run, one after the other."""
+
+    def __init__(self, raw_text):
         command = [NS]
-        if c.sample and not c.sample.endswith(".mc"):
-            command += ["-m", os.path.join(ROOT, c.sample)]
-        command += ["-m", folder + "/mail"]
         for a in list(SINKS) + CLIENTS:
             command += ["-a", a + ("/128" if ":" in a else "/32")]
+        self.said = tempfile.TemporaryFile()
+        self.process = subprocess.Popen(command + [sys.executable, os.path.realpath(__file__), "--inside"] + ["--raw"] * raw_text,
+                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said, text=True)
+
+    def run(self, test, c, dialogues, given):
+        nothing = {"results": [None] * len(dialogues), "delivered": [[]] * len(dialogues), "took": [0] * len(dialogues)}
         try:
-            p = subprocess.run(command + [sys.executable, os.path.realpath(__file__), "--inside", folder + "/job"], capture_output=True, timeout=240)
-            return json.loads(p.stdout.decode().strip().split("\n")[-1])
-        except (ValueError, subprocess.TimeoutExpired) as e:
-            said = "" if isinstance(e, subprocess.TimeoutExpired) else p.stderr.decode("latin-1")
-            return {"error": "%s %s" % (type(e).__name__, said[-1500:]), "results": [None] * len(dialogues), "delivered": [[]] * len(dialogues)}
+            cf = configure(test, c)
+        except ValueError as e:
+            return {"error": str(e), **nothing}
+        files = {}
+        if c.sample and not c.sample.endswith(".mc"):
+            folder = os.path.join(ROOT, c.sample)
+            for name in os.listdir(folder):
+                with open(os.path.join(folder, name), encoding="latin-1") as f:
+                    files[name] = f.read()
+        files.update((name, "\n".join(lines) + "\n") for name, lines in c.files.items() if name != "aliases")
+        job = {"cf": cf, "engine": given.engine.split(), "write": given.write, "aliases": "\n".join(c.files.get("aliases", [])) + "\n",
+               "queue": next((w for w in c.shell if w.startswith("-q")), "-q2s"), "files": files,
+               "shell": [w for w in c.shell if not w.startswith("-q")], "dialogues": [d.spec() for d in dialogues]}
+        try:
+            self.process.stdin.write(json.dumps(job) + "\n")
+            self.process.stdin.flush()
+            return json.loads(self.process.stdout.readline())
+        except (OSError, ValueError) as e:
+            self.said.seek(0)
+            return {"error": "%r %s" % (e, self.said.read().decode("latin-1")[-1500:]), **nothing}
+
+    def close(self):
+        self.process.stdin.close()
+        self.process.wait(10)
 
 
 def split_deliveries(lines):
@@ -730,13 +797,13 @@ def main():
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--raw", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--list", action="store_true")
-    parser.add_argument("--inside", help=argparse.SUPPRESS)
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("cases", nargs="*")
     given = parser.parse_args()
-    if given.inside:
-        inside(given.inside)
     if given.raw:  # nothing is normalised: to look at
         os.environ["SMTP_RAW"] = "yes"
+    if given.inside:
+        inside()
     if given.reference:
         given.engine = SENDMAIL
     wanted = [c.partition(":")[::2] for c in given.cases]
@@ -758,23 +825,40 @@ def main():
     need(os.access(given.engine.split()[0], os.X_OK), "the program %s: run make" % given.engine)
     report = Report("smtp", "tests/smtp/run.py '{}'", given.verbose)
     totals = {"codes": [0, 0], "replies": [0, 0], "deliveries": [0, 0]}
-    with concurrent.futures.ThreadPoolExecutor(WORKERS) as pool:
-        running = [(t, c, chosen, pool.submit(run_configuration, t, c, chosen, given)) for t, c, chosen in jobs]
-        for t, c, chosen, future in running:
-            r = future.result()
-            if given.write and r["error"]:
-                print("%s: %s: %s" % (t.name, c.title, r["error"]))
-                continue
-            for d, results, delivered in zip(chosen, r["results"], r["delivered"]):
-                if given.write:
-                    steps = [l for l in d.lines if l[0] == "<<" or l[0].split(" ")[0] in STEPS]
-                    for step, got in zip(steps, results):
-                        step[1] = got
-                    d.expected = [l for one in delivered for l in one]
-                elif r["error"]:
-                    report.fail("%s:%s" % (t.name, d.title), r["error"])
-                else:
-                    judge(report, "%s:%s" % (t.name, d.title), d, results, delivered, given, totals)
+    waiting, done = queue.Queue(), [queue.Queue(1) for _ in jobs]
+    for n, job in sorted(enumerate(jobs), key=lambda j: -len(j[1][2])):  # the longest first
+        waiting.put((n, job))
+
+    def work():
+        worker = Worker(given.raw)
+        while True:
+            try:
+                n, (t, c, chosen) = waiting.get_nowait()
+            except queue.Empty:
+                break
+            done[n].put(worker.run(t, c, chosen, given))
+        worker.close()
+    for _ in range(min(WORKERS, len(jobs))):
+        threading.Thread(target=work).start()
+    times = []
+    for (t, c, chosen), result in zip(jobs, done):
+        r = result.get()
+        if given.write and r["error"]:
+            print("%s: %s: %s" % (t.name, c.title, r["error"]))
+            continue
+        for d, results, delivered, took in zip(chosen, r["results"], r["delivered"], r["took"]):
+            times.append((took, "%s:%s" % (t.name, d.title)))
+            if given.write:
+                steps = [l for l in d.lines if l[0] == "<<" or l[0].split(" ")[0] in STEPS]
+                for step, got in zip(steps, results):
+                    step[1] = got
+                d.expected = [l for one in delivered for l in one]
+            elif r["error"]:
+                report.fail("%s:%s" % (t.name, d.title), r["error"])
+            else:
+                judge(report, "%s:%s" % (t.name, d.title), d, results, delivered, given, totals)
+    if given.verbose:
+        print("slowest: " + ", ".join("%s %.1f s" % (n, s) for s, n in sorted(times, reverse=True)[:25]))
     if given.write:
         for t in tests:
             t.write()
