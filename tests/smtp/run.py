@@ -702,7 +702,7 @@ def configure(test, c):
     out += ["O DaemonPortOptions=Port=25,Addr=127.0.0.1,Name=MTA"]
     if c.ipv6:
         out += ["O DaemonPortOptions=Port=25,Addr=::1,Family=inet6,Name=MTA6"]
-    out += ["O QueueDirectory=%s/q" % PLACE, "O PidFile=%s/pid" % PLACE, "O LogLevel=0", "O DontProbeInterfaces=True",
+    out += ["O QueueDirectory=%s/q" % PLACE, "O PidFile=%s/pid" % PLACE, "O LogLevel=0", "O DontProbeInterfaces=True", "O QueueLA=1000", "O RefuseLA=1000",
             "O DeliveryMode=interactive", "O Timeout.ident=0s", "O DontBlameSendmail=safe,GroupWritableDirPathSafe", "O AuthMechanisms=NONE"]
     return "\n".join(out + c.cf) + "\n"
 
