@@ -540,6 +540,7 @@ def place(job):
     shutil.copy("/run/keep/aliases", "/etc/aliases")
     with open("/etc/aliases", "a") as f:
         f.write(job["aliases"])
+    shutil.copy("/etc/aliases", "/etc/mail/aliases")  # where some of the samples have it
     for command in ["sendmail -bi -C %s/t.cf" % PLACE] + job["shell"]:
         subprocess.run(command, shell=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
