@@ -32,7 +32,7 @@ from report import BUILD, ROOT, Report, need, need_programs, need_root
 
 NS = os.path.join(ROOT, "tests", "lib", "ns")
 PLACE = "/run/smtp"
-WORKERS = 4  # most of the time is waiting
+WORKERS = 5  # most of the time is waiting
 PORTS = (25, 2525, 2526)
 CLIENTS = ["192.168.0.5", "192.168.77.1", "198.51.100.77", "203.0.113.7", "203.0.113.8", "203.0.113.9", "203.0.113.20",
            "203.0.113.66", "203.0.113.67", "203.0.113.68", "203.0.113.70", "203.0.113.71", "203.0.113.99", "2001:db8:1::5",
@@ -678,6 +678,20 @@ MOVED = re.compile(r"O\s*(?:DaemonPortOptions|QueueDirectory|StatusFile|PidFile|
                    r"ClientCertFile|ClientKeyFile|InputMailFilters|DontProbeInterfaces|ClientPortOptions|DHParameters|AuthMechanisms|Timeout\.ident)\b|X")
 
 
+COMPILED, COMPILING = {}, threading.Lock()
+
+
+def compiled(text):
+    """The .cf of an .mc; many configurations have the same."""
+    with COMPILING:
+        if text not in COMPILED:
+            with tempfile.TemporaryDirectory() as folder:
+                with open(folder + "/t.mc", "w", encoding="latin-1") as f:
+                    f.write(text)
+                COMPILED[text] = compile_mc(folder + "/t.mc")
+        return COMPILED[text]
+
+
 def configure(test, c):
     """The .cf that a configuration means."""
     path = os.path.join(ROOT, c.sample, "sendmail.mc") if c.sample else os.path.join(HERE, "base.mc")
@@ -687,10 +701,7 @@ def configure(test, c):
         text = f.read()
     lines = "\n".join(c.mc)
     text = text.replace("HERE\n", lines + "\n") if not c.sample else re.sub(r"^(?=MAILER\()", lambda m: lines + "\n", text, count=1, flags=re.M)
-    with tempfile.TemporaryDirectory() as folder:
-        with open(folder + "/t.mc", "w", encoding="latin-1") as f:
-            f.write(text if "cf.m4'" in text else "include(`/usr/share/sendmail/cf/m4/cf.m4')dnl\n" + text)
-        status, cf, said = compile_mc(folder + "/t.mc")
+    status, cf, said = compiled(text if "cf.m4'" in text else "include(`/usr/share/sendmail/cf/m4/cf.m4')dnl\n" + text)
     if refuses(status, said):
         raise ValueError("%s: %s: %s" % (test.path, c.title, said.decode("latin-1")))
     out = []
