@@ -292,7 +292,6 @@ static void timed_out(uv_timer_t *t)
     struct serve *s = t->data;
 
     session_timeout(s->session);
-    s->wait.kind = SESSION_WAIT_NOTHING;
     pump(s);
 }
 
@@ -307,12 +306,11 @@ static void happened(uv_poll_t *p, int status, int events)
     pump(s);
 }
 
-static void set_timer(struct serve *s, bool moved)
+static void set_timer(struct serve *s)
 {
     struct session_wait w = session_wait(s->session);
 
-    if (w.kind == s->wait.kind && w.ms == s->wait.ms &&
-        (!moved || w.kind == SESSION_WAIT_PAUSE || w.kind == SESSION_WAIT_GREETING))
+    if (w.turn == s->wait.turn && w.kind == s->wait.kind)
         return;
     s->wait = w;
     if (w.ms > 0)
@@ -338,20 +336,18 @@ static void set_events(struct serve *s)
 
 static void pump(struct serve *s)
 {
-    bool moved = false;
     struct bytes b;
 
     for (bool again = true; again && !s->broken;) {
         again = ask(s) | give_body(s) | send_output(s) | take_input(s);
         if (!again)
             again = read_input(s);
-        moved |= again;
     }
     if (s->broken || (session_over(s->session) && !session_output(s->session, &b))) {
         finish(s);
         return;
     }
-    set_timer(s, moved);
+    set_timer(s);
     set_events(s);
 }
 
