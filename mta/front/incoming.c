@@ -102,11 +102,11 @@ static enum line_kind kind_of(const struct incoming *in, const char *s, size_t l
         return complete ? LINE_EMPTY : LINE_UNKNOWN;
     if (*s == ' ' || *s == '\t')
         return in->line > 0 ? LINE_HEADER : LINE_OTHER;
+    if (in->first && memcmp(s, from, n) == 0 && (n == sizeof from - 1 || !complete))
+        return complete ? LINE_FROM : LINE_UNKNOWN;
     name_of(s, len, &colon, &all);
     if (colon)
         return LINE_HEADER;
-    if (in->first && memcmp(s, from, n) == 0 && (n == sizeof from - 1 || !complete))
-        return complete ? LINE_FROM : LINE_UNKNOWN;
     return all && !complete ? LINE_UNKNOWN : LINE_OTHER;
 }
 
