@@ -39,8 +39,8 @@ struct open_body {
 
 struct queue {
     struct arena *arena;
-    struct arena *scratch; /* of one call */
-    char *folder;
+    struct arena *scratch;     /* of one call */
+    const char *folder, *name; /* as it is opened, and as it is told of */
     struct queue_settings settings;
     int lock;
     MDB_env *env;
@@ -255,7 +255,7 @@ static int put(struct queue *q, MDB_dbi db, MDB_val key, MDB_val value)
 /* --- opening ------------------------------------------------------------------------------- */
 
 /* What is wrong with who may write to path; NULL: nothing. */
-static const char *unsafe(struct arena *a, const char *path)
+static const char *unsafe(struct arena *a, const char *path, uid_t uid)
 {
     struct stat st;
     char *name = arena_strdup(a, path);
@@ -265,9 +265,9 @@ static const char *unsafe(struct arena *a, const char *path)
                             name);
     if (!S_ISDIR(st.st_mode))
         return arena_printf(a, "%s is no directory", name);
-    if (st.st_uid != 0 && st.st_uid != geteuid())
+    if (st.st_uid != 0 && st.st_uid != geteuid() && st.st_uid != uid)
         return arena_printf(a, "%s belongs to somebody else: chown %lu %s", name,
-                            (unsigned long)geteuid(), name);
+                            (unsigned long)(uid ? uid : geteuid()), name);
     if (st.st_mode & S_IWOTH)
         return arena_printf(a, "%s can be written by everybody: chmod go-w %s", name, name);
     if (st.st_mode & S_IWGRP && st.st_gid != 0)
@@ -281,42 +281,72 @@ static int said(const char **why, const char *text, int status)
     return status;
 }
 
-static int make_folder(struct queue *q, const char *dir, const char **why)
+static int failed_to(struct arena *a, const char **why, const char *name, int status)
 {
-    const char *wrong = unsafe(q->arena, dir);
+    return said(why, arena_printf(a, "%s: %s", name, strerror(errno)), status);
+}
+
+/* The folder and its files, by their descriptors: no name leads elsewhere meanwhile. */
+static bool give_away(int folder, uid_t uid, gid_t gid)
+{
+    static const char *const files[] = {"data.mdb", "lock.mdb"};
+
+    for (size_t i = 0; i < sizeof files / sizeof *files; i++) {
+        int fd = openat(folder, files[i], O_RDONLY | O_NOFOLLOW | O_CLOEXEC);
+        if (fd < 0 && errno == ENOENT)
+            continue;
+        bool given = fd >= 0 && fchown(fd, uid, gid) == 0;
+        fs_close(&fd);
+        if (!given)
+            return false;
+    }
+    return fchown(folder, uid, gid) == 0;
+}
+
+int queue_make(struct arena *a, const char *dir, uid_t uid, gid_t gid, const char **why)
+{
+    const char *name = fs_join(a, dir, "mcfd.queue"), *wrong = unsafe(a, dir, uid);
 
     if (wrong)
         return said(why, wrong, EX_CONFIG);
-    if (mkdir(q->folder, 0700) != 0 && errno != EEXIST)
-        return said(why, arena_printf(q->arena, "%s: %s", q->folder, strerror(errno)),
-                    EX_CANTCREAT);
-    wrong = unsafe(q->arena, q->folder);
-    if (wrong)
-        return said(why, wrong, EX_CONFIG);
+    if (mkdir(name, 0700) != 0 && errno != EEXIST)
+        return failed_to(a, why, name, EX_CANTCREAT);
+    int fd = open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+    if (fd < 0 && (errno == ELOOP || errno == ENOTDIR))
+        return said(why, arena_printf(a, "%s is a link: mcfd keeps its queue there itself", name),
+                    EX_CONFIG);
+    if (fd < 0)
+        return failed_to(a, why, name, EX_CONFIG);
     struct stat st;
-    if (lstat(q->folder, &st) != 0 || !S_ISDIR(st.st_mode))
-        return said(
-            why,
-            arena_printf(q->arena, "%s is a link: mcfd keeps its queue there itself", q->folder),
-            EX_CONFIG);
-    if (st.st_mode & (S_IRWXG | S_IRWXO) && chmod(q->folder, 0700) != 0)
-        return said(
-            why,
-            arena_printf(q->arena, "%s: %s: chmod 700 %s", q->folder, strerror(errno), q->folder),
-            EX_CONFIG);
-    return 0;
+    int status = 0;
+    if ((wrong = unsafe(a, name, uid)) != NULL)
+        status = said(why, wrong, EX_CONFIG);
+    else if (fstat(fd, &st) != 0 || (st.st_mode & (S_IRWXG | S_IRWXO) && fchmod(fd, 0700) != 0))
+        status = said(why, arena_printf(a, "%s: %s: chmod 700 %s", name, strerror(errno), name),
+                      EX_CONFIG);
+    else if (uid && geteuid() == 0 && !give_away(fd, uid, gid))
+        status = failed_to(a, why, name, EX_CONFIG);
+    close(fd);
+    return status;
 }
 
 /* The folder itself is locked. */
 static int lock_folder(struct queue *q, const char **why)
 {
+    const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
+
     q->lock = open(q->folder, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
-    if (q->lock >= 0 && flock(q->lock, LOCK_EX | LOCK_NB) == 0)
-        return 0;
+    for (int ms = 0; q->lock >= 0; ms += 50) {
+        if (flock(q->lock, LOCK_EX | LOCK_NB) == 0)
+            return 0;
+        if (errno != EWOULDBLOCK || ms >= QUEUE_LOCK_MS)
+            break;
+        nanosleep(&pause, NULL);
+    }
     if (errno == EWOULDBLOCK)
-        return said(why, arena_printf(q->arena, "%s is in use by another mcfd", q->folder),
+        return said(why, arena_printf(q->arena, "%s is in use by another mcfd", q->name),
                     EX_TEMPFAIL);
-    return said(why, arena_printf(q->arena, "%s: %s", q->folder, strerror(errno)), EX_OSERR);
+    return failed_to(q->arena, why, q->name, EX_OSERR);
 }
 
 static bool read_record(const MDB_val *v, struct record *r)
@@ -452,14 +482,15 @@ int queue_open(struct arena *a, const char *dir, const struct queue_settings *s,
 
     *out = NULL;
     *q = (struct queue){.arena = a, .scratch = arena_beside(a), .settings = *s, .lock = -1};
-    q->folder = fs_join(a, dir, "mcfd.queue");
+    q->name = fs_join(a, dir, "mcfd.queue");
+    q->folder = s->inside ? "." : q->name;
     q->map_size = s->map_size ? s->map_size : MAP_FIRST;
     q->error = "";
-    status = make_folder(q, dir, why);
+    status = s->inside ? 0 : queue_make(a, dir, 0, 0, why);
     if (status == 0)
         status = lock_folder(q, why);
     if (status == 0 && (status = start(q)) != 0)
-        *why = arena_printf(a, "%s: %s", q->folder, q->error);
+        *why = arena_printf(a, "%s: %s", q->name, q->error);
     if (status) {
         queue_close(q);
         return status;

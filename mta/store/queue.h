@@ -20,12 +20,14 @@
 #ifndef MCF_MTA_STORE_QUEUE_H
 #define MCF_MTA_STORE_QUEUE_H
 
+#include <sys/types.h>
 #include <time.h>
 
 #include "mta/message/envelope.h"
 
 enum {
     QUEUE_ID = 14,                 /* characters of a queue id */
+    QUEUE_LOCK_MS = 3000,          /* for who had it before, and was killed, to be gone */
     QUEUE_PIECE = (128 << 10) - 16 /* bytes of a body in one piece, at most: whole pages */
 };
 
@@ -34,6 +36,7 @@ struct queue;
 struct queue_settings {
     size_t map_size;          /* to begin with, in bytes; it grows as needed; 0: the usual */
     uint64_t min_free_blocks; /* O MinFreeBlocks, of 1 KiB */
+    bool inside;              /* the working directory is the queue's folder (queue_make) */
 };
 
 /* A message as it is kept. */
@@ -42,9 +45,15 @@ struct stored {
     uint64_t body, body_size; /* number, bytes */
 };
 
-/* 0, or a sysexits code with *why (of the arena), one line that says the command that mends it
- * where there is one.  dir has to be there, and nobody but its owner, root or we, may write there;
- * the folder in it is made.  The arena has to live as long as the queue. */
+/* Makes the queue's folder in dir where it is missing, and gives it to uid and gid with all that is
+ * in it, where uid is not 0: for a store that is not root, in a dir where it may do nothing.  dir
+ * has to be there, and nobody but its owner, root, uid or we, may write there.  0, or a sysexits
+ * code with *why (of the arena), one line that says the command that mends it where there is one.
+ */
+int queue_make(struct arena *a, const char *dir, uid_t uid, gid_t gid, const char **why);
+/* 0, or a sysexits code with *why.  The folder is made as queue_make makes it, but where we are
+ * inside.  One that somebody else still has is waited for, for QUEUE_LOCK_MS.  The arena has to
+ * live as long as the queue. */
 int queue_open(struct arena *a, const char *dir, const struct queue_settings *s, struct queue **q,
                const char **why);
 void queue_close(struct queue *q); /* NULL is fine; what was not committed is gone */
