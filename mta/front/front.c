@@ -6,12 +6,24 @@
 
 #include "lib/base/arena.h"
 #include "mta/front/counts.h"
+#include "mta/front/doors.h"
 #include "mta/front/relay.h"
 #include "mta/front/serve.h"
 
 enum { MS = 1000, TICK_MS = 1000 };
 
 /* --- channels ----------------------------------------------------------------------------- */
+
+/* Sessions and deliveries end what they began. */
+static void stop(struct front *f, bool gracefully)
+{
+    f->stopping = true;
+    doors_close(f);
+    serve_go_on(f);
+    relay_forget_kept(f);
+    if (!gracefully || f->open == 0)
+        uv_stop(&f->loop);
+}
 
 static void take_message(struct front *f, const struct message *m)
 {
@@ -29,9 +41,7 @@ static void take_message(struct front *f, const struct message *m)
         relay_piece(f, &m->as.PIECE);
         break;
     case MESSAGE_STOP:
-        f->stopping = true;
-        if (!m->as.STOP.gracefully || f->open == 0)
-            uv_stop(&f->loop);
+        stop(f, m->as.STOP.gracefully);
         break;
     default:
         break;
@@ -166,6 +176,9 @@ static void tick(uv_timer_t *t)
     struct front *f = t->data;
 
     counts_time(f->counts, (uint64_t)time(NULL));
+    doors_tick(f);
+    if (f->stopping && f->open == 0)
+        uv_stop(&f->loop);
 }
 
 int front_run(struct arena *a, const struct front_setup *setup)
@@ -186,7 +199,7 @@ int front_run(struct arena *a, const struct front_setup *setup)
     counts_time(f->counts, (uint64_t)time(NULL));
     if (uv_loop_init(&f->loop) != 0 || !join(f, &f->policy, setup->policy, ROLE_POLICY) ||
         !join(f, &f->store, setup->store, ROLE_STORE) ||
-        !join(f, &f->parent, setup->parent, ROLE_PARENT) || !serve_listen(f))
+        !join(f, &f->parent, setup->parent, ROLE_PARENT) || !doors_open(f))
         return EX_OSERR;
     uv_timer_init(&f->loop, &clock);
     clock.data = f;

@@ -21,6 +21,7 @@ struct serve; /* a client's connection */
 struct relay; /* a plan that is carried out */
 struct wire;  /* a connection of ours */
 struct counts;
+struct doors;
 
 struct link {
     struct front *front;
@@ -41,9 +42,11 @@ struct front {
     size_t keep;                           /* so many at most */
     uint64_t keep_ms, connect_ms;
     struct counts *counts;
+    struct doors *doors;
     uint64_t ids; /* of sessions and transactions */
     bool stopping;
-    size_t open; /* sessions and deliveries */
+    size_t clients; /* sessions */
+    size_t open;    /* sessions and deliveries */
 };
 
 void front_send(struct link *l, const struct message *m);

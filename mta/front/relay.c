@@ -409,6 +409,16 @@ void relay_begin(struct front *f, const struct message_HAND_OVER *m)
     try_host(r);
 }
 
+void relay_forget_kept(struct front *f)
+{
+    while (f->idle) {
+        struct wire *w = f->idle;
+        f->idle = w->next;
+        client_quit(w->client);
+        pump(w);
+    }
+}
+
 void relay_piece(struct front *f, const struct message_PIECE *m)
 {
     struct relay *r = f->relays[m->delivery % FRONT_BUCKETS];

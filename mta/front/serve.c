@@ -10,6 +10,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/fs.h"
 #include "mta/front/counts.h"
+#include "mta/front/doors.h"
 
 enum { ADDRESS_TEXT = 64, BODY_AT_ONCE = PROTOCOL_PIECE };
 
@@ -70,12 +71,14 @@ static void finish(struct serve *s)
         at = &(*at)->next;
     *at = s->next;
     counts_leave(f->counts, s->address);
+    f->clients--;
     f->open--;
     uv_poll_stop(&s->poll);
     uv_timer_stop(&s->timer);
     uv_close((uv_handle_t *)&s->poll, handle_closed);
     uv_close((uv_handle_t *)&s->timer, handle_closed);
     fs_close(&s->fd);
+    doors_left(f);
 }
 
 /* --- questions ---------------------------------------------------------------------------- */
@@ -342,6 +345,8 @@ static void pump(struct serve *s)
         again = ask(s) | give_body(s) | send_output(s) | take_input(s);
         if (!again)
             again = read_input(s);
+        if (!again && s->front->stopping)
+            again = session_stop(s->session);
     }
     if (s->broken || (session_over(s->session) && !session_output(s->session, &b))) {
         finish(s);
@@ -363,16 +368,8 @@ void serve_go_on(struct front *f)
 
 /* --- clients that come -------------------------------------------------------------------- */
 
-struct door {
-    struct front *front;
-    size_t listener;
-    int fd;
-    uv_poll_t poll;
-};
-
-static void admit(struct door *d, int fd, const struct sockaddr_storage *sa)
+void serve_admit(struct front *f, int fd, const struct sockaddr_storage *sa, size_t listener)
 {
-    struct front *f = d->front;
     struct arena *a = arena_beside(f->arena);
     struct serve *s = arena_alloc(a, sizeof *s);
     uint64_t port;
@@ -381,12 +378,13 @@ static void admit(struct door *d, int fd, const struct sockaddr_storage *sa)
     s->arena = a;
     s->fd = fd;
     s->id = ++f->ids;
-    s->listener = d->listener;
+    s->listener = listener;
     describe_socket(sa, s->address, &port);
     s->session = session_new(a, &f->session);
     s->next = f->sessions[s->id % FRONT_BUCKETS];
     f->sessions[s->id % FRONT_BUCKETS] = s;
     counts_enter(f->counts, s->address);
+    f->clients++;
     f->open++;
     uv_poll_init_socket(&f->loop, &s->poll, fd);
     uv_timer_init(&f->loop, &s->timer);
@@ -394,39 +392,4 @@ static void admit(struct door *d, int fd, const struct sockaddr_storage *sa)
     s->handles = 2;
     s->wait.kind = SESSION_WAIT_NOTHING;
     pump(s);
-}
-
-static void come_in(uv_poll_t *p, int status, int events)
-{
-    struct door *d = p->data;
-    struct sockaddr_storage sa;
-
-    (void)status;
-    (void)events;
-    for (;;) {
-        socklen_t len = sizeof sa;
-        int fd = accept4(d->fd, (struct sockaddr *)&sa, &len, SOCK_NONBLOCK | SOCK_CLOEXEC);
-        if (fd < 0)
-            return; /* nobody, or no descriptors: those that wait are seen again */
-        if (d->front->stopping)
-            close(fd);
-        else
-            admit(d, fd, &sa);
-    }
-}
-
-bool serve_listen(struct front *f)
-{
-    const struct front_setup *setup = f->setup;
-
-    for (size_t i = 0; i < setup->n; i++) {
-        struct door *d = arena_alloc(f->arena, sizeof *d);
-        *d = (struct door){.front = f, .listener = setup->listeners[i], .fd = setup->listening[i]};
-        if (uv_poll_init_socket(&f->loop, &d->poll, d->fd) != 0)
-            return false;
-        d->poll.data = d;
-        if (uv_poll_start(&d->poll, UV_READABLE, come_in) != 0)
-            return false;
-    }
-    return true;
 }

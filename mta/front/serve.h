@@ -4,10 +4,12 @@
 #ifndef MCF_MTA_SERVE_H
 #define MCF_MTA_SERVE_H
 
+#include <sys/socket.h>
+
 #include "mta/front/loop.h"
 
-/* Takes clients from the listening sockets from now on. */
-bool serve_listen(struct front *f);
+/* A client has come by this listener: fd is ours. */
+void serve_admit(struct front *f, int fd, const struct sockaddr_storage *sa, size_t listener);
 /* Answers of policy and store. */
 void serve_verdict(struct front *f, const struct message_VERDICT *v);
 void serve_stored(struct front *f, const struct message_STORED *s);

@@ -849,10 +849,13 @@ static void run_line(struct session *s, size_t text, enum lines_result refused)
     const char *nul = memchr(s->line.data, '\0', text);
 
     buf_truncate(&s->line, nul != NULL ? (size_t)(nul - s->line.data) : text);
-    if (refused != LINES_MORE)
+    if (refused != LINES_MORE) {
         refuse_bare(s, refused);
-    else
+    } else {
+        if (text != 4 || strncasecmp(s->line.data, "QUIT", 4) != 0)
+            hold(s, s->set->delay_ms);
         run(s);
+    }
     if (!s->asks)
         buf_truncate(&s->line, 0);
 }
@@ -944,6 +947,15 @@ void session_timeout(struct session *s)
             data_timeout(s);
         over(s);
     }
+}
+
+bool session_stop(struct session *s)
+{
+    if (s->stage != STAGE_COMMAND || s->asks || s->mail || s->out.held_ms > 0)
+        return false;
+    reply_format(&s->out, "421 4.3.2 %s Server shutting down", s->set->name);
+    over(s);
+    return true;
 }
 
 /* --- the rest ------------------------------------------------------------------------------ */

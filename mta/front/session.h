@@ -73,6 +73,7 @@ struct session_settings {
     uint64_t bad_recipients;   /* BadRcptThrottle: behind so many each is slowed down; 0: none is */
     uint64_t bad_recipient_ms; /* BadRcptThrottleDelay */
     int64_t deliver_by_min;    /* DeliverByMin, seconds; negative: DELIVERBY is not offered */
+    uint64_t delay_ms;         /* each command but QUIT waits so long; may change meanwhile */
     uint64_t command_ms;       /* Timeout.command: for each command */
     uint64_t data_ms;          /* Timeout.datablock: for each piece of a message */
 };
@@ -149,6 +150,9 @@ size_t session_input(struct session *s, const char *bytes, size_t len);
 void session_end_of_input(struct session *s);
 /* The time that session_wait said is over. */
 void session_timeout(struct session *s);
+/* The server ends: where no message is on its way, the client is told so, and it is over.  Whether
+ * it was ended by that; called again and again until it is. */
+bool session_stop(struct session *s);
 /* Answers the open question; without one there is no effect. */
 void session_answer(struct session *s, const struct session_answer *answer);
 /* False: there are none. */
