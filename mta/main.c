@@ -25,7 +25,7 @@ struct arguments {
     const char *path, *debug;
     char mode;
     const char *interval; /* of -q */
-    bool json, runs_queue;
+    bool json, runs_queue, check;
     struct buf lines; /* of a .cf: what -O, -o and -M say */
 };
 
@@ -38,9 +38,10 @@ static void no_memory(void *ctx)
 
 static int usage(void)
 {
-    fputs("usage: mcfd -bd|-bD [-qTIME] [-C FILE] [-O OPTION=VALUE] [-oXVALUE] [-MxVALUE]\n"
-          "       mcfd -bt [-C FILE] [-O OPTION=VALUE] [-oXVALUE] [-MxVALUE] [-dLEVELS] [--json]\n",
-          stderr);
+    fputs(
+        "usage: mcfd -bd|-bD [--check] [-qTIME] [-C FILE] [-O OPTION=VALUE] [-oXVALUE] [-MxVALUE]\n"
+        "       mcfd -bt [-C FILE] [-O OPTION=VALUE] [-oXVALUE] [-MxVALUE] [-dLEVELS] [--json]\n",
+        stderr);
     return EX_USAGE;
 }
 
@@ -91,7 +92,8 @@ static bool is_ended(struct diag *d)
 /* False where it cannot be run so. */
 static bool read_arguments(struct arguments *a, int argc, char **argv)
 {
-    static const struct option options[] = {{"json", no_argument, NULL, 'j'}, {NULL, 0, NULL, 0}};
+    static const struct option options[] = {
+        {"json", no_argument, NULL, 'j'}, {"check", no_argument, NULL, 'k'}, {NULL, 0, NULL, 0}};
     int c;
 
     while ((c = getopt_long(argc, argv, "b:C:d:M:O:o:q::", options, NULL)) != -1) {
@@ -107,6 +109,9 @@ static bool read_arguments(struct arguments *a, int argc, char **argv)
             break;
         case 'j':
             a->json = true;
+            break;
+        case 'k':
+            a->check = true;
             break;
         case 'M':
             buf_printf(&a->lines, "D%s\n", optarg);
@@ -154,7 +159,7 @@ static int run_test(struct arena *a, const struct program *p, const struct looku
 }
 
 static int run_daemon(struct arena *a, const struct program *p, const struct lookup_world *world,
-                      const struct arguments *given)
+                      const struct arguments *given, char *const *argv)
 {
     const struct service *s = service_new(a, p, world);
     struct parent_setup setup = {.program = p,
@@ -164,7 +169,8 @@ static int run_daemon(struct arena *a, const struct program *p, const struct loo
                                  .interval =
                                      given->interval ? settings_read_time(given->interval, 'm') : 0,
                                  .listens = true,
-                                 .foreground = given->mode == 'D'};
+                                 .foreground = given->mode == 'D',
+                                 .arguments = argv};
 
     return parent_run(a, &setup);
 }
@@ -216,8 +222,8 @@ int main(int argc, char **argv)
         status = run_test(a, p, &world, &given);
         if (read)
             status = read;
-    } else if (!read) {
-        status = run_daemon(a, p, &world, &given);
+    } else if (!read && !given.check) {
+        status = run_daemon(a, p, &world, &given, argv);
     }
     resolver_close(resolver);
     arena_free(a);

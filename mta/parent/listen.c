@@ -1,11 +1,14 @@
 #include "mta/parent/listen.h"
 
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
-#include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/base/arena.h"
@@ -25,7 +28,71 @@ static const char *advice(int err)
     }
 }
 
-static int open_one(const struct listener *l, const struct addrinfo *i)
+/* --- sockets that were there before ------------------------------------------------------- */
+
+bool listen_is_inherited(void)
+{
+    return getenv(LISTEN_INHERITED) != NULL;
+}
+
+static bool is_socket_of(int fd, const struct addrinfo *i)
+{
+    struct sockaddr_storage sa;
+    socklen_t len = sizeof sa;
+
+    memset(&sa, 0, sizeof sa);
+    return getsockname(fd, (struct sockaddr *)&sa, &len) == 0 && len == i->ai_addrlen &&
+           memcmp(&sa, i->ai_addr, len) == 0;
+}
+
+/* The next number of the list; -1: there is none. */
+static int next_number(const char **at)
+{
+    char *end;
+    long n = strtol(*at, &end, 10);
+
+    if (end == *at || n < 0 || n > INT_MAX)
+        return -1;
+    *at = end + (*end == ',');
+    return (int)n;
+}
+
+static bool has(const struct listening *l, int fd)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        if (l->fds[i] == fd)
+            return true;
+    }
+    return false;
+}
+
+static int inherited(const struct addrinfo *i, const struct listening *taken)
+{
+    const char *list = getenv(LISTEN_INHERITED);
+
+    for (int fd; list && (fd = next_number(&list)) >= 0;) {
+        if (!has(taken, fd) && is_socket_of(fd, i)) {
+            fcntl(fd, F_SETFD, FD_CLOEXEC);
+            return fd;
+        }
+    }
+    return -1;
+}
+
+static void close_inherited(const struct listening *taken)
+{
+    const char *list = getenv(LISTEN_INHERITED);
+
+    for (int fd; list && (fd = next_number(&list)) >= 0;) {
+        if (!has(taken, fd))
+            close(fd);
+    }
+    unsetenv(LISTEN_INHERITED);
+}
+
+/* --- new ones ----------------------------------------------------------------------------- */
+
+static int try_one(const struct listener *l, const struct addrinfo *i)
 {
     const int yes = 1;
     int fd = socket(i->ai_family, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
@@ -42,6 +109,21 @@ static int open_one(const struct listener *l, const struct addrinfo *i)
     close(fd);
     errno = err;
     return -1;
+}
+
+static int open_one(const struct listener *l, const struct addrinfo *i,
+                    const struct listening *taken)
+{
+    const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
+    int fd = inherited(i, taken);
+
+    for (int ms = 0; fd < 0; ms += 50) {
+        fd = try_one(l, i);
+        if (fd >= 0 || errno != EADDRINUSE || ms >= LISTEN_WAIT_MS)
+            return fd;
+        nanosleep(&pause, NULL);
+    }
+    return fd;
 }
 
 static const char *port_number(struct arena *a, const char *port)
@@ -72,7 +154,7 @@ bool listen_all(struct arena *a, const struct listener *l, size_t n, struct list
         if (at && strncasecmp(at, "IPv6:", 5) == 0)
             at += 5;
         int failed = getaddrinfo(at, port_number(a, one->port), &hints, &list);
-        int fd = failed ? -1 : open_one(one, list);
+        int fd = failed ? -1 : open_one(one, list, out);
         int err = errno;
         if (list)
             freeaddrinfo(list);
@@ -88,5 +170,6 @@ bool listen_all(struct arena *a, const struct listener *l, size_t n, struct list
         out->fds[out->n] = fd;
         out->listeners[out->n] = out->n;
     }
+    close_inherited(out);
     return true;
 }

@@ -1,10 +1,19 @@
 /*
  * listen: the ports that the configuration's O DaemonPortOptions lines name.
+ *
+ * A process that was started in another's place has that one's sockets (LISTEN_INHERITED, numbers
+ * with commas between them): those that are still wanted go on, so that no client is refused.  A
+ * port that somebody else has is waited for, for LISTEN_WAIT_MS: those of a process that was killed
+ * may need a moment to be gone.
  */
 #ifndef MCF_MTA_LISTEN_H
 #define MCF_MTA_LISTEN_H
 
 #include "mta/settings.h"
+
+#define LISTEN_INHERITED "MCFD_SOCKETS"
+
+enum { LISTEN_WAIT_MS = 3000 };
 
 struct listening {
     int *fds;          /* nonblocking sockets that listen */
@@ -12,6 +21,8 @@ struct listening {
     size_t n;
 };
 
+/* Whether we were started in another's place. */
+bool listen_is_inherited(void);
 /* Opens all of them.  False: *why (of the arena) says which one cannot be had, and what to do;
  * those that were opened are closed. */
 bool listen_all(struct arena *a, const struct listener *l, size_t n, struct listening *out,

@@ -1,14 +1,16 @@
 #include "mta/parent/parent.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/prctl.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/syscall.h>
+#include <sys/sysinfo.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <syslog.h>
@@ -19,8 +21,10 @@
 #include "lib/base/fs.h"
 #include "mta/channel.h"
 #include "mta/front/front.h"
+#include "mta/parent/detach.h"
 #include "mta/parent/errand.h"
 #include "mta/parent/listen.h"
+#include "mta/parent/restart.h"
 #include "mta/parent/sandbox.h"
 #include "mta/policy/policy.h"
 #include "mta/store/store.h"
@@ -28,9 +32,12 @@
 enum {
     CHILDREN = 3, /* roles beside the parent */
     THREADS = 16,
-    START_MS = 10000,  /* for a role to be ready */
-    AGAIN_SECONDS = 1, /* before roles are started anew */
-    END_MS = 30000     /* for roles to end what they began */
+    START_MS = 10000, /* for a role to be ready */
+    AGAIN_MS = 1000,  /* before roles are started anew that did not last for SOUND_MS */
+    SOUND_MS = 2000,
+    END_MS = 10000,  /* for roles to end what they began */
+    QUEUE_A_CPU = 8, /* QueueLA, where it is not set, for each processor */
+    FD_ERRAND = 3    /* the only descriptor that a child for a program has, beside the usual ones */
 };
 
 /* Sockets between roles; [0] is the first one's. */
@@ -44,6 +51,7 @@ struct child {
     pid_t pid; /* 0: there is none */
     struct channel *channel;
     bool ready;
+    const char *failed; /* why it could not be started; NULL: nothing is known */
 };
 
 struct parent {
@@ -51,11 +59,33 @@ struct parent {
     struct arena *arena, *life; /* for ever; of one set of roles */
     struct listening listening;
     struct child children[CHILDREN];
+    struct sandbox sandbox;
+    struct detached detached;
+    struct restart restart;
     sigset_t signals;
     int signal;
     bool stopping, over, broken;
+    bool restarting;  /* they stop for that */
+    bool check_again; /* SIGHUP came while it was checked */
     int status;
 };
+
+/* For whoever started us, and for the log. */
+static void complain(const struct parent *p, const char *fmt, ...)
+    __attribute__((format(printf, 2, 3)));
+
+static void complain(const struct parent *p, const char *fmt, ...)
+{
+    va_list ap;
+    char text[1024];
+
+    va_start(ap, fmt);
+    vsnprintf(text, sizeof text, fmt, ap);
+    va_end(ap);
+    syslog(LOG_ERR, "%s", text);
+    if (p->detached.errors >= 0)
+        dprintf(p->detached.errors, "mcfd: %s\n", text);
+}
 
 static const char *role_name(enum role r)
 {
@@ -70,11 +100,13 @@ static void log_line(void *ctx, const char *line)
 
 /* --- the roles ---------------------------------------------------------------------------- */
 
+/* The store opens no files but its own. */
 static uint64_t load_now(void)
 {
-    double load[1];
+    struct sysinfo s;
+    const unsigned long half = 1UL << (SI_LOAD_SHIFT - 1);
 
-    return getloadavg(load, 1) == 1 && load[0] > 0 ? (uint64_t)(load[0] + 0.5) : 0;
+    return sysinfo(&s) == 0 ? (s.loads[0] + half) >> SI_LOAD_SHIFT : 0;
 }
 
 static uint64_t positive(long n)
@@ -101,7 +133,9 @@ static struct schedule_settings schedule_of(const struct program *p, uint64_t in
     s.class_factor = setting_number(p, "ClassFactor");
     s.retry_factor = setting_number(p, "RetryFactor");
     s.queue_factor = setting_number(p, "QueueFactor");
-    s.queue_la = positive(setting_number(p, "QueueLA"));
+    s.queue_la = *setting_text(p, "QueueLA")
+                     ? positive(setting_number(p, "QueueLA"))
+                     : QUEUE_A_CPU * positive(sysconf(_SC_NPROCESSORS_ONLN));
     for (size_t i = 0; i < URGENCIES; i++) {
         s.returned[i] = setting_timeout(p, returned[i]);
         s.warned[i] = setting_timeout(p, warned[i]);
@@ -118,7 +152,8 @@ static int run_store(struct parent *p, const struct pairs *s)
         .policy = s->store_policy[0],
         .parent = s->store[1],
         .directory = setting_text(program, "QueueDirectory"),
-        .queue.min_free_blocks = positive(setting_number(program, "MinFreeBlocks")),
+        .queue = {.min_free_blocks = positive(setting_number(program, "MinFreeBlocks")),
+                  .inside = true},
         .schedule = schedule_of(program, p->setup->interval),
         .report = {.hostname = p->setup->host,
                    .version = p->setup->version,
@@ -163,12 +198,6 @@ static bool pair(int fds[2])
     return socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fds) == 0;
 }
 
-static void close_pair(int fds[2])
-{
-    fs_close(&fds[0]);
-    fs_close(&fds[1]);
-}
-
 static bool make_pairs(struct pairs *s)
 {
     memset(s, -1, sizeof *s);
@@ -195,24 +224,44 @@ static void keep_own(struct pairs *s, enum role r)
     }
 }
 
-static void become(struct parent *p, struct pairs *s, enum role r)
+/* It does not work: the parent says why. */
+static void give_up(int fd, enum role r, const char *what)
 {
+    struct message m = {.kind = MESSAGE_READY};
+    struct arena *a = arena_new(NULL, NULL);
+    const char *text = arena_printf(a, "%s: sandbox: %s: %s", role_name(r), what, strerror(errno));
+    struct channel *c = channel_new(a, fd, r, ROLE_PARENT);
+
+    m.as.READY = (struct message_READY){EX_OSERR, bytes_of(text)};
+    channel_send(c, &m, -1);
+    channel_flush(c);
+    _exit(EX_OSERR);
+}
+
+static void become(struct parent *p, struct pairs *s, enum role r, pid_t parent)
+{
+    const int to_parent = r == ROLE_FRONT    ? s->front[1]
+                          : r == ROLE_POLICY ? s->policy[1]
+                                             : s->store[1];
     int status;
 
-    prctl(PR_SET_PDEATHSIG, SIGKILL);
-    sigprocmask(SIG_UNBLOCK, &p->signals, NULL);
     signal(SIGHUP, SIG_IGN);
     signal(SIGINT, SIG_IGN);
     signal(SIGTERM, SIG_DFL);
     signal(SIGCHLD, SIG_DFL);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);
+    sigprocmask(SIG_UNBLOCK, &p->signals, NULL);
     fs_close(&p->signal);
     keep_own(s, r);
     if (r != ROLE_FRONT) {
         for (size_t i = 0; i < p->listening.n; i++)
             close(p->listening.fds[i]);
     }
-    if (!sandbox_enter(p->setup->program, r))
+    const char *failed = sandbox_enter(&p->sandbox, r);
+    if (failed)
+        give_up(to_parent, r, failed);
+    if (getppid() != parent)
         _exit(EX_OSERR);
     if (r == ROLE_STORE)
         status = run_store(p, s);
@@ -223,16 +272,16 @@ static void become(struct parent *p, struct pairs *s, enum role r)
     _exit(status);
 }
 
-static bool start_role(struct parent *p, struct pairs *s, enum role r, size_t i, int fd)
+static bool start_role(struct parent *p, struct pairs *s, enum role r, size_t i)
 {
+    const pid_t self = getpid();
     pid_t pid = fork();
 
     if (pid == 0)
-        become(p, s, r);
+        become(p, s, r, self);
     if (pid < 0)
         return false;
     p->children[i] = (struct child){.role = r, .pid = pid};
-    (void)fd;
     return true;
 }
 
@@ -241,18 +290,20 @@ static bool start(struct parent *p)
     static const enum role order[CHILDREN] = {ROLE_STORE, ROLE_POLICY, ROLE_FRONT};
     struct pairs s;
     bool good = make_pairs(&s);
+    int err = errno;
 
     p->life = arena_beside(p->arena);
     p->broken = false;
     for (size_t i = 0; good && i < CHILDREN; i++)
-        good = start_role(p, &s, order[i], i, -1);
-    keep_own(&s, ROLE_PARENT);
+        good = start_role(p, &s, order[i], i);
     if (!good) {
-        close_pair(s.front);
-        close_pair(s.policy);
-        close_pair(s.store);
+        err = errno ? errno : err;
+        for (int *fd = (int *)&s; fd < (int *)(&s + 1); fd++)
+            fs_close(fd);
+        errno = err;
         return false;
     }
+    keep_own(&s, ROLE_PARENT);
     const int own[CHILDREN] = {s.store[0], s.policy[0], s.front[0]};
     for (size_t i = 0; i < CHILDREN; i++)
         p->children[i].channel = channel_new(p->life, own[i], ROLE_PARENT, order[i]);
@@ -261,44 +312,66 @@ static bool start(struct parent *p)
 
 /* --- programs ----------------------------------------------------------------------------- */
 
+/* Nothing of ours is open there: a program that runs for long holds no port, and whoever it is run
+ * as speaks to the store about this message alone.  It outlives us: the store's end tells it to see
+ * that no program takes half a message for a whole one. */
+static void run_errand(struct parent *p, const struct message_RUN *m, int fd)
+{
+    sigprocmask(SIG_UNBLOCK, &p->signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    if (fd != FD_ERRAND && dup2(fd, FD_ERRAND) < 0)
+        _exit(EX_OSERR);
+    syscall(SYS_close_range, FD_ERRAND + 1U, ~0U, 0U);
+    fcntl(FD_ERRAND, F_SETFD, FD_CLOEXEC);
+    _exit(errand_run(p->arena, FD_ERRAND, m));
+}
+
 static void run_agent(struct parent *p, const struct message_RUN *m, int fd)
 {
-    pid_t pid = fork();
-
-    if (pid == 0) {
-        prctl(PR_SET_PDEATHSIG, SIGKILL);
-        sigprocmask(SIG_UNBLOCK, &p->signals, NULL);
-        signal(SIGPIPE, SIG_IGN);
-        _exit(errand_run(p->arena, fd, m));
-    }
+    if (fork() == 0)
+        run_errand(p, m, fd);
     close(fd); /* where there is no child, the store sees that it ends */
 }
 
 /* --- the loop ----------------------------------------------------------------------------- */
 
-static void stop_all(struct parent *p, bool gracefully)
+static bool is_there(const struct parent *p, enum role r)
+{
+    for (size_t i = 0; i < CHILDREN; i++) {
+        if (p->children[i].role == r && p->children[i].pid > 0)
+            return true;
+    }
+    return false;
+}
+
+/* Policy answers the others to the end. */
+static void stop_all(struct parent *p)
 {
     struct message m = {.kind = MESSAGE_STOP};
 
-    m.as.STOP.gracefully = gracefully;
+    m.as.STOP.gracefully = 1;
     p->stopping = true;
     for (size_t i = 0; i < CHILDREN; i++) {
-        if (p->children[i].channel && p->children[i].role == ROLE_FRONT) {
+        if (p->children[i].channel && p->children[i].role != ROLE_POLICY) {
             channel_send(p->children[i].channel, &m, -1);
             channel_flush(p->children[i].channel);
         }
     }
+    /* Then nobody listens; for a restart we do, so that clients wait. */
+    for (size_t i = 0; i < p->listening.n && !p->restarting; i++)
+        fs_close(&p->listening.fds[i]);
 }
 
 static void take_message(struct parent *p, struct child *c, const struct message *m, int fd)
 {
     switch (m->kind) {
     case MESSAGE_READY:
-        c->ready = true;
-        if (m->as.READY.status) {
-            fprintf(stderr, "mcfd: %.*s\n", (int)m->as.READY.text.len, m->as.READY.text.p);
+        c->ready = m->as.READY.status == 0;
+        if (!c->ready) {
+            c->failed = arena_strndup(p->life, m->as.READY.text.p, m->as.READY.text.len);
+            complain(p, "%s", c->failed);
             p->status = (int)m->as.READY.status;
-            p->over = true;
+            p->broken = true;
         }
         break;
     case MESSAGE_RUN:
@@ -326,8 +399,61 @@ static void take(struct parent *p, struct child *c)
         arena_reset(a);
     }
     arena_free(a);
-    if (channel_state(c->channel) != CHANNEL_OPEN)
+    if (channel_state(c->channel) != CHANNEL_OPEN && !p->stopping)
         p->broken = true;
+}
+
+/* What is to be said of a role's end. */
+static void tell_end(const struct parent *p, const struct child *c, int status)
+{
+    const bool killed = WIFSIGNALED(status);
+    const char *how = killed ? "signal" : "status";
+    const int number = killed ? WTERMSIG(status) : WEXITSTATUS(status);
+    const char *more =
+        killed && number == SIGSYS ? ": a system call that it has no business with" : "";
+
+    if (c->ready)
+        syslog(LOG_ERR, "%s ended (%s %d%s); all roles are started anew", role_name(c->role), how,
+               number, more);
+    else if (!c->failed)
+        complain(p, "%s ended before it was ready (%s %d%s)", role_name(c->role), how, number,
+                 more);
+}
+
+static void ended(struct parent *p, struct child *c, int status)
+{
+    c->pid = 0;
+    if (!p->stopping)
+        tell_end(p, c, status);
+    if (!p->stopping || c->role == ROLE_POLICY ||
+        (!is_there(p, ROLE_FRONT) && !is_there(p, ROLE_STORE)))
+        p->broken = true;
+}
+
+/* --- SIGHUP --- */
+
+static void check_restart(struct parent *p)
+{
+    p->check_again = p->restart.checking != 0;
+    if (!p->check_again && !restart_check(&p->restart))
+        syslog(LOG_ERR, "no restart: %s", strerror(errno));
+}
+
+static void checked(struct parent *p, int status)
+{
+    struct arena *a = arena_beside(p->arena);
+    const char *wrong = restart_checked(a, &p->restart, status);
+
+    if (p->check_again) {
+        check_restart(p);
+    } else if (wrong) {
+        syslog(LOG_ERR, "no restart: %s", wrong);
+    } else if (!p->stopping) {
+        syslog(LOG_INFO, "restarting");
+        p->restarting = true;
+        stop_all(p);
+    }
+    arena_free(a);
 }
 
 static void reap(struct parent *p)
@@ -336,32 +462,33 @@ static void reap(struct parent *p)
     pid_t pid;
 
     while ((pid = waitpid(-1, &status, WNOHANG)) > 0) {
+        if (pid == p->restart.checking)
+            checked(p, status);
         for (size_t i = 0; i < CHILDREN; i++) {
-            struct child *c = &p->children[i];
-            if (c->pid != pid)
-                continue;
-            c->pid = 0;
-            p->broken = true;
-            if (!p->stopping)
-                syslog(LOG_ERR, "%s ended (%s %d); all roles are started anew", role_name(c->role),
-                       WIFSIGNALED(status) ? "signal" : "status",
-                       WIFSIGNALED(status) ? WTERMSIG(status) : WEXITSTATUS(status));
+            if (p->children[i].pid == pid)
+                ended(p, &p->children[i], status);
         }
     }
 }
 
+/* SIGTERM: an end with what was begun; the second one: at once. */
 static void take_signal(struct parent *p)
 {
     struct signalfd_siginfo s;
 
     if (read(p->signal, &s, sizeof s) != sizeof s)
         return;
-    if (s.ssi_signo == SIGCHLD)
+    if (s.ssi_signo == SIGCHLD) {
         reap(p);
-    else if (!p->stopping)
-        stop_all(p, true);
-    else
+    } else if (s.ssi_signo == SIGHUP) {
+        if (!p->stopping)
+            check_restart(p);
+    } else if (p->stopping && !p->restarting) {
         p->over = true;
+    } else {
+        p->restarting = false;
+        stop_all(p);
+    }
 }
 
 static void wait_once(struct parent *p, int ms)
@@ -370,8 +497,10 @@ static void wait_once(struct parent *p, int ms)
 
     for (size_t i = 0; i < CHILDREN; i++) {
         struct channel *c = p->children[i].channel;
-        fds[i] = (struct pollfd){.fd = channel_fd(c), .events = POLLIN};
-        if (channel_wants_write(c))
+        fds[i] = (struct pollfd){.fd = -1, .events = POLLIN};
+        if (c && channel_state(c) == CHANNEL_OPEN)
+            fds[i].fd = channel_fd(c);
+        if (c && channel_wants_write(c))
             fds[i].events |= POLLOUT;
     }
     fds[CHILDREN] = (struct pollfd){.fd = p->signal, .events = POLLIN};
@@ -419,70 +548,154 @@ static int64_t now_ms(void)
     return t.tv_sec * 1000 + t.tv_nsec / 1000000;
 }
 
+static void wait_until(struct parent *p, int64_t until)
+{
+    const int64_t left = until - now_ms();
+
+    wait_once(p, left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left);
+}
+
 /* One set of roles, from its start to its end.  False: it did not come to life. */
 static bool live(struct parent *p)
 {
-    int64_t until = now_ms() + START_MS;
+    const int64_t until = now_ms() + START_MS;
+    int64_t stop = INT64_MAX;
 
+    p->status = 0;
     if (!start(p)) {
-        fprintf(stderr, "mcfd: cannot fork: %s\n", strerror(errno));
+        complain(p, "cannot fork: %s", strerror(errno));
+        end_roles(p);
         return false;
     }
     while (!p->over && !p->broken && !all_ready(p) && now_ms() < until)
-        wait_once(p, (int)(until - now_ms()));
-    bool good = all_ready(p) && p->status == 0;
-    if (!good && p->status == 0 && !p->stopping)
-        fprintf(stderr, "mcfd: a role did not start\n");
-    until = INT64_MAX;
-    while (good && !p->over && !p->broken) {
-        wait_once(p, p->stopping ? 100 : -1);
-        if (p->stopping && until == INT64_MAX)
-            until = now_ms() + END_MS;
-        if (now_ms() > until)
-            break;
+        wait_until(p, until);
+    bool good = all_ready(p);
+    if (!good && !p->stopping && !p->broken)
+        complain(p, "a role is not ready after %d seconds", START_MS / 1000);
+    if (good && p->detached.answer >= 0)
+        detach_say(&p->detached, EX_OK);
+    while (good && !p->over && !p->broken && now_ms() < stop) {
+        wait_until(p, stop);
+        if (p->stopping && stop == INT64_MAX)
+            stop = now_ms() + END_MS;
     }
     end_roles(p);
     return good;
 }
 
-static void write_pid(const struct program *p)
+/* One set of roles after the other; where the first one does not work, that is all. */
+static int live_on(struct parent *p)
 {
-    const char *path = setting_text(p, "PidFile");
-    char text[64];
+    int64_t began = now_ms();
+
+    if (!live(p))
+        return p->status ? p->status : EX_OSERR;
+    while (!p->over && !p->stopping) {
+        const int64_t again = now_ms() - began < SOUND_MS ? now_ms() + AGAIN_MS : 0;
+        while (!p->over && !p->stopping && now_ms() < again)
+            wait_until(p, again);
+        began = now_ms();
+        if (!p->over && !p->stopping)
+            live(p); /* what failed once more may be there the next time */
+    }
+    return EX_OK;
+}
+
+/* --- the process -------------------------------------------------------------------------- */
+
+/* As the reference writes it: the number, and the command. */
+static void write_pid(struct parent *p)
+{
+    const char *path = setting_text(p->setup->program, "PidFile");
+    struct buf b;
 
     if (!*path)
         return;
-    int n = snprintf(text, sizeof text, "%ld\n", (long)getpid());
-    fs_write_whole(path, text, (size_t)n, 0644);
+    buf_init(&b, p->arena);
+    buf_printf(&b, "%ld\n", (long)getpid());
+    for (char *const *w = p->setup->arguments; *w; w++)
+        buf_printf(&b, "%s%s", w == p->setup->arguments ? "" : " ", *w);
+    buf_addc(&b, '\n');
+    int err = fs_write_whole(path, b.data, b.len, 0644);
+    if (err)
+        complain(p, "%s: %s", path, strerror(err));
+}
+
+static void remove_pid(const struct parent *p)
+{
+    const char *path = setting_text(p->setup->program, "PidFile");
+
+    if (*path)
+        unlink(path);
+}
+
+static void catch_signals(struct parent *p)
+{
+    static const int all[] = {SIGCHLD, SIGHUP, SIGINT, SIGTERM};
+
+    sigemptyset(&p->signals);
+    for (size_t i = 0; i < sizeof all / sizeof *all; i++)
+        sigaddset(&p->signals, all[i]);
+    sigprocmask(SIG_BLOCK, &p->signals, NULL);
+    signal(SIGPIPE, SIG_IGN);
+    p->signal = signalfd(-1, &p->signals, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+/* What has to be there before a role is; 0 or a sysexits code. */
+static int prepare(struct parent *p)
+{
+    const struct parent_setup *setup = p->setup;
+    size_t n;
+    const struct listener *l = settings_listeners(p->arena, setup->program, &n);
+    const char *why = "";
+    int status = EX_OK;
+
+    if (!sandbox_plan(p->arena, setup->program, &p->sandbox, &why))
+        status = EX_CONFIG;
+    else if (setup->listens && !listen_all(p->arena, l, n, &p->listening, &why))
+        status = EX_OSERR;
+    else
+        status = queue_make(p->arena, setting_text(setup->program, "QueueDirectory"),
+                            p->sandbox.uid, p->sandbox.gid, &why);
+    if (status)
+        complain(p, "%s", why);
+    return status;
+}
+
+static int run(struct parent *p)
+{
+    int status = prepare(p);
+
+    if (status)
+        return status;
+    catch_signals(p);
+    if (p->signal < 0)
+        return EX_OSERR;
+    write_pid(p);
+    for (;;) {
+        status = live_on(p);
+        if (!p->restarting || p->over)
+            break;
+        restart_now(&p->restart, &p->listening);
+        syslog(LOG_ERR, "no restart: %s: %s", p->restart.path, strerror(errno));
+        p->restarting = p->stopping = false;
+    }
+    remove_pid(p);
+    return status;
 }
 
 int parent_run(struct arena *a, const struct parent_setup *setup)
 {
-    struct parent p = {.setup = setup, .arena = a};
-    size_t n;
-    const struct listener *l = settings_listeners(a, setup->program, &n);
-    const char *why = NULL;
+    struct parent p = {.setup = setup, .arena = a, .detached = {-1, STDERR_FILENO}};
+    int status = -1;
 
-    if (setup->listens && !listen_all(a, l, n, &p.listening, &why)) {
-        fprintf(stderr, "mcfd: %s\n", why);
-        return EX_OSERR;
-    }
     openlog("mcfd", LOG_PID | LOG_NDELAY, LOG_MAIL);
-    if (!setup->foreground && daemon(0, 1) != 0)
-        return EX_OSERR;
-    sigemptyset(&p.signals);
-    sigaddset(&p.signals, SIGCHLD);
-    sigaddset(&p.signals, SIGTERM);
-    sigaddset(&p.signals, SIGINT);
-    sigprocmask(SIG_BLOCK, &p.signals, NULL);
-    p.signal = signalfd(-1, &p.signals, SFD_CLOEXEC | SFD_NONBLOCK);
-    write_pid(setup->program);
-    bool lived = live(&p);
-    while (lived && !p.over && !p.stopping) {
-        sleep(AGAIN_SECONDS);
-        live(&p); /* what failed once more may be there the next time */
-    }
-    if (*setting_text(setup->program, "PidFile"))
-        unlink(setting_text(setup->program, "PidFile"));
-    return lived ? p.status : p.status ? p.status : EX_OSERR;
+    restart_init(a, &p.restart, setup->arguments);
+    if (!setup->foreground && !listen_is_inherited())
+        status = detach_begin(&p.detached);
+    if (status >= 0)
+        return status;
+    status = run(&p);
+    detach_say(&p.detached, status);
+    return status;
 }

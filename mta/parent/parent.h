@@ -13,14 +13,19 @@
 struct parent_setup {
     const struct program *program;
     const struct lookup_world *world;
-    const char *host;    /* $j */
-    const char *version; /* $v, and the configuration's $Z */
-    uint64_t interval;   /* -q, seconds; 0: nothing is tried again by itself */
-    bool listens;        /* -bd, -bD; else only the queue is run */
-    bool foreground;     /* -bD */
+    const char *host;       /* $j */
+    const char *version;    /* $v, and the configuration's $Z */
+    uint64_t interval;      /* -q, seconds; 0: nothing is tried again by itself */
+    bool listens;           /* -bd, -bD; else only the queue is run */
+    bool foreground;        /* -bD */
+    char *const *arguments; /* main's, for SIGHUP and the file of the process number */
 };
 
-/* A sysexits code; says on standard error why it did not start. */
+/* A sysexits code; says on standard error why it did not start.  Not in the foreground, it comes
+ * back twice: with the daemon's status once that works or does not, and in the daemon itself.
+ *
+ * SIGTERM: no client is let in, and what was begun may end within some seconds; the second one, or
+ * the end of that time: at once.  SIGHUP: restart.h. */
 int parent_run(struct arena *a, const struct parent_setup *setup);
 
 #endif

@@ -110,6 +110,7 @@ struct store {
     uint64_t now;
     uint64_t retry_at; /* a commit failed: when it is tried again */
     bool stopping, stop;
+    bool front_gone; /* while we are stopping: what it was to hand over is due again later */
     int status;
 };
 

@@ -241,6 +241,10 @@ void store_commit(struct store *s)
 
 static void broken(struct store *s, const char *who)
 {
+    if (s->stopping && strcmp(who, "front") == 0) {
+        s->front_gone = true;
+        return;
+    }
     if (!s->stop)
         store_log(s, "%s: gone, or not to be understood", who);
     s->stop = true;
@@ -331,7 +335,7 @@ static void hear_agent(struct store *s, struct delivery *d)
 
 static void watch(struct pollfd *p, const struct channel *c)
 {
-    p->fd = channel_fd(c);
+    p->fd = channel_state(c) == CHANNEL_OPEN ? channel_fd(c) : -1;
     p->events =
         (short)((channel_waiting(c) < MUCH ? POLLIN : 0) | (channel_wants_write(c) ? POLLOUT : 0));
 }
@@ -394,6 +398,15 @@ static void flush(struct store *s)
     }
 }
 
+static bool has_agents(const struct store *s)
+{
+    for (const struct delivery *d = s->deliveries; d; d = d->next) {
+        if (d->agent)
+            return true;
+    }
+    return false;
+}
+
 static void turn(struct store *s)
 {
     wait_and_hear(s);
@@ -401,7 +414,7 @@ static void turn(struct store *s)
     if (!s->stopping)
         work_start_due(s);
     flush(s);
-    if (s->stopping && !s->nworks)
+    if (s->stopping && s->front_gone && !has_agents(s))
         s->stop = true;
     s->answers = NULL;
     s->answers_room = 0;
