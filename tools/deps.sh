@@ -21,6 +21,7 @@ libdb5.3-dev     /usr/include/db.h           hash and btree maps
 libcdb-dev       /usr/include/cdb.h          cdb maps
 libuv1-dev       /usr/include/uv.h           mcfd: the loop of what speaks to the network
 liblmdb-dev      /usr/include/lmdb.h         mcfd: the queue
+libsasl2-dev     /usr/include/sasl/sasl.h    mcfd: AUTH
 libseccomp-dev   /usr/include/seccomp.h      mcfd: confines what reads from the network
 '
 TEST='

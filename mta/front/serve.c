@@ -161,6 +161,14 @@ static void ask_policy(struct serve *s, const struct session_question *q, struct
         m->kind = MESSAGE_COMMAND;
         m->as.COMMAND = (struct message_COMMAND){s->id, q->verb, q->argument};
         break;
+    case SESSION_AUTH:
+        m->kind = MESSAGE_AUTH;
+        m->as.AUTH = (struct message_AUTH){s->id, q->verb, {&q->argument, q->argument.p != NULL}};
+        break;
+    case SESSION_AUTH_STEP:
+        m->kind = MESSAGE_AUTH_STEP;
+        m->as.AUTH_STEP = (struct message_AUTH_STEP){s->id, q->argument};
+        break;
     case SESSION_END:
         m->kind = MESSAGE_END;
         m->as.END = (struct message_END){s->id, q->head, q->size, q->lines, q->flags};

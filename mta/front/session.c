@@ -5,6 +5,7 @@
 #include <strings.h>
 #include <sysexits.h>
 
+#include "mta/front/auth.h"
 #include "mta/front/help.h"
 #include "mta/front/incoming.h"
 #include "mta/front/parameters.h"
@@ -17,6 +18,7 @@ enum {
     MOST_HELO = 3,
     MOST_VRFY = 6,
     MOST_ETRN = 8,
+    MOST_AUTH = 12,
     MOST_BAD = 25, /* behind them the session ends */
     SLOW_MS = 1000,
     SLOWEST_MS = 240000,
@@ -59,7 +61,13 @@ struct session {
     struct replies out;
 
     /* what is counted */
-    uint64_t commands, bad, noops, helos, vrfys, etrns;
+    uint64_t commands, bad, noops, helos, vrfys, etrns, auths;
+
+    /* AUTH */
+    const char *auth;   /* what EHLO says of it; "": nothing */
+    bool auth_required; /* before MAIL */
+    bool responding;    /* the next line answers a challenge */
+    bool authenticated;
 
     /* the question */
     bool asks;
@@ -281,6 +289,8 @@ static void run_mail(struct session *s, struct bytes verb, struct bytes argument
         reply_text(&s->out, "503 5.0.0 Polite people say HELO first");
     else if (s->mail)
         reply_text(&s->out, "503 5.5.0 Sender already specified");
+    else if (s->auth_required && !s->authenticated)
+        reply_text(&s->out, "530 5.7.0 Authentication required");
     else if (after_word(s, argument, "FROM", &rest))
         ask_path(s, SESSION_MAIL, PARAMETERS_OF_MAIL, rest);
 }
@@ -425,11 +435,65 @@ static void run_etrn(struct session *s, struct bytes verb, struct bytes argument
         ask_command(s, verb, argument);
 }
 
+/* Decoded into `held`. */
+static void ask_auth(struct session *s, enum session_question_kind kind, struct bytes mechanism,
+                     bool said)
+{
+    struct session_question *q = ask(s, kind);
+
+    q->verb = mechanism;
+    if (said)
+        q->argument = (struct bytes){s->held.len > 0 ? s->held.data : "", s->held.len};
+}
+
+/* "=" stands for nothing, which is more than no initial response (RFC 4954 4). */
+static void start_auth(struct session *s, struct bytes argument)
+{
+    enum { SHOWN = 32 };
+    struct bytes mechanism, rest;
+
+    auth_split(argument, &mechanism, &rest);
+    buf_truncate(&s->held, 0);
+    if (!auth_offers(s->auth, mechanism)) {
+        mechanism.len = mechanism.len < SHOWN ? mechanism.len : SHOWN;
+        reply_of(&s->out, "504 5.3.3 AUTH mechanism ", mechanism, " not available");
+    } else if ((rest.len != 1 || *rest.p != '=') && !auth_decode(rest, &s->held)) {
+        reply_of(&s->out, "501 5.5.4 cannot BASE64 decode '", rest, "'");
+    } else {
+        ask_auth(s, SESSION_AUTH, mechanism, rest.len > 0);
+    }
+}
+
 static void run_auth(struct session *s, struct bytes verb, struct bytes argument)
 {
     (void)verb;
-    (void)argument;
-    reply_text(&s->out, "503 5.3.3 AUTH not available");
+    slow_down(s, ++s->auths, MOST_AUTH);
+    if (*s->auth == '\0')
+        reply_text(&s->out, "503 5.3.3 AUTH not available");
+    else if (s->authenticated)
+        reply_text(&s->out, "503 5.5.0 Already Authenticated");
+    else if (s->mail)
+        reply_text(&s->out, "503 5.5.0 AUTH not permitted during a mail transaction");
+    else if (argument.len == 0)
+        reply_text(&s->out, "501 5.5.2 AUTH mechanism must be specified");
+    else
+        start_auth(s, argument);
+}
+
+/* The line in s->line answers a challenge. */
+static void run_response(struct session *s)
+{
+    struct bytes line = {s->line.data, s->line.len};
+
+    s->turn++;
+    s->responding = false;
+    buf_truncate(&s->held, 0);
+    if (line.len == 1 && *line.p == '*')
+        reply_text(&s->out, "501 5.0.0 AUTH aborted");
+    else if (!auth_decode(line, &s->held))
+        reply_of(&s->out, "501 5.5.4 cannot decode AUTH parameter ", line, "");
+    else
+        ask_auth(s, SESSION_AUTH_STEP, (struct bytes){"", 0}, true);
 }
 
 static void run_starttls(struct session *s, struct bytes verb, struct bytes argument)
@@ -580,6 +644,8 @@ static void answer_connect(struct session *s, const struct session_answer *a)
     s->greeting = copy_of(s, text_of(a, 0));
     s->client = copy_of(s, text_of(a, 1));
     read_features(s, text_of(a, 2));
+    s->auth = copy_of(s, text_of(a, 3));
+    s->auth_required = (a->flags & VERDICT_AUTH_REQUIRED) != 0;
     if (a->reply.len > 0)
         s->refusal = copy_of(s, a->reply);
     if (a->wait_ms > 0) {
@@ -615,6 +681,8 @@ static void say_ehlo(struct session *s)
         reply_text(&s->out, "250-DSN");
     if (has_etrn(s))
         reply_text(&s->out, "250-ETRN");
+    if (strchr(s->auth, ' ') != NULL)
+        reply_of(&s->out, "250-", (struct bytes){s->auth, strlen(s->auth)}, "");
     if (set->deliver_by_min > 0)
         reply_format(&s->out, "250-DELIVERBY %" PRId64, set->deliver_by_min);
     else if (set->deliver_by_min == 0)
@@ -699,6 +767,19 @@ static void answer_store(struct session *s, const struct session_answer *a)
     end_transaction(s);
 }
 
+static void answer_auth(struct session *s, const struct session_answer *a)
+{
+    if (!(a->flags & VERDICT_CHALLENGE)) {
+        s->authenticated = true;
+        reply_text(&s->out, "235 2.0.0 OK Authenticated");
+        return;
+    }
+    s->responding = true;
+    buf_truncate(&s->held, 0);
+    auth_encode(text_of(a, 0), &s->held);
+    reply_of(&s->out, "334 ", (struct bytes){s->held.data, s->held.len}, "");
+}
+
 static void agreed(struct session *s, struct session_question q, const struct session_answer *a)
 {
     bool usual = a->reply.len == 0;
@@ -726,6 +807,11 @@ static void agreed(struct session *s, struct session_question q, const struct se
     case SESSION_COMMAND:
         if (usual)
             answer_command(s);
+        break;
+    case SESSION_AUTH:
+    case SESSION_AUTH_STEP:
+        if (usual)
+            answer_auth(s, a);
         break;
     default:
         break;
@@ -851,6 +937,8 @@ static void run_line(struct session *s, size_t text, enum lines_result refused)
     buf_truncate(&s->line, nul != NULL ? (size_t)(nul - s->line.data) : text);
     if (refused != LINES_MORE) {
         refuse_bare(s, refused);
+    } else if (s->responding) {
+        run_response(s);
     } else {
         if (text != 4 || strncasecmp(s->line.data, "QUIT", 4) != 0)
             hold(s, s->set->delay_ms);
@@ -867,7 +955,9 @@ static size_t take_command(struct session *s, const char *p, size_t len)
     enum lines_result refused;
     enum lines_bare bare = is_set(s, SESSION_LAX_COMMANDS) ? LINES_KEEP : LINES_REFUSE;
 
-    if (n > SESSION_LINE_MAX - s->line.len) {
+    size_t most = s->responding ? SESSION_RESPONSE_MAX : SESSION_LINE_MAX;
+
+    if (n > most - s->line.len) {
         reply_format(&s->out, "421 4.7.0 %s Command too long, possible attack %s", s->set->name,
                      s->client);
         over(s);
@@ -966,7 +1056,7 @@ struct session *session_new(struct arena *a, const struct session_settings *sett
 
     s->set = settings;
     s->arena = a;
-    s->client = s->greeting = arena_strdup(a, "");
+    s->client = s->greeting = s->auth = arena_strdup(a, "");
     for (int i = 0; i < NFEATURES; i++)
         s->has[i] = true;
     buf_init(&s->line, a);

@@ -1,6 +1,6 @@
 /*
  * session: SMTP with one client, as the server (RFC 5321; SIZE 1870, PIPELINING 2920, 8BITMIME
- * 6152, DSN 3461, DELIVERBY 2852, ENHANCEDSTATUSCODES 2034).
+ * 6152, DSN 3461, DELIVERBY 2852, ENHANCEDSTATUSCODES 2034, AUTH 4954).
  *
  * It opens, reads and waits for nothing.  Whoever runs it, the loop, does this over and over:
  *
@@ -38,7 +38,8 @@
 enum {
     SESSION_OUTPUT_FULL = 16 << 10,
     SESSION_BODY_FULL = 64 << 10,
-    SESSION_LINE_MAX = 2048, /* bytes of a command with its line end */
+    SESSION_LINE_MAX = 2048,      /* bytes of a command with its line end */
+    SESSION_RESPONSE_MAX = 12288, /* the same of what answers a challenge (RFC 4954 4) */
     /* Bytes of a head where MaxHeadersLength sets no limit: an END has to fit in one message. */
     SESSION_HEAD_MAX = 16 << 20
 };
@@ -81,7 +82,8 @@ struct session_settings {
 enum session_question_kind {
     SESSION_NONE,
     /* Answer: texts[0] the greeting (SmtpGreetingMessage), texts[1] the client as the reply to
-     * HELO names it, texts[2] its features' letters (features.def); missing ones are empty.
+     * HELO names it, texts[2] its features' letters (features.def), texts[3] what EHLO says of
+     * AUTH (auth.h); missing ones are empty.  VERDICT_AUTH_REQUIRED: MAIL is refused before AUTH.
      * wait_ms: greet_pause.  A reply refuses all that the client may say, or, with VERDICT_CLOSE
      * or as 421, ends the session. */
     SESSION_CONNECT,
@@ -90,6 +92,10 @@ enum session_question_kind {
     SESSION_RCPT,
     /* DATA, VRFY, EXPN, ETRN.  VRFY and EXPN have no usual reply. */
     SESSION_COMMAND,
+    /* Answer: with VERDICT_CHALLENGE texts[0] is one, which SESSION_AUTH_STEP answers; a reply
+     * refuses, and without one the client has logged in. */
+    SESSION_AUTH,
+    SESSION_AUTH_STEP,
     /* The message is there.  Answer: texts: its envelopes.  With a reply, without an envelope, and
      * with VERDICT_DISCARD it is dropped; where there is no reply, the client hears that it was
      * taken. */
@@ -106,8 +112,9 @@ enum session_question_kind {
  * stands between the colon and the parameters, as it was sent: "<a@b>", "a@b", "(c) <a@b" too. */
 struct session_question {
     enum session_question_kind kind;
-    struct bytes verb;       /* of HELO, COMMAND, in capitals */
-    struct bytes argument;   /* of HELO: name, of MAIL and RCPT: path, of COMMAND */
+    struct bytes verb;       /* of HELO, COMMAND, in capitals; of AUTH: the mechanism */
+    struct bytes argument;   /* of HELO: name, of MAIL and RCPT: path, of COMMAND; of AUTH and
+                                AUTH_STEP: what the client says, decoded; p is NULL: nothing yet */
     struct texts parameters; /* of MAIL, RCPT */
     struct bytes head;       /* of END */
     struct texts envelopes;  /* of STORE */

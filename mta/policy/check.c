@@ -14,13 +14,14 @@
 #include "mta/message/seen.h"
 #include "mta/message/dates.h"
 #include "mta/store/queue.h"
+#include "mta/policy/auth.h"
 #include "mta/policy/client.h"
 #include "mta/policy/collect.h"
 #include "mta/policy/recipient.h"
 #include "mta/policy/ruling.h"
 #include "mta/policy/verdict.h"
 
-enum { CODE_CLOSE = 421, GREETING_TEXTS = 3 };
+enum { CODE_CLOSE = 421, GREETING_TEXTS = 4 };
 
 /* --- answers ------------------------------------------------------------------------------ */
 
@@ -148,9 +149,9 @@ static void answer_connect(struct worker *w, struct context *c, const struct mes
                             arena_printf(w->arena, "%s Temporary failure, please try again later",
                                          s->host)));
     v->wait_ms = pause_of(&pause);
-    const char *letters = *features.mailer ? features.mailer : features.text;
-    const char *t[GREETING_TEXTS] = {greeting(w), c->peer,
-                                     features.kind == RULING_CONSENT ? letters : ""};
+    const char *letters = features.kind == RULING_CONSENT ? features.words : "";
+    v->flags |= auth_is_required(c, letters) ? VERDICT_AUTH_REQUIRED : 0;
+    const char *t[GREETING_TEXTS] = {greeting(w), c->peer, letters, auth_offer(w, c, letters)};
     texts(w, v, t, GREETING_TEXTS);
 }
 
@@ -159,7 +160,8 @@ static void answer_helo(struct worker *w, const struct message_HELO *m)
     bool extended = m->verb.len > 0 && toupper((unsigned char)*m->verb.p) == 'E';
 
     worker_set(w, "s", bytes_string(w->arena, m->name));
-    worker_set(w, "r", extended ? "ESMTP" : "SMTP");
+    worker_setf(w, "r", "%s%s", extended ? "ESMTP" : "SMTP",
+                extended && *worker_get(w, "auth_type") ? "A" : "");
 }
 
 /* --- a transaction's beginning ------------------------------------------------------------ */
@@ -230,6 +232,7 @@ static void read_mail_parameters(struct worker *w, struct context *c, struct tex
     worker_set(w, "envid", envid ? envid : "");
     worker_set(w, "msg_size", size ? size : "");
     worker_set(w, "dsn_notify", "");
+    auth_of_mail(w, c, parameter(w, list, "AUTH"));
 }
 
 /* The path without its angle brackets. */
@@ -426,7 +429,7 @@ static void answer_command(struct worker *w, struct context *c, const struct mes
 {
     const char *verb = bytes_string(w->arena, m->verb);
     const char *argument = bytes_string(w->arena, m->argument);
-    struct ruling r = {RULING_NONE, NULL, 0, "", ""};
+    struct ruling r = {RULING_NONE, NULL, 0, "", "", ""};
 
     if (strcasecmp(verb, "DATA") == 0)
         r = ask_one(w, "check_data", arena_printf(w->arena, "%zu", c->naccepted), NULL);
@@ -587,6 +590,12 @@ void check_answer(struct worker *w, struct context *c, const struct message *ask
         break;
     case MESSAGE_COMMAND:
         answer_command(w, c, &ask->as.COMMAND, v);
+        break;
+    case MESSAGE_AUTH:
+        auth_answer(w, c, &ask->as.AUTH, v);
+        break;
+    case MESSAGE_AUTH_STEP:
+        auth_answer_step(w, c, &ask->as.AUTH_STEP, v);
         break;
     case MESSAGE_END:
         answer_end(w, c, &ask->as.END, v);

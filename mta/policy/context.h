@@ -11,6 +11,8 @@
 #include "mta/message/envelope.h"
 #include "mta/policy/worker.h"
 
+struct sasl_session;
+
 /* A recipient that was accepted, and who delivers to it: the same again is not taken twice. */
 struct accepted {
     struct recipient recipient;
@@ -25,6 +27,11 @@ struct context {
     const struct listener *listener;
     const char *address, *name; /* the client's: "192.0.2.1" or "IPv6:...", "[192.0.2.1]" */
     const char *peer;           /* "host [address]", and whether that may be forged */
+    /* AUTH: what goes on, and how; NULL: nothing does. */
+    struct sasl_session *sasl;
+    const char *mechanism;
+    uint64_t tls_bits;        /* of the connection; 0: there is no TLS */
+    const char *tls_external; /* who the certificate of the client is of; NULL: nobody */
     /* The transaction; sender NULL: there is none. */
     const char *sender;
     struct envelope envelope;

@@ -12,6 +12,7 @@
 #include "mta/channel.h"
 #include "mta/policy/check.h"
 #include "mta/policy/route.h"
+#include "mta/policy/sasl.h"
 
 enum { BUCKETS = 1024, ANSWERS_WAITING_MAX = 16 << 20, CHANNELS = 3 };
 
@@ -176,6 +177,8 @@ static uint64_t session_of(const struct message *m)
         CASE(MAIL)
         CASE(RCPT)
         CASE(COMMAND)
+        CASE(AUTH)
+        CASE(AUTH_STEP)
         CASE(END)
         CASE(RESET)
         CASE(GONE)
@@ -313,11 +316,13 @@ int policy_run(struct arena *a, const struct policy_setup *setup)
 {
     struct policy *p = arena_alloc(a, sizeof *p);
     pthread_t *threads = arena_calloc(a, setup->threads, sizeof *threads);
+    const char *why;
     unsigned n = 0;
 
     p->setup = setup;
     p->arena = a;
     p->service = service_new(a, setup->program, setup->world);
+    p->service->sasl = sasl_settings_open(a, setup->program, p->service->host, &why);
     p->front = channel_to(p, setup->front, ROLE_FRONT);
     p->store = channel_to(p, setup->store, ROLE_STORE);
     p->parent = channel_to(p, setup->parent, ROLE_PARENT);

@@ -106,6 +106,7 @@ static void read_triple(struct worker *w, const struct tokens *ws, struct ruling
     r->mailer = ws->n > 1 ? text_of(w, ws->v + 1, 1) : "";
     while (at < ws->n && ws->v[at].id != OP_AT && ws->v[at].id != OP_COLON)
         at++;
+    r->words = ws->n > 1 ? text_of(w, ws->v + 1, at - 1) : "";
     for (colon = at; colon < ws->n && ws->v[colon].id != OP_COLON; colon++)
         ;
     const char *host = at < colon ? text_of(w, ws->v + at + 1, colon - at - 1) : NULL;
@@ -147,7 +148,7 @@ struct ruling ruling_of(struct worker *w, const char *ruleset, const char *const
                         const char *to)
 {
     const struct ruleset *s = program_ruleset(w->service->program, ruleset, strlen(ruleset));
-    struct ruling r = {RULING_NONE, NULL, 0, "", ""};
+    struct ruling r = {RULING_NONE, NULL, 0, "", "", ""};
 
     if (!s)
         return r;
@@ -204,7 +205,7 @@ const char *ruling_of_address(struct worker *w, const struct address *a, bool pa
     }
     if (a->error) {
         /* What rules say of an address has its codes in the text, or none. */
-        struct ruling r = {RULING_NONE, NULL, 0, "", ""};
+        struct ruling r = {RULING_NONE, NULL, 0, "", "", ""};
         char *text = arena_strdup(w->arena, a->error);
         if (a->reply)
             text = arena_printf(w->arena, "%03d %s%s%s", a->reply, a->enhanced ? a->enhanced : "",

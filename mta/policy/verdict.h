@@ -9,7 +9,9 @@ enum verdict_flags {
     VERDICT_CLOSE = 1,   /* say the reply and close: 421 */
     VERDICT_DISCARD = 2, /* of END: say that it was taken, keep nothing */
     /* Of RCPT: refused, but not counted as a recipient that nobody is (BadRcptThrottle). */
-    VERDICT_UNCOUNTED = 4
+    VERDICT_UNCOUNTED = 4,
+    VERDICT_CHALLENGE = 8,     /* of AUTH: texts[0] is one, and the client has to answer */
+    VERDICT_AUTH_REQUIRED = 16 /* of CONNECT: no MAIL without AUTH */
 };
 
 #endif

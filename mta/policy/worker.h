@@ -12,6 +12,8 @@
 #include "lib/rewrite/address.h"
 #include "mta/settings.h"
 
+struct sasl_settings;
+
 struct service {
     const struct program *program;
     const struct lookup_world *world; /* but its resolver: each worker has one */
@@ -20,6 +22,7 @@ struct service {
     unsigned privacy;    /* PRIVACY_* */
     const char *host;    /* $j */
     const char *version; /* $v, and the configuration's $Z: as Received lines have them */
+    const struct sasl_settings *sasl; /* NULL: there is no AUTH */
 };
 
 struct note {

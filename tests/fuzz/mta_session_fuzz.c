@@ -136,13 +136,15 @@ static void note(struct run *r, struct bytes b)
 static void answer(struct run *r, const char *features)
 {
     const struct session_question *q = session_question(r->s);
-    struct bytes texts[3] = {
-        {"mail.example x\ny", 16}, {"client [192.0.2.1]", 18}, {features, strlen(features)}};
-    struct session_answer a = {.reply = any_reply(r), .flags = next(r, 64) / 60};
+    struct bytes texts[4] = {{"mail.example x\ny", 16},
+                             {"client [192.0.2.1]", 18},
+                             {features, strlen(features)},
+                             {"AUTH PLAIN LOGIN", 16}};
+    struct session_answer a = {.reply = any_reply(r), .flags = next(r, 64) / 60 + 8 * next(r, 2)};
 
     a.wait_ms = next(r, 8) == 0 ? next(r, 3) : 0;
     a.status = next(r, 4) == 0 ? 70 + next(r, 6) : 0;
-    a.texts = (struct texts){texts, q->kind == SESSION_CONNECT ? 3 : (size_t)next(r, 4)};
+    a.texts = (struct texts){texts, q->kind == SESSION_CONNECT ? 4 : (size_t)next(r, 4)};
     must(session_input(r->s, "NOOP\r\n", 0) == 0);
     buf_printf(&r->said, "[%d %d %d %d %d]", (int)q->kind, (int)q->recipients, (int)q->refused,
                (int)q->size, (int)q->flags);

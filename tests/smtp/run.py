@@ -11,7 +11,10 @@ SMTP, as it is spoken and as it is delivered. Each *.test has configurations and
   --list            only name the cases
 """
 import argparse
+import base64
 import difflib
+import hashlib
+import hmac
 import json
 import os
 import queue
@@ -19,6 +22,7 @@ import re
 import shutil
 import signal
 import socket
+import ssl
 import subprocess
 import sys
 import tempfile
@@ -32,6 +36,7 @@ from report import BUILD, ROOT, Report, need, need_programs, need_root
 
 NS = os.path.join(ROOT, "tests", "lib", "ns")
 PLACE = "/run/smtp"
+TLS = "/run/tls"  # keys and certificates: ca.pem, server.pem, client.pem (with its key), server.key
 WORKERS = 5  # most of the time is waiting
 PORTS = (25, 2525, 2526)
 CLIENTS = ["192.168.0.5", "192.168.77.1", "198.51.100.77", "203.0.113.7", "203.0.113.8", "203.0.113.9", "203.0.113.20",
@@ -61,7 +66,7 @@ SAYS = [("MAIL", "nosender", "550 5.7.1 not from you"), ("MAIL", "latersender", 
 
 
 OPTIONS = ("from", "run", "settle", "slow", "early", "before")
-STEPS = (">", ">-", "|", "|-", "pause", "shut")
+STEPS = (">", ">-", "|", "|-", "pause", "shut", "tls")
 
 # ---------------------------------------------------------------- texts
 
@@ -72,6 +77,52 @@ def raw(text):
         m.group(1)) or chr(int(m.group(1)[1:], 16)), text) if "\\" in text else text
     text = re.sub(r"\{(\d+)\*([^}]*)\}", lambda m: int(m.group(1)) * m.group(2), text)
     return text.replace("\ue000", "{").encode("latin-1")
+
+
+def encoded(data):
+    return base64.b64encode(data).decode()
+
+
+def digest_md5(user, password, challenge, realm, service="smtp/mail.example.com"):
+    """A client's answer to DIGEST-MD5 (RFC 2831)."""
+    said = dict(re.findall(r'([\w-]+)="?([^",]*)', challenge.decode("latin-1")))
+    nonce, cnonce = said["nonce"], "abcdefgh"
+
+    def md5(b):
+        return hashlib.md5(b).hexdigest()
+    a1 = hashlib.md5(("%s:%s:%s" % (user, realm, password)).encode()).digest() + (":%s:%s" % (nonce, cnonce)).encode()
+    a2 = "AUTHENTICATE:" + service
+    answer = md5(("%s:%s:00000001:%s:auth:%s" % (md5(a1), nonce, cnonce, md5(a2.encode()))).encode())
+    return ('username="%s",realm="%s",nonce="%s",cnonce="%s",nc=00000001,qop=auth,digest-uri="%s",response=%s' % (
+        user, realm, nonce, cnonce, service, answer)).encode()
+
+
+def scram(hashed, user, password, challenge):
+    """A client's second message of SCRAM (RFC 5802); its first one was n,,n=USER,r=abcdefgh."""
+    said = dict(f.split("=", 1) for f in challenge.decode().split(","))
+    salted = hashlib.pbkdf2_hmac(hashed, password.encode(), base64.b64decode(said["s"]), int(said["i"]))
+    key = hmac.new(salted, b"Client Key", hashed).digest()
+    bare = "c=biws,r=" + said["r"]
+    whole = "n=%s,r=abcdefgh,%s,%s" % (user, challenge.decode(), bare)
+    signature = hmac.new(hashlib.new(hashed, key).digest(), whole.encode(), hashed).digest()
+    return (bare + ",p=" + encoded(bytes(a ^ b for a, b in zip(key, signature)))).encode()
+
+
+def computed(text, challenge):
+    """{64 TEXT} in base64, and {cram USER PASSWORD}, {digest USER PASSWORD REALM}, {scram HASH USER PASSWORD}: answers to the challenge."""
+    def by(m):
+        words = m.group(2).split(" ")
+        if m.group(1) == "64":
+            return encoded(raw(m.group(2)))
+        if m.group(1) == "cram":
+            return encoded(("%s %s" % (words[0], hmac.new(words[1].encode(), challenge, "md5").hexdigest())).encode())
+        try:
+            if m.group(1) == "digest":
+                return encoded(digest_md5(words[0], words[1], challenge, words[2]))
+            return encoded(scram(words[0], words[1], words[2], challenge))
+        except (KeyError, ValueError):
+            return "*"  # it is no challenge of that mechanism
+    return re.sub(r"\{(64|cram|digest|scram) ([^}]*)\}", by, text)
 
 
 def shown(data):
@@ -95,6 +146,7 @@ SAME = [  # what no two runs have in common
     (re.compile(r"ID\.\d{9,11}/"), "ID.N/"),
     (re.compile(r"^(@> MAIL .*SIZE=)\d+"), r"\1N"),
     (re.compile(r"^(@> MAIL .*BY=)\d+"), r"\1N"),
+    (re.compile(r"^334 [A-Za-z0-9+/=]{24,}"), "334 (a challenge)"),
 ]
 
 
@@ -111,12 +163,17 @@ USUAL = ["< 250-ENHANCEDSTATUSCODES", "< 250-PIPELINING", "< 250-EXPN", "< 250-V
 
 
 def fold(lines):
-    """The keywords of EHLO that nobody has asked to change, in one line."""
-    out, i = [], 0
+    """The keywords of EHLO that nobody has asked to change, in one line, and those that may come before the last two."""
+    out, i, more = [], 0, 0
     while i < len(lines):
-        usual = lines[i:i + len(USUAL)] == USUAL
-        out.append("< 250 (the usual keywords)" if usual else lines[i])
-        i += len(USUAL) if usual else 1
+        if lines[i:i + len(USUAL) - 2] == USUAL[:-2]:
+            more = sum(l.startswith(("< 250-AUTH ", "< 250-STARTTLS")) for l in lines[i:i + len(USUAL)])
+        end = i + len(USUAL) + more
+        extra = lines[i + len(USUAL) - 2:end - 2]
+        usual = lines[i:i + len(USUAL) - 2] + lines[end - 2:end] == USUAL
+        out.append("< 250 (%s)" % "; ".join(["the usual keywords"] + [l[6:] for l in extra]) if usual else lines[i])
+        i = end if usual else i + 1
+        more = 0
     return out
 
 
@@ -143,7 +200,7 @@ class Dialogue:
 class Configuration:
     def __init__(self, title):
         self.title, self.lines, self.dialogues = title, [], []
-        self.mc, self.cf, self.sample, self.files, self.drop, self.ipv6, self.shell = [], [], None, {}, [], False, []
+        self.mc, self.cf, self.sample, self.files, self.drop, self.ipv6, self.shell, self.auth = [], [], None, {}, [], False, [], False
 
 
 class Test:
@@ -184,6 +241,8 @@ class Test:
                     configuration.sample = rest
                 elif word == "sh":
                     configuration.shell.append(rest)
+                elif word == "auth":
+                    configuration.auth = True
                 elif word == "ipv6":
                     configuration.ipv6 = True
                 elif word == "@file":
@@ -388,6 +447,7 @@ class Talk:
         o = dialogue["options"]
         self.process, self.grouped = None, False
         self.plain = "run" in o and "-bs" not in o["run"]  # its lines are no replies
+        self.challenge = b""  # what the last 334 said
         if "run" in o:
             mine, theirs = socket.socketpair()
             self.socket = mine
@@ -407,6 +467,11 @@ class Talk:
             for i, line in enumerate(lines[:-1]):
                 if self.plain or not re.match(rb"\d\d\d-", line):
                     self.buffer = b"\n".join(lines[i + 1:])
+                    if line.startswith(b"334 "):
+                        try:
+                            self.challenge = base64.b64decode(line[4:])
+                        except ValueError:
+                            pass
                     return ["< " + shown(same(l.decode("latin-1"))) for l in [x[:-1] if x.endswith(b"\r") else x + b"(bare newline)" * (
                         not self.plain) for x in lines[:i + 1]]]
             if self.closed:
@@ -445,16 +510,33 @@ class Talk:
             wanted -= 1
         return fold(out)
 
+    def start_tls(self, words):
+        """tls [cert] [TLSv1.2 | ...]: the handshake; what is found out about it is not part of the file."""
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
+        context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
+        for word in words:
+            if word == "cert":
+                context.load_cert_chain(TLS + "/client.pem")
+            else:
+                context.maximum_version = getattr(ssl.TLSVersion, word.replace(".", "_"))
+        try:
+            self.socket.settimeout(self.patience)
+            self.socket = context.wrap_socket(self.socket)
+        except OSError as e:
+            self.buffer += ("(no TLS: %s)\n" % type(e).__name__).encode()
+
     def go(self):
         out, waiting = [], b""
         for line, wanted in self.dialogue["steps"]:
             word, _, rest = line.partition(" ")
             if word == "pause":
                 time.sleep(float(rest))
+            elif word == "tls":
+                self.start_tls(rest.split())
             elif word in ("|", "|-"):
                 waiting += raw(rest) + (b"\r\n" if word == "|" else b"")
             elif word in (">", ">-"):
-                waiting += raw(rest) + (b"\r\n" if word == ">" else b"")
+                waiting += raw(computed(rest, self.challenge)) + (b"\r\n" if word == ">" else b"")
                 self.grouped = waiting.count(b"\n") > 1
                 try:
                     self.socket.sendall(waiting)
@@ -466,7 +548,7 @@ class Talk:
                     self.socket.shutdown(socket.SHUT_WR)
                 except OSError:
                     pass
-            silent = word in ("|", "|-") or word in (">-", "pause") and not wanted
+            silent = word in ("|", "|-", "tls") or word in (">-", "pause") and not wanted
             if word in (">-", "pause") and self.write:
                 keep, self.patience = self.patience, 0.3
                 out.append(self.replies(wanted))
@@ -541,6 +623,13 @@ def place(job):
     with open("/etc/aliases", "a") as f:
         f.write(job["aliases"])
     shutil.copy("/etc/aliases", "/etc/mail/aliases")  # where some of the samples have it
+    shutil.rmtree("/etc/mail/sasl", ignore_errors=True)
+    if job["auth"]:
+        os.makedirs("/etc/sasl2", exist_ok=True)
+        with open("/etc/sasl2/Sendmail.conf", "w") as f:
+            f.write("pwcheck_method: auxprop\n")
+        for user in ("alice", "bob"):
+            subprocess.run(["saslpasswd2", "-c", "-p", "-u", "mail.example.com", user], input=b"secret", check=True)
     for command in ["sendmail -bi -C %s/t.cf" % PLACE] + job["shell"]:
         subprocess.run(command, shell=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
 
@@ -715,7 +804,9 @@ def configure(test, c):
     if c.ipv6:
         out += ["O DaemonPortOptions=Port=25,Addr=::1,Family=inet6,Name=MTA6"]
     out += ["O QueueDirectory=%s/q" % PLACE, "O PidFile=%s/pid" % PLACE, "O LogLevel=0", "O DontProbeInterfaces=True", "O QueueLA=1000", "O RefuseLA=1000",
-            "O DeliveryMode=interactive", "O Timeout.ident=0s", "O DontBlameSendmail=safe,GroupWritableDirPathSafe", "O AuthMechanisms=NONE"]
+            "O DeliveryMode=interactive", "O Timeout.ident=0s", "O DontBlameSendmail=safe,GroupWritableDirPathSafe"]
+    if not c.auth:
+        out += ["O AuthMechanisms=NONE"]
     return "\n".join(out + c.cf) + "\n"
 
 
@@ -745,7 +836,7 @@ class Worker:
         files.update((name, "\n".join(lines) + "\n") for name, lines in c.files.items() if name != "aliases")
         job = {"cf": cf, "engine": given.engine.split(), "write": given.write, "aliases": "\n".join(c.files.get("aliases", [])) + "\n",
                "queue": next((w for w in c.shell if w.startswith("-q")), "-q2s"), "files": files,
-               "shell": [w for w in c.shell if not w.startswith("-q")], "dialogues": [d.spec() for d in dialogues]}
+               "auth": c.auth, "shell": [w for w in c.shell if not w.startswith("-q")], "dialogues": [d.spec() for d in dialogues]}
         try:
             self.process.stdin.write(json.dumps(job) + "\n")
             self.process.stdin.flush()

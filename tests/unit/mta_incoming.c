@@ -39,7 +39,7 @@ static const struct {
     {TEXT("From a b\r\n c\r\nA: b\r\n.\r\n"), "", " c\nA: b\n"},
     {TEXT("From \r\nA: b\r\n.\r\n"), "A: b\n", ""},
     {TEXT("From: a\r\n\r\nx\r\n.\r\n"), "From: a\n", "x\n"},
-    {TEXT("From : a\r\n\r\nx\r\n.\r\n"), "From : a\n", "x\n"},
+    {TEXT("From : a\r\n\r\nx\r\n.\r\n"), "", "x\n"},
     {TEXT("From\r\n.\r\n"), "", "From\n"},
     {TEXT(">From a\r\nA: b\r\n.\r\n"), "", ">From a\nA: b\n"},
     {TEXT("A: b\r\nFrom c d\r\nE: f\r\n.\r\n"), "A: b\n", "From c d\nE: f\n"},

@@ -34,7 +34,8 @@ static const struct session_settings usual = {.name = "mail.example",
 struct run {
     struct arena *arena;
     const struct session_settings *settings;
-    const char *features, *refusal;
+    const char *features, *refusal, *offer;
+    bool required;
     uint64_t greet_pause;
     struct session *s;
     struct buf out;  /* "(pause MS)" where it paused */
@@ -56,16 +57,18 @@ static bool has(struct bytes b, const char *word)
 
 static void policy(struct run *r, const struct session_question *q)
 {
-    struct bytes connect[3] = {text("mail.example ready"), text("client.example [192.0.2.1]"),
-                               text(r->features)};
+    struct bytes connect[4] = {text("mail.example ready"), text("client.example [192.0.2.1]"),
+                               text(r->features), text(r->offer)};
+    struct bytes challenge = text("who?");
     struct bytes one = text("ID1"), two[2] = {text("envelope"), text("other")};
     struct session_answer a = {.reply = {NULL, 0}};
 
     switch (q->kind) {
     case SESSION_CONNECT:
-        a.texts = (struct texts){connect, 3};
+        a.texts = (struct texts){connect, *r->offer ? 4 : 3};
         a.reply = text(r->refusal);
         a.wait_ms = r->greet_pause;
+        a.flags = r->required ? VERDICT_AUTH_REQUIRED : 0;
         break;
     case SESSION_MAIL:
     case SESSION_RCPT:
@@ -81,6 +84,15 @@ static void policy(struct run *r, const struct session_question *q)
     case SESSION_COMMAND:
         if (has(q->verb, "VRFY") || has(q->verb, "EXPN"))
             a.reply = text("250 2.1.5 <user@x.example>");
+        break;
+    case SESSION_AUTH:
+    case SESSION_AUTH_STEP:
+        if (has(q->argument, "wrong"))
+            a.reply = text("535 5.7.0 authentication failed");
+        else if (q->argument.p == NULL || has(q->argument, "more")) {
+            a.flags = VERDICT_CHALLENGE;
+            a.texts = (struct texts){&challenge, 1};
+        }
         break;
     case SESSION_END:
         buf_add(&r->head, q->head.p, q->head.len);
@@ -100,7 +112,7 @@ static void policy(struct run *r, const struct session_question *q)
     default:
         break;
     }
-    buf_addc(&r->asked, "-CHMRcESr"[q->kind]);
+    buf_addc(&r->asked, "-CHMRcAaESr"[q->kind]);
     bool stored = q->kind == SESSION_STORE;
     session_answer(r->s, &a);
     if (stored) {
@@ -141,7 +153,8 @@ static void start(struct run *r, struct arena *a, const struct session_settings 
 {
     struct buf *bufs[] = {&r->out, &r->body, &r->head, &r->asked};
 
-    *r = (struct run){.arena = a, .settings = settings, .features = features, .refusal = ""};
+    *r = (struct run){
+        .arena = a, .settings = settings, .features = features, .refusal = "", .offer = ""};
     for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++) {
         buf_init(bufs[i], a);
         buf_adds(bufs[i], "");
@@ -718,6 +731,65 @@ static void a_command_has_2048_bytes(void **state)
     }
 }
 
+/* A session with AUTH, from its EHLO on; it ends with QUIT. */
+static void auth(struct arena *a, bool required, const char *input, const char *said,
+                 const char *asked)
+{
+    for (size_t step = 1; step <= 4096; step *= 16) {
+        struct run r;
+        start(&r, a, &usual, "");
+        r.offer = "AUTH PLAIN CRAM-MD5";
+        r.required = required;
+        send(&r, input, strlen(input), step);
+        assert_string_equal(r.out.data + strlen(GREETING), said);
+        assert_string_equal(r.asked.data, asked);
+    }
+}
+
+static void auth_has_an_order(void **state)
+{
+    auth(*state, false, "AUTH\r\nAUTH NOSUCH\r\nAUTH PLAIN AAA\r\nAUTH PLAIN d3Jvbmc=\r\n",
+         "501 5.5.2 AUTH mechanism must be specified\r\n"
+         "504 5.3.3 AUTH mechanism NOSUCH not available\r\n"
+         "501 5.5.4 cannot BASE64 decode 'AAA'\r\n535 5.7.0 authentication failed\r\n",
+         "CA");
+    auth(*state, true,
+         "MAIL FROM:<a@b.example>\r\nAUTH PLAIN =\r\nAUTH PLAIN\r\n"
+         "MAIL FROM:<a@b.example>\r\n",
+         "530 5.7.0 Authentication required\r\n235 2.0.0 OK Authenticated\r\n"
+         "503 5.5.0 Already Authenticated\r\n" MAIL_OK,
+         "CAM");
+    auth(*state, false, "MAIL FROM:<a@b.example>\r\nAUTH PLAIN\r\n",
+         MAIL_OK "503 5.5.0 AUTH not permitted during a mail transaction\r\n", "CM");
+}
+
+static void a_challenge_is_answered(void **state)
+{
+    auth(*state, false, "AUTH cram-md5\r\nbW9yZQ==\r\nYQ==\r\nNOOP\r\n",
+         "334 d2hvPw==\r\n334 d2hvPw==\r\n235 2.0.0 OK Authenticated\r\n250 2.0.0 OK\r\n", "CAaa");
+    auth(*state, false, "AUTH PLAIN\r\n*\r\nAUTH PLAIN\r\nQUIT\r\nAUTH PLAIN\r\n\r\n",
+         "334 d2hvPw==\r\n501 5.0.0 AUTH aborted\r\n334 d2hvPw==\r\n"
+         "235 2.0.0 OK Authenticated\r\n503 5.5.0 Already Authenticated\r\n"
+         "500 5.5.1 Command unrecognized: \"\"\r\n",
+         "CAAa");
+    auth(*state, false, "AUTH PLAIN\r\nQUIT!\r\nNOOP\r\n",
+         "334 d2hvPw==\r\n501 5.5.4 cannot decode AUTH parameter QUIT!\r\n250 2.0.0 OK\r\n", "CA");
+}
+
+/* RFC 4954 4: more than a command. */
+static void a_response_has_12288_bytes(void **state)
+{
+    struct buf b;
+
+    buf_init(&b, *state);
+    buf_adds(&b, "AUTH PLAIN\r\n");
+    for (size_t i = 0; i < SESSION_RESPONSE_MAX / 4 - 1; i++)
+        buf_adds(&b, "AAAA");
+    buf_adds(&b, "\r\nNOOP\r\n");
+    auth(*state, false, b.data, "334 d2hvPw==\r\n235 2.0.0 OK Authenticated\r\n250 2.0.0 OK\r\n",
+         "CAa");
+}
+
 static void a_command_ends_at_nul(void **state)
 {
     struct run r;
@@ -823,6 +895,9 @@ int main(void)
         UNIT(bad_commands_have_an_end),
         UNIT(much_of_nothing_is_slow),
         UNIT(a_command_has_2048_bytes),
+        UNIT(auth_has_an_order),
+        UNIT(a_challenge_is_answered),
+        UNIT(a_response_has_12288_bytes),
         UNIT(a_command_ends_at_nul),
         UNIT(replies_are_lines),
         UNIT(time_runs_out),

@@ -1,0 +1,108 @@
+#include "mta/policy/auth.h"
+
+#include <string.h>
+
+#include "lib/base/arena.h"
+#include "mta/policy/ruling.h"
+#include "mta/policy/sasl.h"
+#include "mta/policy/verdict.h"
+
+static bool has_modifier(const struct context *c, char letter)
+{
+    return strchr(c->listener->modifiers, letter) != NULL;
+}
+
+const char *auth_offer(const struct worker *w, const struct context *c, const char *features)
+{
+    if (!w->service->sasl || has_modifier(c, 'A') || strchr(features, 'A'))
+        return "";
+    return sasl_settings_offer(w->service->sasl);
+}
+
+bool auth_is_required(const struct context *c, const char *features)
+{
+    return (has_modifier(c, 'a') && !strchr(features, 'L')) || strchr(features, 'l');
+}
+
+static void end_exchange(struct context *c)
+{
+    sasl_session_free(c->sasl);
+    c->sasl = NULL;
+}
+
+static void logged_in(struct worker *w, struct context *c)
+{
+    worker_set(w, "auth_type", c->mechanism);
+    worker_set(w, "auth_authen", sasl_session_authenticated(c->sasl));
+    worker_set(w, "auth_author", "");
+    worker_set(w, "auth_ssf", "0");
+    worker_set(w, "r", "ESMTPA");
+}
+
+static void conclude(struct worker *w, struct context *c, enum sasl_outcome outcome,
+                     struct bytes challenge, struct message_VERDICT *v)
+{
+    if (outcome == SASL_SAID_CHALLENGE) {
+        struct bytes *text = arena_calloc(w->arena, 1, sizeof *text);
+        *text = (struct bytes){arena_strndup(w->arena, challenge.p, challenge.len), challenge.len};
+        v->texts = (struct texts){text, 1};
+        v->flags |= VERDICT_CHALLENGE;
+        return;
+    }
+    if (outcome == SASL_SAID_YES)
+        logged_in(w, c);
+    else
+        v->reply = bytes_of("535 5.7.0 authentication failed");
+    end_exchange(c);
+}
+
+void auth_answer(struct worker *w, struct context *c, const struct message_AUTH *m,
+                 struct message_VERDICT *v)
+{
+    struct sasl_connection known = {c->tls_bits, c->tls_external};
+    struct bytes initial = m->initial.n > 0 ? m->initial.v[0] : (struct bytes){NULL, 0};
+    struct bytes challenge;
+
+    if (m->initial.n > 0 && !initial.p)
+        initial.p = "";
+    end_exchange(c);
+    c->mechanism = bytes_string(c->arena, m->mechanism);
+    c->sasl = w->service->sasl ? sasl_session_new(w->service->sasl, &known) : NULL;
+    if (!c->sasl) {
+        v->reply = bytes_of("454 4.3.0 Temporary authentication failure");
+        return;
+    }
+    enum sasl_outcome o = sasl_session_start(c->sasl, c->mechanism, initial, &challenge);
+    conclude(w, c, o, challenge, v);
+}
+
+void auth_answer_step(struct worker *w, struct context *c, const struct message_AUTH_STEP *m,
+                      struct message_VERDICT *v)
+{
+    struct bytes challenge;
+
+    if (!c->sasl) {
+        v->reply = bytes_of("535 5.7.0 authentication failed");
+        return;
+    }
+    struct bytes response = {m->response.len ? m->response.p : "", m->response.len};
+    enum sasl_outcome o = sasl_session_step(c->sasl, response, &challenge);
+    conclude(w, c, o, challenge, v);
+}
+
+/* Whether the one who logged in may act for the author that is named. */
+static bool is_trusted(struct worker *w, const char *author)
+{
+    struct ruling r = ruling_of(w, "trust_auth", &author, 1, NULL);
+
+    return r.kind == RULING_CONSENT;
+}
+
+void auth_of_mail(struct worker *w, struct context *c, const char *value)
+{
+    worker_set(w, "auth_author", value ? value : "");
+    if (!value || !*value)
+        return;
+    const char *author = strcmp(value, "<>") != 0 && is_trusted(w, value) ? value : "<>";
+    c->envelope.author = bytes_of(arena_strdup(c->tx, author));
+}
