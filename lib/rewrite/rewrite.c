@@ -33,6 +33,13 @@ struct slot {
     struct tokens tokens; /* of this value, where scanned is the present evaluation's number */
     uint64_t scanned;
     int status; /* of scanning */
+    /* A value that passes, and what it stands in place of (its bytes are in `before`). */
+    bool passes;
+    const struct text *before;
+    struct text before_own;
+    struct piece before_piece;
+    char *before_bytes;
+    size_t before_room;
 };
 
 /* Memory of one depth of calls. */
@@ -54,6 +61,9 @@ struct rewrite_macros {
     struct added_word *added;
     size_t nadded, added_room;
     uint64_t evaluation; /* that is going on: what a slot's tokens belong to */
+    bool passing;        /* what rules set passes */
+    struct slot **passed;
+    size_t npassed, passed_room;
 };
 
 struct rewrite {
@@ -104,26 +114,73 @@ static struct slot *slot_of(struct rewrite *r, const char *name, size_t len, boo
     return s;
 }
 
+/* Bytes with a NUL behind them in a place that grows. */
+static void hold(struct arena *a, char **bytes, size_t *room, const char *value, size_t len)
+{
+    if (len + 1 > *room) {
+        *room = len + 1 > FIRST_VALUE ? (len + 1) * 2 : FIRST_VALUE;
+        *bytes = arena_raw(a, *room);
+    }
+    if (len > 0)
+        memmove(*bytes, value, len);
+    (*bytes)[len] = '\0';
+}
+
+static void set_slot(struct rewrite *r, struct slot *s, const char *value, size_t len)
+{
+    hold(r->now->arena, &s->bytes, &s->room, value, len);
+    s->piece = (struct piece){0, 0, s->bytes, (uint32_t)len};
+    s->own = (struct text){&s->piece, len > 0};
+    s->text = &s->own;
+}
+
 void rewrite_set(struct rewrite *r, const char *name, size_t len, const char *value,
                  size_t value_len)
 {
     struct slot *s = slot_of(r, name, len, true);
 
     s->scanned = 0;
+    s->passes = false;
     if (!value) { /* what the configuration says is in force again */
         uint32_t id = names_find(&r->p->names, name, len);
         s->text = id ? r->p->macros[id] : NULL;
         return;
     }
-    if (value_len + 1 > s->room) {
-        s->room = value_len + 1 > FIRST_VALUE ? (value_len + 1) * 2 : FIRST_VALUE;
-        s->bytes = arena_raw(r->now->arena, s->room);
+    set_slot(r, s, value, value_len);
+}
+
+/* Remembers what the slot is before a value that passes. */
+static void keep_slot(struct rewrite_macros *m, struct slot *s)
+{
+    s->before = s->text;
+    if (s->text == &s->own) {
+        hold(m->arena, &s->before_bytes, &s->before_room, s->bytes, s->piece.len);
+        s->before_piece = (struct piece){0, 0, s->before_bytes, s->piece.len};
+        s->before_own = (struct text){&s->before_piece, s->own.n};
+        s->before = &s->before_own;
     }
-    memcpy(s->bytes, value, value_len);
-    s->bytes[value_len] = '\0';
-    s->piece = (struct piece){0, 0, s->bytes, (uint32_t)value_len};
-    s->own = (struct text){&s->piece, value_len > 0};
-    s->text = &s->own;
+    s->passes = true;
+    m->passed = arena_grow(m->arena, m->passed, m->npassed, &m->passed_room, sizeof *m->passed, 8);
+    m->passed[m->npassed++] = s;
+}
+
+void rewrite_pass(struct rewrite *r, bool passing)
+{
+    struct rewrite_macros *m = r->now;
+
+    for (size_t i = 0; i < m->npassed; i++) {
+        struct slot *s = m->passed[i];
+        if (!s->passes)
+            continue;
+        s->passes = false;
+        s->scanned = 0;
+        if (s->before == &s->before_own)
+            set_slot(r, s, s->before_bytes, s->before_piece.len);
+        else
+            s->text = s->before;
+    }
+    m->npassed = 0;
+    m->passing = passing;
 }
 
 const char *rewrite_get(struct rewrite *r, const char *name, size_t len)
@@ -186,7 +243,14 @@ const char *rewrite_source(struct rewrite *r, const struct text *text)
 /* The class macro of maps. */
 static void set_macro(void *ctx, struct map_bytes name, const struct map_bytes *value)
 {
-    rewrite_set(ctx, name.p, name.len, value ? value->p : NULL, value ? value->len : 0);
+    struct rewrite *r = ctx;
+    struct slot *s = slot_of(r, name.p, name.len, true);
+    bool passes = r->now->passing;
+
+    if (passes && !s->passes)
+        keep_slot(r->now, s);
+    rewrite_set(r, name.p, name.len, value ? value->p : NULL, value ? value->len : 0);
+    s->passes = passes;
 }
 
 /* What maps say beside their answers. */

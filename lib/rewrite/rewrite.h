@@ -66,6 +66,9 @@ void rewrite_limit(struct rewrite *r, const struct rewrite_limits *l);
  * uses them at a time; what rewrite_use begins is an evaluation.  NULL: the rewriter's own. */
 struct rewrite_macros *rewrite_macros_new(struct arena *a, const struct program *p);
 void rewrite_use(struct rewrite *r, struct rewrite_macros *m);
+/* From now on what rules set (maps of class macro) passes: the next call puts back what was there
+ * before.  Macros that rewrite_set sets meanwhile stay. */
+void rewrite_pass(struct rewrite *r, bool passing);
 
 /* Macros by name, without braces.  The value is copied; NULL: what the configuration says, again.
  */
