@@ -176,7 +176,8 @@ static int run_policy(struct parent *p, const struct pairs *s)
                                                       .front = s->front_policy[1],
                                                       .store = s->store_policy[1],
                                                       .parent = s->policy[1],
-                                                      .threads = THREADS});
+                                                      .threads = THREADS,
+                                                      .interval = p->setup->interval});
 }
 
 static int run_front(struct parent *p, const struct pairs *s)

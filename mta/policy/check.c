@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stdatomic.h>
 #include <netinet/in.h>
+#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -21,15 +22,13 @@
 #include "mta/policy/ruling.h"
 #include "mta/policy/verdict.h"
 
-enum { CODE_CLOSE = 421, GREETING_TEXTS = 4 };
+enum { CODE_CLOSE = 421, CODE_LATER = 451, GREETING_TEXTS = 4, PASSWD_BYTES = 16 << 10 };
 
 /* --- answers ------------------------------------------------------------------------------ */
 
 static void say(struct message_VERDICT *v, const char *reply)
 {
     v->reply = bytes_of(reply);
-    if (strncmp(reply, "421", 3) == 0)
-        v->flags |= VERDICT_CLOSE;
 }
 
 static void texts(struct worker *w, struct message_VERDICT *v, const char *const *t, size_t n)
@@ -69,7 +68,73 @@ static struct ruling ask_two(struct worker *w, const char *ruleset, const char *
     return ruling_of(w, ruleset, both, 2, to);
 }
 
+/* --- a transaction's macros --------------------------------------------------------------- */
+
+static void set_now(struct worker *w)
+{
+    char text[DATE_BYTES];
+
+    date_mail((uint64_t)time(NULL), text);
+    worker_set(w, "b", text);
+}
+
+static void set_time(struct worker *w, time_t now)
+{
+    char text[DATE_BYTES];
+
+    date_mail((uint64_t)now, text);
+    worker_set(w, "a", text);
+    date_unix((uint64_t)now, text);
+    worker_set(w, "d", text);
+    date_digits((uint64_t)now, text);
+    worker_set(w, "t", text);
+    worker_setf(w, "time", "%lld", (long long)now);
+}
+
+static void set_id(struct worker *w, struct context *c, time_t now)
+{
+    static atomic_uint number;
+    char id[QUEUE_ID + 1];
+
+    queue_id(now, atomic_fetch_add(&number, 1), getpid(), id);
+    c->envelope.id = bytes_of(arena_strdup(c->tx, id));
+    worker_set(w, "i", id);
+}
+
+/* It is over, and so is what rules have noted meanwhile. */
+static void end_transaction(struct worker *w, struct context *c)
+{
+    static const char *const its[] = {"mail_from", "mail_addr",  "mail_host",   "mail_mailer",
+                                      "rcpt_addr", "rcpt_host",  "rcpt_mailer", "addr_type",
+                                      "nrcpts",    "nbadrcpts",  "ntries",      "msg_size",
+                                      "msg_id",    "dsn_ret",    "dsn_envid",   "dsn_notify",
+                                      "f",         "g",          "h",           "u",
+                                      "x",         "z",          "c",           "hdr_name",
+                                      "hdrlen",    "currHeader", "s",           "r"};
+    static const char *const of_first[] = {"a", "d", "t", "time"};
+
+    for (size_t i = 0; i < sizeof its / sizeof *its; i++)
+        worker_set(w, its[i], NULL);
+    for (size_t i = 0; c->sender && i < sizeof of_first / sizeof *of_first; i++)
+        worker_set(w, of_first[i], NULL);
+    rewrite_pass(w->r, true);
+    context_reset(c);
+}
+
 /* --- connection --------------------------------------------------------------------------- */
+
+/* What this daemon does. */
+static const char *daemon_info(struct worker *w)
+{
+    enum { MINUTE = 60, HOUR = 60 * MINUTE, DAY = 24 * HOUR };
+    unsigned long long every = w->service->queue_seconds;
+    const char *days = every < DAY ? "" : arena_printf(w->arena, "%llu+", every / DAY);
+
+    if (every == 0)
+        return "SMTP";
+    return arena_printf(w->arena, "SMTP+queueing@%s%02llu:%02llu:%02llu", days, every % DAY / HOUR,
+                        every % HOUR / MINUTE, every % MINUTE);
+}
 
 static void set_client(struct worker *w, struct context *c, const struct message_CONNECT *m)
 {
@@ -94,7 +159,7 @@ static void set_client(struct worker *w, struct context *c, const struct message
     worker_set(w, "daemon_family", l->family == AF_INET6 ? "inet6" : "inet");
     worker_set(w, "daemon_flags", l->apart);
     worker_setf(w, "daemon_port", "%llu", (unsigned long long)m->local_port);
-    worker_set(w, "daemon_info", "SMTP");
+    worker_set(w, "daemon_info", daemon_info(w));
     worker_set(w, "if_name", w->service->host);
     if (strcmp(local, "127.0.0.1") != 0 && strcmp(local, "IPv6:0:0:0:0:0:0:0:1") != 0) {
         worker_set(w, "if_addr", local);
@@ -118,13 +183,19 @@ static const char *greeting(struct worker *w)
     return arena_strdup(w->arena, rewrite_expand(w->r, text, strlen(text), NULL));
 }
 
-/* Milliseconds that the ruleset wants: "$# 5000", or just the number. */
+/* Milliseconds that the ruleset wants: "$# 5000". */
 static uint64_t pause_of(const struct ruling *r)
 {
-    const char *digits = *r->mailer ? r->mailer : r->text;
+    return isdigit((unsigned char)*r->mailer) ? strtoull(r->mailer, NULL, 10) : 0;
+}
 
-    return r->kind == RULING_CONSENT && isdigit((unsigned char)*digits) ? strtoull(digits, NULL, 10)
-                                                                        : 0;
+/* What the ruleset says of this connection, and the listener's M=E: no ETRN. */
+static const char *letters_of(struct worker *w, const struct context *c, const struct ruling *r)
+{
+    bool no_etrn = strchr(c->listener->modifiers, 'E') != NULL;
+
+    return arena_printf(w->arena, "%s%s", r->kind == RULING_CONSENT ? r->words : "",
+                        no_etrn ? " E" : "");
 }
 
 static void answer_connect(struct worker *w, struct context *c, const struct message_CONNECT *m,
@@ -135,60 +206,42 @@ static void answer_connect(struct worker *w, struct context *c, const struct mes
     c->listener = &s->listeners[m->listener < s->nlisteners ? m->listener : 0];
     set_client(w, c, m);
     set_load(w);
-    char date[DATE_BYTES];
-    date_mail((uint64_t)time(NULL), date);
-    worker_set(w, "b", date);
+    set_now(w);
     worker_setf(w, "deliveryMode", "%c",
                 tolower((unsigned char)*setting_text(s->program, "DeliveryMode")));
     struct ruling relay = ask_two(w, "check_relay", c->name, c->address, NULL);
+    set_time(w, time(NULL));
+    set_id(w, c, time(NULL));
     struct ruling features = ask_two(w, "srv_features", c->name, c->address, NULL);
     struct ruling pause = ask_two(w, "greet_pause", c->name, c->address, NULL);
-    consents(c, &relay, v);
-    if (features.kind == RULING_REFUSED && !v->reply.len)
-        say(v, ruling_reply(w->arena, CODE_CLOSE, "4.7.0", NULL,
-                            arena_printf(w->arena, "%s Temporary failure, please try again later",
-                                         s->host)));
+    if (!consents(c, &relay, v) && relay.code == CODE_CLOSE)
+        v->flags |= VERDICT_CLOSE;
+    c->discard_all = c->discard;
+    if (strcasecmp(features.words, "temp") == 0 && !v->reply.len)
+        say(v, ruling_reply(w->arena, CODE_LATER, "4.3.0", NULL, "Temporary system failure"));
     v->wait_ms = pause_of(&pause);
-    const char *letters = features.kind == RULING_CONSENT ? features.words : "";
+    const char *letters = letters_of(w, c, &features);
     v->flags |= auth_is_required(c, letters) ? VERDICT_AUTH_REQUIRED : 0;
     const char *t[GREETING_TEXTS] = {greeting(w), c->peer, letters, auth_offer(w, c, letters)};
     texts(w, v, t, GREETING_TEXTS);
+    rewrite_pass(w->r, true);
 }
 
-static void answer_helo(struct worker *w, const struct message_HELO *m)
+static void answer_helo(struct context *c, const struct message_HELO *m)
 {
-    bool extended = m->verb.len > 0 && toupper((unsigned char)*m->verb.p) == 'E';
+    c->extended = m->verb.len > 0 && toupper((unsigned char)*m->verb.p) == 'E';
+    c->helo = arena_strndup(c->arena, m->name.len > 0 ? m->name.p : "", m->name.len);
+}
 
-    worker_set(w, "s", bytes_string(w->arena, m->name));
-    worker_setf(w, "r", "%s%s", extended ? "ESMTP" : "SMTP",
-                extended && *worker_get(w, "auth_type") ? "A" : "");
+/* Who says that it is who, and how it speaks: known from MAIL on. */
+static void set_introduction(struct worker *w, const struct context *c)
+{
+    worker_set(w, "s", c->helo ? c->helo : arena_strndup(w->arena, c->peer, strcspn(c->peer, " ")));
+    worker_setf(w, "r", "%s%s", c->extended ? "ESMTP" : "SMTP",
+                c->extended && *worker_get(w, "auth_type") ? "A" : "");
 }
 
 /* --- a transaction's beginning ------------------------------------------------------------ */
-
-static void set_time(struct worker *w, time_t now)
-{
-    char text[DATE_BYTES];
-
-    date_mail((uint64_t)now, text);
-    worker_set(w, "a", text);
-    worker_set(w, "b", text);
-    date_unix((uint64_t)now, text);
-    worker_set(w, "d", text);
-    date_digits((uint64_t)now, text);
-    worker_set(w, "t", text);
-    worker_setf(w, "time", "%lld", (long long)now);
-}
-
-static void set_id(struct worker *w, struct context *c, time_t now)
-{
-    static atomic_uint number;
-    char id[QUEUE_ID + 1];
-
-    queue_id(now, atomic_fetch_add(&number, 1), getpid(), id);
-    c->envelope.id = bytes_of(arena_strdup(c->tx, id));
-    worker_set(w, "i", id);
-}
 
 /* "NAME=value" of the parameters; NULL: it is not there. */
 static const char *parameter(struct worker *w, struct texts list, const char *name)
@@ -229,7 +282,6 @@ static void read_mail_parameters(struct worker *w, struct context *c, struct tex
     }
     worker_set(w, "dsn_ret", ret ? ret : "");
     worker_set(w, "dsn_envid", envid ? envid : "");
-    worker_set(w, "envid", envid ? envid : "");
     worker_set(w, "msg_size", size ? size : "");
     worker_set(w, "dsn_notify", "");
     auth_of_mail(w, c, parameter(w, list, "AUTH"));
@@ -250,6 +302,17 @@ static bool is_nobody(const char *sender)
     return sender[strspn(sender, " \t")] == '\0';
 }
 
+/* $z, where the address is a user's of this system. */
+static void set_home(struct worker *w, const struct address *a)
+{
+    struct passwd pw, *found = NULL;
+    char *bytes = arena_alloc(w->arena, PASSWD_BYTES);
+
+    if (strchr(a->mailer->flags, 'w'))
+        getpwnam_r(a->user, &pw, bytes, PASSWD_BYTES, &found);
+    worker_set(w, "z", found ? found->pw_dir : NULL);
+}
+
 /* False: it is no address, and that is said. */
 static bool parse_sender(struct worker *w, const char *path, struct message_VERDICT *v)
 {
@@ -265,7 +328,8 @@ static bool parse_sender(struct worker *w, const char *path, struct message_VERD
     bool parsed = address_parse(w->r, path, ADDRESS_SENDER, &a);
     rewrite_rest(w->r);
     const char *refusal = ruling_of_address(w, &a, parsed, path);
-    if (refusal) {
+    bool later = a.mailer && refusal && *refusal == '4';
+    if (refusal && !later) {
         say(v, refusal);
         return false;
     }
@@ -273,6 +337,9 @@ static bool parse_sender(struct worker *w, const char *path, struct message_VERD
     worker_set(w, "mail_host", a.host ? a.host : "");
     worker_set(w, "mail_addr", a.user);
     worker_set(w, "h", a.host ? a.host : "");
+    set_home(w, &a);
+    if (strchr(a.mailer->flags, 'w'))
+        worker_set(w, "x", collect_full_name(w->r, w->arena, a.user));
     return true;
 }
 
@@ -282,10 +349,13 @@ static void answer_mail(struct worker *w, struct context *c, const struct messag
     time_t now = time(NULL);
     const char *path = bytes_string(w->arena, m->path);
 
+    if (c->sender)
+        end_transaction(w, c);
     context_reset(c);
     c->envelope.made = (uint64_t)now;
-    set_time(w, now);
+    set_now(w);
     set_id(w, c, now);
+    set_introduction(w, c);
     read_mail_parameters(w, c, m->parameters);
     worker_set(w, "ntries", "0");
     worker_set(w, "nrcpts", "0");
@@ -301,7 +371,7 @@ static void answer_mail(struct worker *w, struct context *c, const struct messag
     worker_set(w, "f", c->sender);
     struct ruling r = ask_one(w, "check_mail", path, path);
     if (!consents(c, &r, v))
-        context_reset(c);
+        end_transaction(w, c);
 }
 
 /* --- recipients --------------------------------------------------------------------------- */
@@ -360,6 +430,44 @@ static const char *accept_recipient(struct worker *w, struct context *c, const c
     return a->path;
 }
 
+static void set_recipient(struct worker *w, const struct address *a)
+{
+    worker_set(w, "rcpt_mailer", a ? a->mailer->name : "");
+    worker_set(w, "rcpt_host", a && a->host ? a->host : "");
+    worker_set(w, "rcpt_addr", a ? a->user : "");
+}
+
+/* What is known of the recipient that was looked at last. */
+static void set_last_recipient(struct worker *w, const struct address *a)
+{
+    worker_set(w, "u", a->user);
+    worker_set(w, "c", "0");
+    worker_setf(w, "p", "%d", (int)getpid());
+    set_home(w, a);
+}
+
+/* A recipient that no ruleset refuses. */
+static void take_recipient(struct worker *w, struct context *c, const struct message_RCPT *m,
+                           const char *path, bool later, struct message_VERDICT *v)
+{
+    c->asked++;
+    if (c->discard) {
+        say(v, arena_printf(w->arena, "250 2.1.5 %s... Recipient ok", path));
+        return;
+    }
+    struct target t = recipient_target(w, path, path, false);
+    if (t.reply && !t.later) {
+        say(v, t.reply);
+        return;
+    }
+    later = later || t.later;
+    const char *shown = path;
+    if (t.mailer)
+        shown = accept_recipient(w, c, path, &t, m->parameters);
+    say(v, arena_printf(w->arena, "250 2.1.5 %s... Recipient ok%s", shown,
+                        later ? " (will queue)" : ""));
+}
+
 static void answer_rcpt(struct worker *w, struct context *c, const struct message_RCPT *m,
                         struct message_VERDICT *v)
 {
@@ -381,27 +489,19 @@ static void answer_rcpt(struct worker *w, struct context *c, const struct messag
         say(v, refusal);
         return;
     }
-    worker_set(w, "rcpt_mailer", a.mailer->name);
-    worker_set(w, "rcpt_host", a.host ? a.host : "");
-    worker_set(w, "rcpt_addr", a.user);
+    set_recipient(w, &a);
     worker_set(w, "h", a.host ? a.host : "");
     struct ruling r = ask_one(w, "check_rcpt", path, path);
-    if (!consents(c, &r, v))
-        return;
-    worker_set(w, "rcpt_mailer", "");
-    worker_set(w, "rcpt_host", "");
-    worker_set(w, "rcpt_addr", "");
-    struct target t = recipient_target(w, path, path, false);
-    if (t.reply && !t.later) {
-        say(v, t.reply);
-        return;
+    if (consents(c, &r, v)) {
+        take_recipient(w, c, m, path, later, v);
+        set_last_recipient(w, &a);
     }
-    later = later || t.later;
-    const char *shown = path;
-    if (t.mailer)
-        shown = accept_recipient(w, c, path, &t, m->parameters);
-    say(v, arena_printf(w->arena, "250 2.1.5 %s... Recipient ok%s", shown,
-                        later ? " (will queue)" : ""));
+    set_recipient(w, NULL);
+    worker_set(w, "dsn_notify", "");
+    if (v->reply.len > 0 && *v->reply.p == '2')
+        worker_setf(w, "nrcpts", "%llu", (unsigned long long)m->recipients + 1);
+    else
+        worker_setf(w, "nbadrcpts", "%llu", (unsigned long long)m->refused + 1);
 }
 
 /* --- other commands ----------------------------------------------------------------------- */
@@ -432,17 +532,24 @@ static void answer_command(struct worker *w, struct context *c, const struct mes
     struct ruling r = {RULING_NONE, NULL, 0, "", "", ""};
 
     if (strcasecmp(verb, "DATA") == 0)
-        r = ask_one(w, "check_data", arena_printf(w->arena, "%zu", c->naccepted), NULL);
+        set_time(w, time(NULL));
+    if (strcasecmp(verb, "DATA") == 0)
+        r = ask_one(w, "check_data", worker_get(w, "nrcpts"), NULL);
     else if (strcasecmp(verb, "ETRN") == 0)
         r = ask_one(w, "check_etrn", argument, NULL);
     else if (strcasecmp(verb, "VRFY") == 0)
-        r = ask_one(w, "check_vrfy", argument, argument);
+        r = ask_one(w, "check_vrfy", argument, NULL);
     else if (strcasecmp(verb, "EXPN") == 0)
-        r = ask_one(w, "check_expn", argument, argument);
+        r = ask_one(w, "check_expn", argument, NULL);
     if (!consents(c, &r, v))
         return;
-    if (strcasecmp(verb, "VRFY") == 0 || strcasecmp(verb, "EXPN") == 0)
-        answer_name(w, argument, *verb == 'E' || *verb == 'e', v);
+    if (strcasecmp(verb, "VRFY") != 0 && strcasecmp(verb, "EXPN") != 0)
+        return;
+    answer_name(w, argument, *verb == 'E' || *verb == 'e', v);
+    if (!c->sender && *v->reply.p == '2') {
+        worker_set(w, "nrcpts", "1");
+        worker_set(w, "u", argument);
+    }
 }
 
 /* --- a message has come ------------------------------------------------------------------- */
@@ -495,19 +602,44 @@ static const char *const kept[] = {"r",
                                    "cert_issuer",
                                    "deliveryMode"};
 
+struct keeping {
+    struct worker *w;
+    struct context *c;
+    struct bytes *v;
+    size_t n, room;
+};
+
+static void keep_macro(struct keeping *k, const char *name, size_t len)
+{
+    const char *value = rewrite_get(k->w->r, name, len);
+    const char *both[] = {arena_strndup(k->c->tx, name, len), value};
+
+    for (size_t i = 0; value && *value && i < 2; i++) {
+        k->v = arena_grow(k->c->tx, k->v, k->n, &k->room, sizeof *k->v, 64);
+        k->v[k->n++] = bytes_of(arena_strdup(k->c->tx, both[i]));
+    }
+}
+
+/* Those above, and the words of the class persistentMacros: "{name}" or "x". */
 static struct texts keep_macros(struct worker *w, struct context *c)
 {
-    struct bytes *list = arena_calloc(c->tx, sizeof kept / sizeof *kept, 2 * sizeof *list);
-    size_t n = 0;
+    struct keeping k = {.w = w, .c = c};
 
-    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++) {
-        const char *value = rewrite_get(w->r, kept[i], strlen(kept[i]));
-        if (!value || !*value)
+    for (size_t i = 0; i < sizeof kept / sizeof *kept; i++)
+        keep_macro(&k, kept[i], strlen(kept[i]));
+    for (const struct item *it = w->service->program->config->first; it; it = it->next) {
+        if (it->kind != ITEM_CLASS || strcmp(it->name, "persistentMacros") != 0)
             continue;
-        list[n++] = bytes_of(kept[i]);
-        list[n++] = bytes_of(arena_strdup(c->tx, value));
+        for (const char *s = it->value; *s;) {
+            s += strspn(s, " \t");
+            size_t len = strcspn(s, " \t");
+            bool braces = len > 2 && s[0] == '{' && s[len - 1] == '}';
+            if (len > 0)
+                keep_macro(&k, s + braces, len - (braces ? 2 : 0));
+            s += len;
+        }
     }
-    return (struct texts){list, n};
+    return (struct texts){k.v, k.n};
 }
 
 static void copy_recipients(struct context *c)
@@ -531,42 +663,65 @@ static void give_envelope(struct worker *w, struct context *c, struct message_VE
     v->texts = (struct texts){list, 1};
 }
 
-static void answer_end(struct worker *w, struct context *c, const struct message_END *m,
-                       struct message_VERDICT *v)
+/* A client that has not said HELO is told of, with authwarnings. */
+static struct bytes with_warnings(struct worker *w, struct context *c, struct bytes head)
+{
+    if (c->helo || !(w->service->privacy & PRIVACY_AUTHWARNINGS))
+        return (struct bytes){arena_strndup(c->tx, head.p, head.len), head.len};
+    return bytes_of(arena_printf(c->tx,
+                                 "X-Authentication-Warning: %s: %s didn't use HELO protocol\n%.*s",
+                                 w->service->host, c->peer, (int)head.len, head.p));
+}
+
+/* The reply to a message that is taken and forgotten. */
+static void say_taken(struct worker *w, const struct context *c, struct message_VERDICT *v)
+{
+    v->flags |= VERDICT_DISCARD;
+    say(v, arena_printf(w->arena, "250 2.0.0 %s Message accepted for delivery",
+                        bytes_string(w->arena, c->envelope.id)));
+}
+
+static void take_message(struct worker *w, struct context *c, const struct message_END *m,
+                         struct message_VERDICT *v)
 {
     struct envelope *e = &c->envelope;
-    const char *whom = c->naccepted == 1 ? c->accepted[0].path : NULL;
-    /* The envelope's texts point into it. */
-    struct bytes head = {arena_strndup(c->tx, m->head.p, m->head.len), m->head.len};
+    const char *whom = c->asked == 1 && c->naccepted == 1 ? c->accepted[0].path : NULL;
 
-    if (!c->sender) {
-        say(v, "503 5.0.0 Need MAIL command");
-        return;
-    }
     e->size = m->size;
     if (m->flags & SEEN_8BIT)
         e->flags |= ENVELOPE_HAS_8BIT;
     if (m->flags & (SEEN_CR | SEEN_LF))
         e->flags |= ENVELOPE_CR_LF;
     copy_recipients(c);
-    worker_set(w, "c", "0");
-    struct collected got = collect(w->r, c->tx, e, head, whom);
+    set_time(w, time(NULL));
+    struct collected got = collect(w->r, c->tx, e, with_warnings(w, c, m->head), whom);
     if (got.verdict == COLLECT_REFUSED) {
-        say(v, got.reply);
+        say(v, arena_strdup(w->arena, got.reply));
         return;
     }
     worker_setf(w, "msg_size", "%llu", (unsigned long long)m->size);
-    worker_setf(w, "c", "%llu", (unsigned long long)e->hops);
+    worker_setf(w, "c", "%llu", (unsigned long long)e->hops + 1);
     const char *size = arena_printf(w->arena, "%llu", (unsigned long long)m->size);
     struct ruling r = ask_one(w, "check_eom", size, NULL);
     if (!consents(c, &r, v))
         return;
-    if (c->discard || got.verdict == COLLECT_DISCARDED) {
-        v->flags |= VERDICT_DISCARD;
+    worker_setf(w, "c", "%llu", (unsigned long long)e->hops);
+    e->macros = keep_macros(w, c);
+    if (c->discard || got.verdict == COLLECT_DISCARDED)
+        say_taken(w, c, v);
+    else
+        give_envelope(w, c, v);
+}
+
+static void answer_end(struct worker *w, struct context *c, const struct message_END *m,
+                       struct message_VERDICT *v)
+{
+    if (!c->sender) {
+        say(v, "503 5.0.0 Need MAIL command");
         return;
     }
-    e->macros = keep_macros(w, c);
-    give_envelope(w, c, v);
+    take_message(w, c, m, v);
+    end_transaction(w, c);
 }
 
 void check_answer(struct worker *w, struct context *c, const struct message *ask,
@@ -579,8 +734,8 @@ void check_answer(struct worker *w, struct context *c, const struct message *ask
         answer_connect(w, c, &ask->as.CONNECT, v);
         break;
     case MESSAGE_HELO:
-        context_reset(c);
-        answer_helo(w, &ask->as.HELO);
+        end_transaction(w, c);
+        answer_helo(c, &ask->as.HELO);
         break;
     case MESSAGE_MAIL:
         answer_mail(w, c, &ask->as.MAIL, v);
@@ -601,7 +756,7 @@ void check_answer(struct worker *w, struct context *c, const struct message *ask
         answer_end(w, c, &ask->as.END, v);
         break;
     case MESSAGE_RESET:
-        context_reset(c);
+        end_transaction(w, c);
         break;
     default:
         break;

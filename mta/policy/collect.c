@@ -356,7 +356,6 @@ struct collected collect(struct rewrite *r, struct arena *a, struct envelope *e,
         set(r, "a", collect_date(a, when));
     for (size_t i = 0; i < c.head.n; i++)
         look_at(&c, &c.head.v[i]);
-    set_message_id(&c);
     if (!collect_check(r, a, &c.head, text.len, e, &out)) {
         rewrite_rest(r);
         return out;

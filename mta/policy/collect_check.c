@@ -3,7 +3,7 @@
 #include <ctype.h>
 #include <stdio.h>
 #include <string.h>
-#include <sysexits.h>
+#include "mta/policy/ruling.h"
 
 enum { VALUE_BYTES_MAX = 1000 }; /* of ${currHeader} */
 
@@ -21,81 +21,19 @@ static void set(struct rewrite *r, const char *name, const char *value)
 
 /* --- what a ruleset says ------------------------------------------------------------------ */
 
-/* Length of the enhanced code (RFC 3463) that s begins with, a blank or the end behind it; else 0.
- */
-static size_t enhanced_length(const char *s)
-{
-    size_t n = strspn(s, "0123456789.");
-
-    return n >= 5 && strchr("245", *s) && s[1] == '.' && (s[n] == ' ' || !s[n]) ? n : 0;
-}
-
-static void unquote(char *s)
-{
-    char *to = s;
-
-    for (; *s; s++) {
-        if (*s == '"')
-            continue;
-        s += *s == '\\' && s[1];
-        *to++ = *s;
-    }
-    *to = '\0';
-}
-
-static const char *refusal(struct arena *a, const char *status, char *text)
-{
-    unquote(text);
-    if (!isdigit((unsigned char)text[0]) || !isdigit((unsigned char)text[1]) ||
-        !isdigit((unsigned char)text[2]) || text[3] != ' ')
-        return arena_printf(a, "553 5.3.0 %s", text);
-    if (enhanced_length(text + 4) > 0)
-        return text;
-    if (enhanced_length(status) > 0)
-        return arena_printf(a, "%.3s %s %s", text, status, text + 4);
-    return arena_printf(a, "%.3s %c.0.0 %s", text, *text, text + 4);
-}
-
-static char *joined(struct rewrite *r, const struct token *v, uint32_t n)
-{
-    size_t len;
-
-    return rewrite_joined(r, v, n, ' ', &len);
-}
-
 static void take_answer(struct checking *k, const struct tokens *ws)
 {
-    uint32_t i = 2, host;
     struct collected *out = k->out;
+    struct ruling r = ruling_read(k->r, k->arena, ws, NULL);
 
-    if (ws->n < 2 || ws->v[0].id != OP_HASH)
+    if (r.kind == RULING_DISCARD && out->verdict == COLLECT_TAKEN)
+        out->verdict = COLLECT_DISCARDED;
+    if (r.kind == RULING_QUARANTINE && k->envelope->quarantine.len == 0)
+        k->envelope->quarantine = bytes_of(r.text);
+    if (r.kind != RULING_REFUSED)
         return;
-    const char *mailer = joined(k->r, ws->v + 1, 1), *status = "";
-    if (strcasecmp(mailer, "discard") == 0) {
-        if (out->verdict == COLLECT_TAKEN)
-            out->verdict = COLLECT_DISCARDED;
-        return;
-    }
-    if (strcasecmp(mailer, "error") != 0)
-        return;
-    if (i < ws->n && ws->v[i].id == OP_AT) {
-        for (host = ++i; i < ws->n && ws->v[i].id != OP_COLON; i++)
-            ;
-        status = joined(k->r, ws->v + host, i - host);
-    }
-    if (i < ws->n && strcasecmp(status, "quarantine") == 0) {
-        if (k->envelope->quarantine.len == 0) {
-            char *why = arena_strdup(k->arena, joined(k->r, ws->v + i + 1, ws->n - i - 1));
-            unquote(why);
-            k->envelope->quarantine = bytes_of(why);
-        }
-        return;
-    }
     out->verdict = COLLECT_REFUSED;
-    out->reply = "554 5.3.5 buildaddr: no user";
-    if (i < ws->n)
-        out->reply = refusal(k->arena, status,
-                             arena_strdup(k->arena, joined(k->r, ws->v + i + 1, ws->n - i - 1)));
+    out->reply = r.reply;
 }
 
 /* comments: they are looked at, too. */
@@ -111,12 +49,7 @@ static void ask(struct checking *k, const struct ruleset *s, const char *text, b
                       .delimiter = -1};
     if (!scan_text(&sc, text, strlen(text), ws, NULL))
         return;
-    int status = rewrite_run(k->r, s, ws);
-    if (status == EX_TEMPFAIL) {
-        k->out->verdict = COLLECT_REFUSED;
-        k->out->reply = "451 4.3.0 Temporary system failure. Please try again later.";
-        return;
-    }
+    rewrite_run(k->r, s, ws);
     take_answer(k, ws);
 }
 
@@ -228,8 +161,10 @@ static void check_end(struct checking *k, const struct head *h, size_t bytes)
     if (!scan_text(&sc, fields, strlen(fields), ws, NULL) || ws->n == ws->cap)
         return;
     ws->v[ws->n++] = (struct token){"$|", 2, OP_BAR};
-    if (scan_text(&sc, size, strlen(size), ws, NULL) && rewrite_run(k->r, s, ws) == 0)
-        take_answer(k, ws);
+    if (!scan_text(&sc, size, strlen(size), ws, NULL))
+        return;
+    rewrite_run(k->r, s, ws);
+    take_answer(k, ws);
 }
 
 bool collect_check(struct rewrite *r, struct arena *a, const struct head *h, size_t bytes,
@@ -238,8 +173,12 @@ bool collect_check(struct rewrite *r, struct arena *a, const struct head *h, siz
     struct checking k = {r, a, e, out};
     bool checks = has_checks(rewrite_program(r));
 
+    if (checks)
+        set(r, "addr_type", "h");
     for (size_t i = 0; checks && i < h->n; i++)
         check_field(&k, &h->v[i]);
+    if (checks)
+        set(r, "addr_type", "e r");
     if (out->verdict != COLLECT_REFUSED)
         check_end(&k, h, bytes);
     return out->verdict == COLLECT_TAKEN;

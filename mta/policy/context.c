@@ -33,5 +33,6 @@ void context_reset(struct context *c)
     c->envelope = (struct envelope){0};
     c->accepted = NULL;
     c->naccepted = c->room = 0;
-    c->discard = false;
+    c->discard = c->discard_all;
+    c->asked = 0;
 }

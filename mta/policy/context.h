@@ -32,12 +32,16 @@ struct context {
     const char *mechanism;
     uint64_t tls_bits;        /* of the connection; 0: there is no TLS */
     const char *tls_external; /* who the certificate of the client is of; NULL: nobody */
+    const char *helo;         /* what it calls itself; NULL: it has not said so */
+    bool extended;            /* with EHLO */
     /* The transaction; sender NULL: there is none. */
     const char *sender;
     struct envelope envelope;
     struct accepted *accepted;
     size_t naccepted, room;
-    bool discard;
+    bool discard;     /* what comes is taken and forgotten */
+    bool discard_all; /* of this client */
+    size_t asked; /* recipients that no ruleset refused, known or not, and the same ones again */
 };
 
 struct context *context_new(const struct arena *a, const struct service *s, uint64_t session);

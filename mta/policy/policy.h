@@ -15,6 +15,7 @@ struct policy_setup {
     const struct lookup_world *world;
     int front, store, parent; /* sockets; -1: there is none */
     unsigned threads;
+    uint64_t interval; /* seconds between two looks at the queue; 0: there are none */
 };
 
 /* A sysexits code. */

@@ -47,12 +47,12 @@ static size_t enhanced_code(const char *s)
     return s[n] == ' ' || s[n] == '\0' ? n : 0;
 }
 
-static char *text_of(struct worker *w, const struct token *v, uint32_t n)
+static char *text_of(struct rewrite *r, struct arena *a, const struct token *v, uint32_t n)
 {
     size_t len;
-    char *text = rewrite_joined(w->r, v, n, ' ', &len);
+    char *text = rewrite_joined(r, v, n, ' ', &len);
 
-    return arena_strndup(w->arena, text, len);
+    return arena_strndup(a, text, len);
 }
 
 /* Without quotes, and the backslashes that they need. */
@@ -70,7 +70,7 @@ static void unquote(char *s)
 }
 
 /* "550 5.7.1 text", "550 text" or a text alone; at: what stands behind $@. */
-static void refusal(struct worker *w, struct ruling *r, char *text, const char *at, const char *to)
+static void refusal(struct arena *a, struct ruling *r, char *text, const char *at, const char *to)
 {
     const char *enhanced = at && enhanced_code(at) == strlen(at) && *at ? at : NULL;
 
@@ -78,51 +78,65 @@ static void refusal(struct worker *w, struct ruling *r, char *text, const char *
     r->kind = RULING_REFUSED;
     if (!(is_digit(text[0]) && is_digit(text[1]) && is_digit(text[2]) && text[3] == ' ')) {
         r->code = CODE_PLAIN;
-        r->reply = ruling_reply(w->arena, CODE_PLAIN, "5.3.0", to, text);
+        r->reply = ruling_reply(a, CODE_PLAIN, "5.3.0", to, text);
         return;
     }
     r->code = (text[0] - '0') * 100 + (text[1] - '0') * 10 + (text[2] - '0');
     text += 4;
     size_t n = enhanced_code(text);
     if (n > 0) {
-        enhanced = arena_strndup(w->arena, text, n);
+        enhanced = arena_strndup(a, text, n);
         text += n + (text[n] == ' ');
     }
-    r->reply = ruling_reply(w->arena, r->code, enhanced, to, text);
+    r->reply = ruling_reply(a, r->code, enhanced, to, text);
 }
 
-static void software(struct worker *w, struct ruling *r, const char *text)
+static void software(struct arena *a, struct ruling *r, const char *text)
 {
     r->kind = RULING_REFUSED;
     r->code = CODE_SOFTWARE;
-    r->reply = ruling_reply(w->arena, CODE_SOFTWARE, "5.3.5", NULL, text);
+    r->reply = ruling_reply(a, CODE_SOFTWARE, "5.3.5", NULL, text);
 }
 
-/* Reads $#mailer $@ host $: text. */
-static void read_triple(struct worker *w, const struct tokens *ws, struct ruling *r, const char *to)
+/* $#mailer $@ host $: text */
+static void read_triple(struct rewrite *rw, struct arena *a, const struct tokens *ws,
+                        struct ruling *r, const char *to)
 {
-    uint32_t at = 2, colon;
+    uint32_t at = 1, colon;
 
-    r->mailer = ws->n > 1 ? text_of(w, ws->v + 1, 1) : "";
     while (at < ws->n && ws->v[at].id != OP_AT && ws->v[at].id != OP_COLON)
         at++;
-    r->words = ws->n > 1 ? text_of(w, ws->v + 1, at - 1) : "";
     for (colon = at; colon < ws->n && ws->v[colon].id != OP_COLON; colon++)
         ;
-    const char *host = at < colon ? text_of(w, ws->v + at + 1, colon - at - 1) : NULL;
-    char *text = colon < ws->n ? text_of(w, ws->v + colon + 1, ws->n - colon - 1) : NULL;
+    r->mailer = text_of(rw, a, ws->v + 1, 1);
+    r->words = text_of(rw, a, ws->v + 1, at - 1);
+    const char *host = at < colon ? text_of(rw, a, ws->v + at + 1, colon - at - 1) : NULL;
+    char *text = colon < ws->n ? text_of(rw, a, ws->v + colon + 1, ws->n - colon - 1) : NULL;
     r->text = text ? text : "";
-    r->kind = RULING_CONSENT;
-    if (strcasecmp(r->mailer, "discard") == 0)
+    if (strcasecmp(r->mailer, "discard") == 0) {
         r->kind = RULING_DISCARD;
-    else if (strcasecmp(r->mailer, "error") != 0)
+    } else if (strcasecmp(r->mailer, "error") != 0) {
         return;
-    else if (!text)
-        software(w, r, "buildaddr: no user");
-    else if (host && strcasecmp(host, "quarantine") == 0)
+    } else if (!text) {
+        software(a, r, "buildaddr: no user");
+    } else if (host && strcasecmp(host, "quarantine") == 0) {
         r->kind = RULING_QUARANTINE;
+        unquote(text);
+    } else {
+        refusal(a, r, arena_strdup(a, text), host, to);
+    }
+}
+
+struct ruling ruling_read(struct rewrite *rw, struct arena *a, const struct tokens *ws,
+                          const char *to)
+{
+    struct ruling r = {RULING_CONSENT, NULL, 0, "", "", ""};
+
+    if (ws->n > 1 && ws->v[0].id == OP_HASH)
+        read_triple(rw, a, ws, &r, to);
     else
-        refusal(w, r, arena_strdup(w->arena, text), host, to);
+        r.text = text_of(rw, a, ws->v, ws->n);
+    return r;
 }
 
 /* A note that says the rules are wrong. */
@@ -161,22 +175,13 @@ struct ruling ruling_of(struct worker *w, const char *ruleset, const char *const
         scan_into(w, ws, texts[i]);
     }
     worker_forget_notes(w); /* of what the texts lack, others speak */
-    int status = rewrite_run(w->r, s, ws);
+    /* A map that could not say is the rules' business: they have had what it said in its place. */
+    rewrite_run(w->r, s, ws);
     rewrite_rest(w->r);
     const char *wrong = wrong_rules(w);
-    if (ws->n > 0 && ws->v[0].id == OP_HASH) {
-        read_triple(w, ws, &r, to);
-    } else {
-        r.kind = RULING_CONSENT;
-        r.text = text_of(w, ws->v, ws->n);
-    }
-    if (status == EX_TEMPFAIL && r.kind != RULING_REFUSED) {
-        r.kind = RULING_REFUSED;
-        r.code = CODE_LATER;
-        r.reply = ruling_reply(w->arena, CODE_LATER, "4.3.0", to, "Temporary lookup failure");
-    } else if (wrong && r.kind != RULING_REFUSED) {
-        software(w, &r, wrong);
-    }
+    r = ruling_read(w->r, w->arena, ws, to);
+    if (wrong && r.kind != RULING_REFUSED)
+        software(w->arena, &r, wrong);
     return r;
 }
 
@@ -210,7 +215,7 @@ const char *ruling_of_address(struct worker *w, const struct address *a, bool pa
         if (a->reply)
             text = arena_printf(w->arena, "%03d %s%s%s", a->reply, a->enhanced ? a->enhanced : "",
                                 a->enhanced ? " " : "", a->error);
-        refusal(w, &r, text, a->host, to);
+        refusal(w->arena, &r, text, a->host, to);
         return r.reply;
     }
     if (a->status == EX_TEMPFAIL)

@@ -2,7 +2,8 @@
  * ruling: what a ruleset says that is asked whether something may be (check_mail and its like).
  *
  * Such a ruleset answers $#error with a code and a text, $#discard, $#error $@ quarantine with a
- * reason, or anything else: consent.  A map that could not say is a refusal for the time being.
+ * reason, or anything else: consent.  So is a map that could not say, unless rules make something
+ * of it (-T).
  */
 #ifndef MCF_MTA_RULING_H
 #define MCF_MTA_RULING_H
@@ -20,6 +21,9 @@ struct ruling {
     const char *text;      /* behind $:, or what it answers without a triple */
 };
 
+/* What a ruleset has left in ws; all of it is in the arena.  to: as below. */
+struct ruling ruling_read(struct rewrite *rw, struct arena *a, const struct tokens *ws,
+                          const char *to);
 /* Runs the ruleset over the texts, $| between them.  to: the address that a reply begins with,
  * where its code is about one; NULL: none. */
 struct ruling ruling_of(struct worker *w, const char *ruleset, const char *const *texts, size_t n,

@@ -19,9 +19,10 @@ struct service {
     const struct lookup_world *world; /* but its resolver: each worker has one */
     const struct listener *listeners;
     size_t nlisteners;
-    unsigned privacy;    /* PRIVACY_* */
-    const char *host;    /* $j */
-    const char *version; /* $v, and the configuration's $Z: as Received lines have them */
+    unsigned privacy;       /* PRIVACY_* */
+    uint64_t queue_seconds; /* how often the daemon looks at the queue; 0: it does not */
+    const char *host;       /* $j */
+    const char *version;    /* $v, and the configuration's $Z: as Received lines have them */
     const struct sasl_settings *sasl; /* NULL: there is no AUTH */
 };
 
