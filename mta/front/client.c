@@ -6,7 +6,7 @@
 #include <sysexits.h>
 
 #include "mta/message/body.h"
-#include "mta/message/envelope.h"
+#include "mta/message/exits.h"
 
 enum offers {
     OFFERS_SIZE = 1,
@@ -34,6 +34,9 @@ struct client {
     size_t nline;
     struct buf reply; /* its lines, LF between */
     size_t lines;
+
+    struct buf command; /* the last one, without its end; empty: none yet */
+    bool told;          /* the transcript names this connection */
 
     /* What the host said of itself. */
     bool lmtp, greeted, esmtp;
@@ -109,6 +112,7 @@ struct hand_over *hand_over_new(struct arena *a, const struct plan *p, uint64_t 
     h->plan = p;
     h->size = size;
     h->now = now;
+    buf_init(&h->transcript, a);
     h->outcomes = arena_calloc(a, p->nrecipients, sizeof *h->outcomes);
     h->open = arena_calloc(a, p->nrecipients, sizeof *h->open);
     for (size_t i = 0; i < p->nrecipients; i++) {
@@ -139,6 +143,66 @@ void hand_over_fail(struct hand_over *h, uint64_t state, uint64_t status, const 
             h->outcomes[i] = o;
 }
 
+/* --- the transcript ------------------------------------------------------------------------ */
+
+static struct bytes shown(const struct plan_recipient *r)
+{
+    return r->shown.len ? r->shown : r->address;
+}
+
+static struct bytes joined(struct buf *b)
+{
+    return (struct bytes){b->data, b->len};
+}
+
+/* One line for what came of all whose addresses are in the list. */
+static void tell(struct hand_over *h, struct bytes list, const struct outcome *o)
+{
+    if (!list.len)
+        return;
+    if (o->state == RECIPIENT_WAITS)
+        exit_deferred(&h->transcript, list, o->answer);
+    else if (o->state == RECIPIENT_FAILED)
+        exit_line(&h->transcript, o->status, list);
+}
+
+void hand_over_end(struct hand_over *h)
+{
+    struct buf list;
+    const struct outcome *last = NULL;
+
+    buf_init(&list, h->arena);
+    for (size_t i = 0; i < h->plan->nrecipients; i++) {
+        const struct outcome *o = &h->outcomes[i];
+        struct bytes b = shown(&h->plan->recipients[i]);
+        if (!h->open[i] || o->state != RECIPIENT_WAITS || o->host.len)
+            continue;
+        buf_adds(&list, last ? "," : "");
+        buf_add(&list, b.p, b.len);
+        last = o;
+    }
+    if (last)
+        tell(h, joined(&list), last);
+}
+
+/* The reply that refuses, and what it was said to. */
+static void tell_reply(struct client *c)
+{
+    struct buf *t = &c->h->transcript;
+    const char *s = c->reply.data, *end = s + c->reply.len;
+
+    if (!c->told)
+        buf_printf(t, "... while talking to %s:\n", c->host.p);
+    c->told = true;
+    if (c->command.len)
+        buf_printf(t, ">>> %.*s\n", (int)c->command.len, c->command.data);
+    while (s < end) {
+        size_t n = strcspn(s, "\n");
+        buf_printf(t, "<<< %.*s\n", (int)n, s);
+        s += n + 1;
+    }
+}
+
 /* o's texts are in the hand_over's arena.  again: another host may take it. */
 static void settle(struct client *c, size_t i, struct outcome o, bool again)
 {
@@ -150,9 +214,27 @@ static void settle(struct client *c, size_t i, struct outcome o, bool again)
 
 static void settle_rest(struct client *c, struct outcome o, bool again)
 {
-    for (size_t i = 0; i < c->h->plan->nrecipients; i++)
-        if (c->here[i] == HERE_OPEN || c->here[i] == HERE_ACCEPTED)
-            settle(c, i, o, again);
+    struct buf list;
+
+    buf_init(&list, c->h->arena);
+    for (size_t i = 0; i < c->h->plan->nrecipients; i++) {
+        struct bytes b = shown(&c->h->plan->recipients[i]);
+        if (c->here[i] != HERE_OPEN && c->here[i] != HERE_ACCEPTED)
+            continue;
+        settle(c, i, o, again);
+        buf_adds(&list, list.len ? "," : "");
+        buf_add(&list, b.p, b.len);
+    }
+    /* Of a host that cannot be reached the last one is told of (hand_over_end). */
+    if (!again || o.host.len || c->greeted)
+        tell(c->h, joined(&list), &o);
+}
+
+/* One alone, with its line. */
+static void settle_one(struct client *c, size_t i, struct outcome o, bool again)
+{
+    settle(c, i, o, again);
+    tell(c->h, shown(&c->h->plan->recipients[i]), &o);
 }
 
 /* The first recipient from `at` on in that state; nrecipients: there is none. */
@@ -235,17 +317,30 @@ static void enter(struct client *c, enum client_stage stage)
     c->step++;
 }
 
+/* The command that c->out has from `at` on is complete, but for its end. */
+static void end_command(struct client *c, size_t at)
+{
+    buf_truncate(&c->command, 0);
+    buf_add(&c->command, c->out.data + at, c->out.len - at);
+    buf_adds(&c->out, "\r\n");
+}
+
 static void say(struct client *c, const char *line, enum client_stage stage)
 {
-    buf_printf(&c->out, "%s\r\n", line);
+    size_t at = c->out.len;
+
+    buf_adds(&c->out, line);
+    end_command(c, at);
     enter(c, stage);
 }
 
 static void say_hello(struct client *c, const char *verb, enum client_stage stage)
 {
     struct bytes helo = c->h->plan->helo;
+    size_t at = c->out.len;
 
-    buf_printf(&c->out, "%s %.*s\r\n", verb, (int)helo.len, helo.p ? helo.p : "");
+    buf_printf(&c->out, "%s %.*s", verb, (int)helo.len, helo.p ? helo.p : "");
+    end_command(c, at);
     c->offers = 0;
     enter(c, stage);
 }
@@ -332,10 +427,12 @@ static void say_mail(struct client *c)
                     false);
         finish(c, true);
     } else {
+        size_t at = c->out.len;
         add_bytes(c, "MAIL From:<", p->sender);
         buf_adds(&c->out, ">");
         add_mail_parameters(c, left);
-        say(c, "", CLIENT_MAIL);
+        end_command(c, at);
+        enter(c, CLIENT_MAIL);
     }
 }
 
@@ -363,6 +460,7 @@ static void add_notify(struct client *c, uint64_t notify)
 static void say_rcpt(struct client *c, size_t i)
 {
     const struct plan_recipient *r = &c->h->plan->recipients[i];
+    size_t at = c->out.len;
 
     add_bytes(c, "RCPT To:<", r->address);
     buf_adds(&c->out, ">");
@@ -371,7 +469,8 @@ static void say_rcpt(struct client *c, size_t i)
         if (r->original.len && safe(r->original))
             add_bytes(c, " ORCPT=", r->original);
     }
-    say(c, "", CLIENT_RCPT);
+    end_command(c, at);
+    enter(c, CLIENT_RCPT);
 }
 
 static void recipients_done(struct client *c);
@@ -392,7 +491,8 @@ static void say_recipients(struct client *c)
     }
     for (size_t i = c->at; i < n; i = first(c, i + 1, HERE_OPEN))
         say_rcpt(c, i);
-    buf_adds(&c->out, "DATA\r\n");
+    buf_adds(&c->out, "DATA");
+    end_command(c, c->out.len - strlen("DATA"));
     c->data_sent = true;
 }
 
@@ -476,12 +576,12 @@ static void refuse_rest(struct client *c, struct outcome o)
 static void refuse_host(struct client *c, int code)
 {
     bool failed = code / 100 == 5;
+    struct outcome o =
+        their_outcome(c, failed ? RECIPIENT_FAILED : RECIPIENT_WAITS,
+                      failed ? EX_UNAVAILABLE : EX_TEMPFAIL, failed ? "5.5.0" : "4.5.0", false);
 
-    settle_rest(c,
-                their_outcome(c, failed ? RECIPIENT_FAILED : RECIPIENT_WAITS,
-                              failed ? EX_UNAVAILABLE : EX_TEMPFAIL, failed ? "5.5.0" : "4.5.0",
-                              false),
-                true);
+    o.host = bytes_of("");
+    settle_rest(c, o, true);
     finish(c, false);
 }
 
@@ -517,7 +617,10 @@ static void on_mail(struct client *c, int code)
         c->at = 0;
         say_recipients(c);
     } else if (row) {
-        refuse_rest(c, refusal(c, code, row->mail, code != 421));
+        struct outcome o = refusal(c, code, row->mail, code != 421);
+        if (o.state == RECIPIENT_FAILED)
+            o.host = bytes_of(""); /* it came to no recipient */
+        refuse_rest(c, o);
     } else {
         refuse_rest(c, protocol_error(c, "5.5.1"));
     }
@@ -541,12 +644,14 @@ static void on_rcpt(struct client *c, int code)
 
     if (i == c->h->plan->nrecipients)
         return;
-    if (code / 100 == 2)
+    if (code / 100 == 2) {
         c->here[i] = HERE_ACCEPTED;
-    else if (row)
-        settle(c, i, refusal(c, code, row->rcpt, true), code / 100 == 4);
-    else
-        settle(c, i, protocol_error(c, "5.0.0"), false);
+        c->h->outcomes[i] = their_outcome(c, RECIPIENT_WAITS, EX_OK, "2.0.0", true);
+    } else if (row) {
+        settle_one(c, i, refusal(c, code, row->rcpt, true), code / 100 == 4);
+    } else {
+        settle_one(c, i, protocol_error(c, "5.0.0"), false);
+    }
     if (code == 421) {
         refuse_rest(c, refusal(c, code, row->rcpt, true));
         return;
@@ -561,8 +666,6 @@ static void on_rcpt(struct client *c, int code)
 
 static void on_data(struct client *c, int code)
 {
-    const char *failed = c->lmtp ? "5.5.0" : "5.0.0";
-
     if (!any(c, HERE_ACCEPTED)) {
         /* DATA went before that was known: a host that takes it gets nothing (RFC 2920 3.1). */
         if (code / 100 == 3)
@@ -576,22 +679,33 @@ static void on_data(struct client *c, int code)
     } else if (code / 100 == 4) {
         refuse_rest(c, their_outcome(c, RECIPIENT_WAITS, EX_TEMPFAIL, "4.0.0", false));
     } else if (code / 100 == 5) {
-        refuse_rest(c, their_outcome(c, RECIPIENT_FAILED, EX_UNAVAILABLE, failed, false));
+        struct outcome o = their_outcome(c, RECIPIENT_FAILED, EX_UNAVAILABLE, "5.5.0", false);
+        o.answer = bytes_of("");
+        refuse_rest(c, o);
     } else {
         settle_rest(c, their_outcome(c, RECIPIENT_FAILED, EX_PROTOCOL, "5.5.1", false), false);
         finish(c, true);
     }
 }
 
-static struct outcome final_outcome(const struct client *c, int code)
+/* Of success a report has what was said to RCPT. */
+static struct outcome success(const struct client *c, size_t i)
+{
+    struct outcome o = c->h->outcomes[i];
+
+    if (c->lmtp)
+        o = their_outcome(c, RECIPIENT_DELIVERED, EX_OK, "2.0.0", true);
+    else
+        o.state = c->offers & OFFERS_DSN ? RECIPIENT_PASSED : RECIPIENT_RELAYED;
+    return o;
+}
+
+static struct outcome final_outcome(const struct client *c, size_t i, int code)
 {
     const struct reply_row *row = reply_row(code);
-    uint64_t state = c->lmtp                  ? RECIPIENT_DELIVERED
-                     : c->offers & OFFERS_DSN ? RECIPIENT_PASSED
-                                              : RECIPIENT_RELAYED;
 
     if (code / 100 == 2)
-        return their_outcome(c, state, EX_OK, "2.0.0", true);
+        return success(c, i);
     return row ? refusal(c, code, row->final, true) : protocol_error(c, "5.0.0");
 }
 
@@ -602,14 +716,18 @@ static void on_final(struct client *c, int code)
     size_t i = c->at = first(c, c->at, HERE_ACCEPTED);
 
     if (c->lmtp && code != 421 && i < c->h->plan->nrecipients) {
-        settle(c, i, final_outcome(c, code), later);
+        settle_one(c, i, final_outcome(c, i, code), later);
         c->step++;
         if (any(c, HERE_ACCEPTED))
             return;
         finish(c, true);
         return;
     }
-    settle_rest(c, final_outcome(c, code), later);
+    for (size_t n = c->h->plan->nrecipients; code / 100 == 2 && i < n;
+         i = first(c, i + 1, HERE_ACCEPTED))
+        settle(c, i, success(c, i), false);
+    if (code / 100 != 2)
+        settle_rest(c, final_outcome(c, i, code), later);
     finish(c, !later);
 }
 
@@ -625,6 +743,10 @@ static void on_rset(struct client *c, int code)
 
 static void on_reply(struct client *c, int code)
 {
+    bool hello = c->stage == CLIENT_EHLO && code / 100 == 5; /* HELO may be taken */
+
+    if (c->h && !c->done && code / 100 >= 4 && !hello && c->stage != CLIENT_RSET)
+        tell_reply(c);
     switch (c->stage) {
     case CLIENT_GREETING:
         on_greeting(c, code);
@@ -758,6 +880,7 @@ struct client *client_new(struct arena *a, const struct client_settings *setting
     c->stage = CLIENT_CONNECT;
     buf_init(&c->out, a);
     buf_init(&c->reply, a);
+    buf_init(&c->command, a);
     return c;
 }
 
@@ -776,7 +899,7 @@ void client_begin(struct client *c, struct hand_over *h)
         c->here[i] = h->open[i] ? HERE_OPEN : HERE_NOT;
     c->lmtp = h->plan->kind == PLAN_LMTP || plan_has_flag(h->plan, 'z');
     c->at = 0;
-    c->done = c->data_sent = c->next = c->stale = c->good = false;
+    c->done = c->data_sent = c->next = c->stale = c->good = c->told = false;
     c->body = NULL;
     refuse_addresses(c);
     if (!any(c, HERE_OPEN) || !safe(h->plan->helo)) {

@@ -68,6 +68,7 @@ struct hand_over {
     uint64_t size;            /* of the message, for SIZE=; 0: not known */
     uint64_t now;             /* seconds, for BY= */
     struct outcome *outcomes; /* of each recipient */
+    struct buf transcript;    /* what hosts refused and what came of it, as reports tell it */
     bool *open;               /* of each: it is (still) to be tried */
 };
 
@@ -76,6 +77,9 @@ struct hand_over *hand_over_new(struct arena *a, const struct plan *p, uint64_t 
 /* All that are open: outcome `state` with that code and text, said by us; open stays. */
 void hand_over_fail(struct hand_over *h, uint64_t state, uint64_t status, const char *code,
                     const char *text);
+
+/* No more hosts are tried: the transcript says what all that are open wait for. */
+void hand_over_end(struct hand_over *h);
 
 enum client_next {
     CLIENT_NO_NEXT,  /* all that are open have been tried as they can be */

@@ -124,7 +124,9 @@ static void finish(struct relay *r)
         outcome_encode(&r->over->outcomes[i], &b);
         list[i] = (struct bytes){b.data, b.len};
     }
-    m.as.HANDED_OVER = (struct message_HANDED_OVER){r->delivery, {list, n}};
+    hand_over_end(r->over);
+    m.as.HANDED_OVER = (struct message_HANDED_OVER){
+        r->delivery, {list, n}, {r->over->transcript.data, r->over->transcript.len}};
     front_send(&f->store, &m);
     while (*at != r)
         at = &(*at)->next;

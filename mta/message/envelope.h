@@ -20,7 +20,13 @@ enum envelope_flags {
     ENVELOPE_BY_RETURN = 64, /* BY=...;R: a report, and no more tries, when it is late */
     ENVELOPE_BY_TRACE = 128,
     ENVELOPE_HELD = 256, /* by whoever runs this machine */
-    ENVELOPE_CR_LF = 512 /* bare CR or LF are in it */
+    ENVELOPE_CR_LF = 512,   /* bare CR or LF are in it */
+    ENVELOPE_COLLECTED = 1024 /* the configuration's fields are in its header */
+};
+
+enum recipient_flags {
+    RECIPIENT_IS_FINAL = 1, /* aliases and .forward files were asked: nothing more is put in its place */
+    RECIPIENT_IS_CONFIG = 2 /* it failed because of the configuration: postmaster is told, too */
 };
 
 enum notify_flags { /* none: as if failure and delay were wished for */
@@ -39,7 +45,10 @@ enum recipient_state {
     RECIPIENT_EXPANDED, /* to other recipients of this envelope */
     RECIPIENT_FAILED,
     RECIPIENT_REPORTED, /* failed, and the sender knows */
-    RECIPIENT_PASSED    /* to a host that sends the reports itself */
+    RECIPIENT_PASSED,   /* to a host that sends the reports itself */
+    RECIPIENT_IN_TIME,  /* to a host that knows no DELIVERBY (RFC 2852): its sender is told */
+    RECIPIENT_TRACED,   /* to one that does, and whoever sent it wants to see its way */
+    RECIPIENT_STATES
 };
 
 #define NUMBER(name) uint64_t name;

@@ -19,7 +19,7 @@
 #include "lib/base/fs.h"
 #include "mta/front/client.h"
 #include "mta/message/body.h"
-#include "mta/message/envelope.h"
+#include "mta/message/exits.h"
 #include "mta/parent/mailbox.h"
 
 enum {
@@ -29,67 +29,65 @@ enum {
 
 /* --- outcomes ------------------------------------------------------------------------------ */
 
-struct exit_row {
-    int status;
-    enum recipient_state state;
-    const char *code, *text;
-};
-
-static const struct exit_row exits[] = {
-#define EXIT(status, state, code, text) {status, RECIPIENT_##state, code, text},
-#include "mta/parent/exits.def"
-};
-
-static const struct exit_row *exit_row(int status)
+static const struct exit_meaning *exit_row(int status)
 {
-    for (size_t i = 0; i < sizeof exits / sizeof *exits; i++)
-        if (exits[i].status == status)
-            return &exits[i];
-    return NULL;
+    return status < 0 ? NULL : exit_by_code((uint64_t)status);
 }
 
 static struct outcome outcome_of(int status, const char *text)
 {
-    const struct exit_row *row = exit_row(status);
+    const struct exit_meaning *row = exit_row(status);
     struct outcome o = {.status = (uint64_t)status, .host = bytes_of("")};
 
     o.state = row ? row->state : RECIPIENT_FAILED;
-    o.code = bytes_of(row ? row->code : "5.3.0");
+    o.code = bytes_of(row ? row->status : "5.3.0");
     o.answer = bytes_of(text ? text : row ? row->text : "");
     return o;
 }
 
-/* Control characters and line ends become blanks. */
-static char *one_line(struct arena *a, struct bytes b)
-{
-    char *s = arena_strndup(a, b.len ? b.p : "", b.len);
-    size_t n = b.len;
-
-    for (size_t i = 0; i < n; i++)
-        if ((unsigned char)s[i] < ' ' || s[i] == 127)
-            s[i] = ' ';
-    while (n && s[n - 1] == ' ')
-        s[--n] = '\0';
-    return s;
-}
-
-struct outcome agent_outcome(struct arena *a, const struct plan *p, int wait_status,
-                             struct bytes output)
+struct outcome agent_outcome(struct arena *a, const struct plan *p, int wait_status)
 {
     int status = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : EX_TEMPFAIL;
-    const char *said = one_line(a, output);
 
-    if (!exit_row(status)) {
-        struct outcome o = outcome_of(
-            EX_SOFTWARE, *said ? said : arena_printf(a, "unknown mailer error %d", status));
-        return o;
+    if (!exit_row(status))
+        return outcome_of(EX_SOFTWARE, arena_printf(a, "unknown mailer error %d", status));
+    if (status == EX_TEMPFAIL)
+        return outcome_of(status, arena_printf(a, "%s mailer (%s) exited with EX_TEMPFAIL",
+                                               bytes_string(a, p->mailer),
+                                               bytes_string(a, p->path)));
+    return outcome_of(status, NULL);
+}
+
+void agent_tell(struct arena *a, const struct plan *p, const struct outcome *o,
+                struct buf *transcript)
+{
+    struct buf list;
+
+    buf_init(&list, a);
+    for (size_t i = 0; i < p->nrecipients; i++) {
+        const struct plan_recipient *r = &p->recipients[i];
+        struct bytes shown = r->shown.len ? r->shown : r->address;
+        buf_adds(&list, i ? "," : "");
+        buf_add(&list, shown.p, shown.len);
     }
-    if (status == EX_OK)
-        return outcome_of(EX_OK, NULL);
-    if (status == EX_TEMPFAIL && !*said)
-        said = arena_printf(a, "%s mailer (%s) exited with EX_TEMPFAIL", bytes_string(a, p->mailer),
-                            bytes_string(a, p->path));
-    return outcome_of(status, *said ? said : NULL);
+    struct bytes all = {list.data, list.len};
+    if (o->state == RECIPIENT_WAITS)
+        exit_deferred(transcript, all, o->answer);
+    else if (o->state == RECIPIENT_FAILED && exit_by_text(o->answer))
+        exit_line(transcript, o->status, all);
+    else if (o->state == RECIPIENT_FAILED)
+        buf_printf(transcript, "554 5.3.0 %s\n", bytes_string(a, o->answer));
+}
+
+/* What a program said, without control characters. */
+static void tell_output(struct buf *transcript, const char *s, size_t len)
+{
+    for (size_t i = 0; i < len; i++) {
+        unsigned char c = (unsigned char)s[i];
+        buf_addc(transcript, (c < ' ' && c != '\n' && c != '\t') || c == 127 ? ' ' : s[i]);
+    }
+    if (len && s[len - 1] != '\n')
+        buf_addc(transcript, '\n');
 }
 
 static struct outcome failure(struct arena *a, int status, const char *what, int error)
@@ -433,7 +431,7 @@ static void feed(struct program *g, struct pump *m)
 }
 
 static struct outcome deliver_program(struct arena *a, const struct plan *p,
-                                      const struct agent_source *source)
+                                      const struct agent_source *source, struct buf *transcript)
 {
     struct program g = {.pidfd = -1};
     struct pump m;
@@ -451,7 +449,8 @@ static struct outcome deliver_program(struct arena *a, const struct plan *p,
     status = reap(&g, p);
     if (m.failed)
         return outcome_of(EX_TEMPFAIL, "the message cannot be read");
-    return agent_outcome(a, p, status, (struct bytes){g.said, g.nsaid});
+    tell_output(transcript, g.said, g.nsaid);
+    return agent_outcome(a, p, status);
 }
 
 /* --- LMTP ---------------------------------------------------------------------------------- */
@@ -535,7 +534,8 @@ static void lmtp_talk(struct program *g, struct client *c, const struct agent_so
 }
 
 static struct outcome *deliver_lmtp(struct arena *a, const struct plan *p,
-                                    const struct agent_source *source, uint64_t size)
+                                    const struct agent_source *source, uint64_t size,
+                                    struct buf *transcript)
 {
     struct client_settings settings = client_settings_default();
     struct hand_over *h = hand_over_new(a, p, size, (uint64_t)time(NULL));
@@ -550,18 +550,22 @@ static struct outcome *deliver_lmtp(struct arena *a, const struct plan *p,
     client_begin(c, h);
     lmtp_talk(&g, c, source);
     reap(&g, p);
+    hand_over_end(h);
+    buf_add(transcript, h->transcript.data, h->transcript.len);
     return h->outcomes;
 }
 
 struct outcome *agent_deliver(struct arena *a, const struct plan *p,
-                              const struct agent_source *source, uint64_t size)
+                              const struct agent_source *source, uint64_t size,
+                              struct buf *transcript)
 {
     struct outcome *all;
     struct outcome o;
 
     if (p->kind == PLAN_PROGRAM && plan_has_flag(p, 'z'))
-        return deliver_lmtp(a, p, source, size);
-    o = p->kind == PLAN_FILE ? deliver_file(a, p, source) : deliver_program(a, p, source);
+        return deliver_lmtp(a, p, source, size, transcript);
+    o = p->kind == PLAN_FILE ? deliver_file(a, p, source) : deliver_program(a, p, source, transcript);
+    agent_tell(a, p, &o, transcript);
     all = arena_calloc(a, p->nrecipients, sizeof *all);
     for (size_t i = 0; i < p->nrecipients; i++)
         all[i] = o;

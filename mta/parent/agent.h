@@ -41,11 +41,15 @@ struct agent_source {
  * what the process is already. */
 int agent_become(struct arena *a, const struct plan *p);
 /* PLAN_PROGRAM and PLAN_FILE; an outcome of each recipient, in the plan's order.  SIGPIPE has to be
- * ignored; size: of the message in bytes, 0 where it is not known. */
+ * ignored; size: of the message in bytes, 0 where it is not known.  transcript gets what a program
+ * said that failed, and what came of it, as reports tell it. */
 struct outcome *agent_deliver(struct arena *a, const struct plan *p,
-                              const struct agent_source *source, uint64_t size);
+                              const struct agent_source *source, uint64_t size,
+                              struct buf *transcript);
 /* An exit status (0 to 255), or a wait status' signal, as an outcome. */
-struct outcome agent_outcome(struct arena *a, const struct plan *p, int wait_status,
-                             struct bytes output);
+struct outcome agent_outcome(struct arena *a, const struct plan *p, int wait_status);
+/* The lines of a failure or deferral that all recipients share. */
+void agent_tell(struct arena *a, const struct plan *p, const struct outcome *o,
+                struct buf *transcript);
 
 #endif

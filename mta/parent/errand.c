@@ -68,7 +68,7 @@ static struct outcome *not_become(struct arena *a, const struct plan *p, int err
 }
 
 static bool report(struct errand *e, struct arena *a, const struct plan *p,
-                   const struct outcome *outcomes)
+                   const struct outcome *outcomes, const struct buf *transcript)
 {
     struct message m = {.kind = MESSAGE_HANDED_OVER};
     struct bytes *list = arena_calloc(a, p->nrecipients, sizeof *list);
@@ -79,7 +79,8 @@ static bool report(struct errand *e, struct arena *a, const struct plan *p,
         outcome_encode(&outcomes[i], &b);
         list[i] = (struct bytes){b.data, b.len};
     }
-    m.as.HANDED_OVER = (struct message_HANDED_OVER){e->delivery, {list, p->nrecipients}};
+    m.as.HANDED_OVER = (struct message_HANDED_OVER){
+        e->delivery, {list, p->nrecipients}, {transcript->data, transcript->len}};
     return channel_send(e->store, &m, -1) && flush(e);
 }
 
@@ -93,8 +94,12 @@ int errand_run(struct arena *a, int fd, const struct message_RUN *m)
 
     if (!plan_decode(a, m->plan.p, m->plan.len, &p))
         return EX_SOFTWARE;
+    struct buf transcript;
+    buf_init(&transcript, a);
     int err = agent_become(a, &p);
     const struct outcome *out =
-        err ? not_become(a, &p, err) : agent_deliver(a, &p, &source, m->size);
-    return report(&e, a, &p, out) ? EX_OK : EX_IOERR;
+        err ? not_become(a, &p, err) : agent_deliver(a, &p, &source, m->size, &transcript);
+    if (err && p.nrecipients)
+        agent_tell(a, &p, &out[0], &transcript);
+    return report(&e, a, &p, out, &transcript) ? EX_OK : EX_IOERR;
 }

@@ -394,40 +394,23 @@ static uint64_t notify_of(const char *words)
     return bits;
 }
 
-static bool same_target(const struct accepted *a, const struct target *t)
-{
-    return strcmp(a->mailer, t->mailer->name) == 0 && strcasecmp(a->host, t->host) == 0 &&
-           strcmp(a->user, t->user) == 0;
-}
-
-/* The recipient that is taken already and is the same one; NULL: there is none. */
-static struct accepted *known(struct context *c, const struct target *t)
-{
-    for (size_t i = 0; t->mailer && i < c->naccepted; i++) {
-        if (same_target(&c->accepted[i], t))
-            return &c->accepted[i];
-    }
-    return NULL;
-}
-
+/* The reply to a recipient that no ruleset refuses. */
 static const char *accept_recipient(struct worker *w, struct context *c, const char *path,
-                                    const struct target *t, struct texts parameters)
+                                    struct texts parameters, bool later)
 {
-    struct accepted *same = known(c, t);
     const char *orcpt = parameter(w, parameters, "ORCPT");
+    struct recipient as = {.address = bytes_of(path)};
 
-    if (same)
-        return same->path;
-    c->accepted = arena_grow(c->tx, c->accepted, c->naccepted, &c->room, sizeof *c->accepted, 8);
-    struct accepted *a = &c->accepted[c->naccepted++];
-    *a = (struct accepted){.path = arena_strdup(c->tx, path),
-                           .mailer = arena_strdup(c->tx, t->mailer->name),
-                           .host = arena_strdup(c->tx, t->host),
-                           .user = arena_strdup(c->tx, t->user)};
-    a->recipient.address = bytes_of(inside(c->tx, path));
-    a->recipient.original = bytes_of(orcpt ? arena_strdup(c->tx, orcpt) : "");
-    a->recipient.notify = notify_of(parameter(w, parameters, "NOTIFY"));
-    return a->path;
+    as.original = bytes_of(orcpt ? arena_strdup(c->tx, orcpt) : "");
+    as.notify = notify_of(parameter(w, parameters, "NOTIFY"));
+    struct expanded got = expand_add(w, &c->sends, &as, path);
+    if (got.reply)
+        return got.reply;
+    const char *shown = got.same ? bytes_string(w->arena, got.same->recipient.shown) : path;
+    if (!got.same && c->naccepted++ == 0)
+        c->only = arena_strdup(c->tx, path);
+    return arena_printf(w->arena, "250 2.1.5 %s... Recipient ok%s", shown,
+                        later || got.later ? " (will queue)" : "");
 }
 
 static void set_recipient(struct worker *w, const struct address *a)
@@ -455,17 +438,7 @@ static void take_recipient(struct worker *w, struct context *c, const struct mes
         say(v, arena_printf(w->arena, "250 2.1.5 %s... Recipient ok", path));
         return;
     }
-    struct target t = recipient_target(w, path, path, false);
-    if (t.reply && !t.later) {
-        say(v, t.reply);
-        return;
-    }
-    later = later || t.later;
-    const char *shown = path;
-    if (t.mailer)
-        shown = accept_recipient(w, c, path, &t, m->parameters);
-    say(v, arena_printf(w->arena, "250 2.1.5 %s... Recipient ok%s", shown,
-                        later ? " (will queue)" : ""));
+    say(v, accept_recipient(w, c, path, m->parameters, later));
 }
 
 static void answer_rcpt(struct worker *w, struct context *c, const struct message_RCPT *m,
@@ -506,22 +479,61 @@ static void answer_rcpt(struct worker *w, struct context *c, const struct messag
 
 /* --- other commands ----------------------------------------------------------------------- */
 
-/* VRFY and EXPN (RFC 5321 3.5). */
-static void answer_name(struct worker *w, const char *argument, bool expand,
-                        struct message_VERDICT *v)
+/* "Full Name <user@host>", as VRFY and EXPN have it. */
+static const char *mailbox_of(struct worker *w, const struct target *t, const char *argument)
 {
-    struct target t = recipient_target(w, argument, argument, false);
     size_t len = strlen(argument);
     bool has_brackets = len > 1 && argument[0] == '<' && argument[len - 1] == '>';
 
-    if (!t.mailer)
-        say(v, t.reply);
-    else if (strchr(t.mailer->flags, 'l'))
-        say(v, arena_printf(w->arena, "250 2.1.5 %s<%s@%s>", recipient_full_name(w, t.user), t.user,
-                            w->service->host));
+    if (strchr(t->mailer->flags, 'l'))
+        return arena_printf(w->arena, "%s<%s@%s>", recipient_full_name(w, t->user), t->user,
+                            w->service->host);
+    return arena_printf(w->arena, "%s%s%s", has_brackets ? "" : "<", argument,
+                        has_brackets ? "" : ">");
+}
+
+/* EXPN (RFC 5321 3.5): all that come of it, a line each. */
+static void answer_expn(struct worker *w, const char *argument, struct message_VERDICT *v)
+{
+    struct send_list list = {.arena = w->arena};
+    struct recipient as = {.address = bytes_of(argument)};
+    struct expanded got = expand_add(w, &list, &as, argument);
+    size_t n, open = 0;
+    struct buf out;
+
+    if (got.reply) {
+        say(v, got.reply);
+        return;
+    }
+    expand_recipients(&list, w->arena, &n);
+    buf_init(&out, w->arena);
+    for (size_t i = 0; i < list.n; i++) {
+        const struct send *s = list.v[i];
+        if (s->state != SEND_OPEN)
+            continue;
+        const char *shown = s->parent ? bytes_string(w->arena, s->recipient.address) : argument;
+        struct target t = recipient_target(w, shown, shown, true);
+        buf_printf(&out, "%s250%c2.1.5 %s", open ? "\n" : "", open + 1 < n ? '-' : ' ',
+                   t.mailer ? mailbox_of(w, &t, shown) : shown);
+        open++;
+    }
+    say(v, out.data);
+}
+
+static void answer_vrfy(struct worker *w, const char *argument, struct message_VERDICT *v)
+{
+    struct send_list list = {.arena = w->arena};
+    struct recipient as = {.address = bytes_of(argument)};
+    struct target t = recipient_parse(w, argument, argument, false);
+    struct expanded got = {.reply = t.reply};
+
+    if (t.mailer && strchr(t.mailer->flags, 'l'))
+        got = expand_add(w, &list, &as, argument);
+    if (got.reply)
+        say(v, got.reply);
     else
-        say(v, arena_printf(w->arena, "%s 2.1.5 %s%s%s", expand ? "250" : "252",
-                            has_brackets ? "" : "<", argument, has_brackets ? "" : ">"));
+        say(v, arena_printf(w->arena, "%s 2.1.5 %s", strchr(t.mailer->flags, 'l') ? "250" : "252",
+                            mailbox_of(w, &t, argument)));
 }
 
 static void answer_command(struct worker *w, struct context *c, const struct message_COMMAND *m,
@@ -543,9 +555,12 @@ static void answer_command(struct worker *w, struct context *c, const struct mes
         r = ask_one(w, "check_expn", argument, NULL);
     if (!consents(c, &r, v))
         return;
-    if (strcasecmp(verb, "VRFY") != 0 && strcasecmp(verb, "EXPN") != 0)
+    if (strcasecmp(verb, "VRFY") == 0)
+        answer_vrfy(w, argument, v);
+    else if (strcasecmp(verb, "EXPN") == 0)
+        answer_expn(w, argument, v);
+    else
         return;
-    answer_name(w, argument, *verb == 'E' || *verb == 'e', v);
     if (!c->sender && *v->reply.p == '2') {
         worker_set(w, "nrcpts", "1");
         worker_set(w, "u", argument);
@@ -646,10 +661,7 @@ static void copy_recipients(struct context *c)
 {
     struct envelope *e = &c->envelope;
 
-    e->nrecipients = c->naccepted;
-    e->recipients = arena_calloc(c->tx, c->naccepted ? c->naccepted : 1, sizeof *e->recipients);
-    for (size_t i = 0; i < c->naccepted; i++)
-        e->recipients[i] = c->accepted[i].recipient;
+    e->recipients = expand_recipients(&c->sends, c->tx, &e->nrecipients);
 }
 
 static void give_envelope(struct worker *w, struct context *c, struct message_VERDICT *v)
@@ -685,7 +697,7 @@ static void take_message(struct worker *w, struct context *c, const struct messa
                          struct message_VERDICT *v)
 {
     struct envelope *e = &c->envelope;
-    const char *whom = c->asked == 1 && c->naccepted == 1 ? c->accepted[0].path : NULL;
+    const char *whom = c->asked == 1 && c->naccepted == 1 ? c->only : NULL;
 
     e->size = m->size;
     if (m->flags & SEEN_8BIT)

@@ -336,6 +336,14 @@ static void describe(struct collecting *c)
     e->flags |= ENVELOPE_8BIT;
 }
 
+/* $n, who reports are from. */
+static const char *expanded_daemon(struct collecting *c)
+{
+    const char *name = rewrite_expand(c->r, "$n", 2, NULL);
+
+    return arena_strdup(c->arena, *name ? name : "MAILER-DAEMON");
+}
+
 struct collected collect(struct rewrite *r, struct arena *a, struct envelope *e, struct bytes text,
                          const char *for_whom)
 {
@@ -374,4 +382,26 @@ struct collected collect(struct rewrite *r, struct arena *a, struct envelope *e,
     e->header = head_store(&c.head, a);
     rewrite_rest(r);
     return out;
+}
+
+void collect_report(struct rewrite *r, struct arena *a, struct envelope *e)
+{
+    struct collected out = {.verdict = COLLECT_TAKEN};
+    struct collecting c = {.r = r, .arena = a, .envelope = e, .out = &out};
+
+    head_init(&c.head, a);
+    if (!head_load(&c.head, e->header))
+        return;
+    rewrite_begin(r);
+    collect_set_time(r, (time_t)e->made);
+    set(r, "x", "Mail Delivery Subsystem");
+    set(r, "g", expanded_daemon(&c));
+    set(r, "s", "localhost");
+    set(r, "_", "localhost");
+    set(r, "u", NULL);
+    rewrite_set(r, "i", 1, e->id.p, e->id.len);
+    add_defaults(&c);
+    e->header = head_store(&c.head, a);
+    e->flags |= ENVELOPE_COLLECTED;
+    rewrite_rest(r);
 }

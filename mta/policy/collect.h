@@ -48,6 +48,8 @@ struct collected {
 struct collected collect(struct rewrite *r, struct arena *a, struct envelope *e, struct bytes text,
                          const char *for_whom);
 
+/* The configuration's fields for a report of our own, whose header has but its own ones yet. */
+void collect_report(struct rewrite *r, struct arena *a, struct envelope *e);
 /* Sets the macros of time: $a (when it was written: now, too, but for a line "From "), $b (now),
  * $d (the same as ctime has it) and $t (its digits, UTC). */
 void collect_set_time(struct rewrite *r, time_t now);

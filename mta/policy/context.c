@@ -13,6 +13,7 @@ struct context *context_new(const struct arena *a, const struct service *s, uint
     c->tx = arena_beside(a);
     c->macros = rewrite_macros_new(own, s->program);
     c->listener = s->listeners;
+    c->sends.arena = c->tx;
     c->address = c->name = c->peer = "";
     return c;
 }
@@ -31,8 +32,9 @@ void context_reset(struct context *c)
     arena_reset(c->tx);
     c->sender = NULL;
     c->envelope = (struct envelope){0};
-    c->accepted = NULL;
-    c->naccepted = c->room = 0;
+    c->sends = (struct send_list){.arena = c->tx};
+    c->only = NULL;
+    c->naccepted = 0;
     c->discard = c->discard_all;
     c->asked = 0;
 }

@@ -9,16 +9,10 @@
 #define MCF_MTA_CONTEXT_H
 
 #include "mta/message/envelope.h"
+#include "mta/policy/expand.h"
 #include "mta/policy/worker.h"
 
 struct sasl_session;
-
-/* A recipient that was accepted, and who delivers to it: the same again is not taken twice. */
-struct accepted {
-    struct recipient recipient;
-    const char *path; /* as it was given, brackets and all */
-    const char *mailer, *host, *user;
-};
 
 struct context {
     uint64_t session;
@@ -37,8 +31,9 @@ struct context {
     /* The transaction; sender NULL: there is none. */
     const char *sender;
     struct envelope envelope;
-    struct accepted *accepted;
-    size_t naccepted, room;
+    struct send_list sends;
+    const char *only; /* the path of the one that was taken */
+    size_t naccepted; /* recipients that were taken */
     bool discard;     /* what comes is taken and forgotten */
     bool discard_all; /* of this client */
     size_t asked; /* recipients that no ruleset refused, known or not, and the same ones again */

@@ -28,16 +28,23 @@ static void add(struct search *f, const char *name, const char *address)
     }
 }
 
-static void unknown(struct search *f, const char *host)
+static void unknown(struct search *f, const char *host, const char *answer)
 {
     struct arena *a = f->w->arena;
 
     f->failure = (struct hosts){
         .code = "5.1.2",
-        .answer = "550 Host unknown",
+        .answer = answer,
         .detail = arena_printf(a, "550 5.1.2 %%s... Host unknown (Name server: %s: host not found)",
                                host),
         .asked = host};
+}
+
+static const char *without_dot(struct search *f, const char *host)
+{
+    size_t len = strlen(host);
+
+    return len > 1 && host[len - 1] == '.' ? arena_strndup(f->w->arena, host, len - 1) : host;
 }
 
 static void no_answer(struct search *f, const char *host)
@@ -53,28 +60,24 @@ static void no_answer(struct search *f, const char *host)
                        .later = true};
 }
 
-/* Adds its addresses; without any, says why. */
-static void add_addresses(struct search *f, const char *name)
+/* Adds its addresses; without any, says why of `shown`. */
+static void add_addresses(struct search *f, const char *name, const char *shown)
 {
     struct addrinfo hints = {.ai_socktype = SOCK_STREAM}, *list = NULL;
     char text[INET6_ADDRSTRLEN];
-    const char *whole = arena_strdup(f->w->arena, name);
-    size_t len = strlen(whole);
-
-    if (len > 1 && whole[len - 1] == '.')
-        whole = arena_strndup(f->w->arena, whole, len - 1);
+    const char *whole = without_dot(f, arena_strdup(f->w->arena, name));
     int failed = getaddrinfo(whole, NULL, &hints, &list);
     if (failed == EAI_AGAIN || failed == EAI_SYSTEM || failed == EAI_MEMORY)
         no_answer(f, whole);
     else if (failed)
-        unknown(f, whole);
+        unknown(f, shown, "");
     for (const struct addrinfo *i = failed ? NULL : list; i; i = i->ai_next) {
         const void *in =
             i->ai_family == AF_INET6
                 ? (const void *)&((const struct sockaddr_in6 *)(const void *)i->ai_addr)->sin6_addr
                 : (const void *)&((const struct sockaddr_in *)(const void *)i->ai_addr)->sin_addr;
         if (inet_ntop(i->ai_family, in, text, sizeof text))
-            add(f, name, text);
+            add(f, shown, text);
     }
     if (!failed)
         freeaddrinfo(list);
@@ -95,14 +98,15 @@ static void loops_back(struct search *f, const char *host)
 {
     struct arena *a = f->w->arena;
 
-    f->failure = (struct hosts){
-        .code = "5.3.5",
-        .answer = "553 5.3.5 system config error",
-        .detail = arena_printf(a,
-                               "553 5.3.5 %s config error: mail loops back to me (MX problem?)\n"
-                               "554 5.3.5 Local configuration error",
-                               host),
-        .asked = ""};
+    f->failure =
+        (struct hosts){.code = "5.5.0",
+                       .answer = "",
+                       .detail = arena_printf(a,
+                                              "554 5.0.0 MX list for %s. points back to %s\n"
+                                              "554 5.3.5 Local configuration error",
+                                              host, f->w->service->host),
+                       .asked = host,
+                       .config = true};
 }
 
 static void takes_no_mail(struct search *f, const char *host)
@@ -128,12 +132,12 @@ static void add_exchangers(struct search *f, const char *host)
     } else if (mx.status == EX_UNAVAILABLE) {
         takes_no_mail(f, host);
     } else if (mx.verdict == MAP_NOT_FOUND) {
-        unknown(f, host);
+        unknown(f, host, "550 Host unknown");
     } else if (mx.count == 0) {
         loops_back(f, host);
     } else {
         for (size_t i = 0; i < mx.count; i++)
-            add_addresses(f, mx.list[i].host);
+            add_addresses(f, mx.list[i].host, mx.list[i].host);
     }
 }
 
@@ -150,7 +154,7 @@ static void add_literal(struct search *f, const char *host)
     else if (inet_pton(AF_INET, inside, &in) == 1)
         add(f, host, inside);
     else
-        add_addresses(f, inside);
+        add_addresses(f, inside, host);
 }
 
 static void add_one(struct search *f, const char *host, bool mx)
@@ -160,9 +164,9 @@ static void add_one(struct search *f, const char *host, bool mx)
     if (len > 2 && host[0] == '[' && host[len - 1] == ']')
         add_literal(f, host);
     else if (mx)
-        add_exchangers(f, host);
+        add_exchangers(f, without_dot(f, host));
     else
-        add_addresses(f, host);
+        add_addresses(f, host, host);
 }
 
 /* Bytes up to the next ':' or ',' that is in no brackets. */
@@ -183,7 +187,7 @@ struct hosts hosts_find(struct worker *w, const char *host, const char *port, bo
 {
     struct search f = {.w = w, .port = port};
 
-    unknown(&f, host);
+    unknown(&f, host, "");
     while (*host) {
         size_t n = next_part(host);
         if (n > 0)

@@ -10,11 +10,12 @@
 struct hosts {
     struct texts list;  /* name, address and port by turns (plan.def); empty: see answer */
     const char *code;   /* of a failure: enhanced code */
-    const char *answer; /* the same: "550 Host unknown" */
+    const char *answer; /* the same: "550 Host unknown"; "": none is given */
     const char *detail; /* the line of a transcript: "550 5.1.2 <a@b>... Host unknown (...)",
                            whose address is "%s" */
     const char *asked;  /* who is said to have failed; "": we did */
     bool later;         /* it may be tried again */
+    bool config;        /* whoever runs this machine is to know */
 };
 
 /* host: as the ruleset said it: a name, [name] or [address] that is taken as it is, or several with

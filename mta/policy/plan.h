@@ -10,7 +10,14 @@
 
 #include "mta/protocol.h"
 
-enum plan_kind { PLAN_SMTP, PLAN_LMTP, PLAN_PROGRAM, PLAN_FILE, PLAN_DISCARD };
+enum plan_kind {
+    PLAN_SMTP,
+    PLAN_LMTP,
+    PLAN_PROGRAM,
+    PLAN_FILE,
+    PLAN_DISCARD,
+    PLAN_NONE /* the envelope says what became of them already; it only has a transcript */
+};
 
 #define NUMBER(name) uint64_t name;
 #define TEXT(name) struct bytes name;
@@ -34,8 +41,8 @@ struct outcome {
     uint64_t state;      /* RECIPIENT_* of message/envelope.h; WAITS: try again */
     uint64_t status;     /* sysexits code, for logs and exit codes; 0 where it was delivered */
     struct bytes code;   /* enhanced: "5.1.1" (RFC 3463) */
-    struct bytes answer; /* what was said, reply code and all: "550 5.1.1 no such user" */
-    struct bytes host;   /* who said it; empty: we did */
+    struct bytes answer; /* as struct recipient has it: "550 5.1.1 no such user" */
+    struct bytes host;   /* the host that it came to; empty: none */
 };
 
 void plan_encode(const struct plan *p, struct buf *out);

@@ -55,24 +55,36 @@ static struct target target_of(struct worker *w, const struct address *a)
                            .home = ""};
 }
 
-/* The user of a mailer that delivers to users of this system. */
-static struct target local_user(struct worker *w, struct target t, const char *shown, int depth)
+/* A backslash before a user means him and nobody else: it is no part of his name. */
+static const char *bare_user(const char *user)
+{
+    return *user == '\\' ? user + 1 : user;
+}
+
+bool recipient_replaced(struct worker *w, struct target *t, const char *shown)
 {
     struct address a;
 
-    if (has_flag(t.mailer, '5') && depth < RECIPIENT_CHAIN_MAX) {
-        worker_forget_notes(w);
-        rewrite_begin(w->r);
-        bool other = address_parse_local(w->r, t.user, &a);
-        rewrite_rest(w->r);
-        const char *refusal = other ? ruling_of_address(w, &a, true, shown) : NULL;
-        if (refusal)
-            return nobody(refusal);
-        if (other)
-            return local_user(w, target_of(w, &a), shown, depth + 1);
-    }
+    if (!has_flag(t->mailer, '5'))
+        return false;
+    worker_forget_notes(w);
+    worker_set(w, "h", t->host);
+    rewrite_begin(w->r);
+    bool other = address_parse_local(w->r, t->user, &a);
+    rewrite_rest(w->r);
+    const char *refusal = other ? ruling_of_address(w, &a, true, shown) : NULL;
+    if (refusal)
+        *t = nobody(refusal);
+    else if (other)
+        *t = target_of(w, &a);
+    return other;
+}
+
+struct target recipient_user(struct worker *w, struct target t, const char *shown)
+{
     if (!has_flag(t.mailer, 'w'))
         return t;
+    t.user = bare_user(t.user);
     int found = find_user(w, t.user, &t.home);
     if (found < 0)
         return nobody(ruling_reply(w->arena, 451, "4.3.0", shown, "Temporary lookup failure"));
@@ -81,8 +93,8 @@ static struct target local_user(struct worker *w, struct target t, const char *s
     return t;
 }
 
-struct target recipient_target(struct worker *w, const char *text, const char *shown,
-                               bool from_alias)
+struct target recipient_parse(struct worker *w, const char *text, const char *shown,
+                              bool from_alias)
 {
     struct address a;
 
@@ -94,14 +106,27 @@ struct target recipient_target(struct worker *w, const char *text, const char *s
     if (refusal && !(a.mailer && a.status == EX_TEMPFAIL))
         return nobody(refusal);
     struct target t = target_of(w, &a);
-    if (a.status == EX_TEMPFAIL) {
-        t.later = true;
-        return t;
-    }
-    const char *never = from_alias ? NULL : not_by_mail(t.mailer, t.user);
+    t.later = a.status == EX_TEMPFAIL;
+    const char *never = from_alias || t.later ? NULL : not_by_mail(t.mailer, t.user);
     if (never)
         return nobody(ruling_reply(w->arena, 550, "5.7.1", shown, never));
-    return local_user(w, t, shown, 0);
+    return t;
+}
+
+struct target recipient_target(struct worker *w, const char *text, const char *shown,
+                               bool from_alias)
+{
+    struct target t = recipient_parse(w, text, shown, from_alias);
+
+    if (!t.mailer || t.later)
+        return t;
+    for (int i = 0; i < RECIPIENT_CHAIN_MAX && *t.user != '\\'; i++) {
+        if (!recipient_replaced(w, &t, shown))
+            break;
+        if (!t.mailer)
+            return t;
+    }
+    return recipient_user(w, t, shown);
 }
 
 const char *recipient_full_name(struct worker *w, const char *user)

@@ -10,7 +10,9 @@
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
 #include "mta/message/dates.h"
-#include "mta/message/envelope.h"
+#include "mta/message/exits.h"
+#include "mta/policy/collect.h"
+#include "mta/policy/expand.h"
 #include "mta/policy/hosts.h"
 #include "mta/policy/plan.h"
 #include "mta/policy/recipient.h"
@@ -23,6 +25,7 @@ enum { RECIPIENTS_USUAL = 100, SMTP_PORT_WORD = 2 };
 struct group {
     const struct mailer *mailer;
     const char *host;
+    struct bytes owner; /* who its sender is; empty: the message's */
     struct member {
         size_t index; /* in the envelope */
         const char *user, *home;
@@ -38,6 +41,7 @@ struct routing {
     size_t n, room;
     struct bytes *plans;
     size_t nplans, plan_room;
+    struct buf refused; /* lines of the transcript, of those that nobody delivers to */
     uint64_t now;
 };
 
@@ -74,6 +78,13 @@ static const char *code_of(struct routing *g, const char *reply)
     return *reply == '4' ? "4.0.0" : "5.0.0";
 }
 
+static struct bytes shown_of(struct routing *g, const struct recipient *r)
+{
+    if (r->shown.len)
+        return r->shown;
+    return bytes_of(arena_printf(g->arena, "<%.*s>", (int)r->address.len, r->address.p));
+}
+
 /* --- grouping ----------------------------------------------------------------------------- */
 
 static size_t limit_of(const struct mailer *m)
@@ -83,22 +94,29 @@ static size_t limit_of(const struct mailer *m)
     return m->recipients > 0 ? (size_t)m->recipients : RECIPIENTS_USUAL;
 }
 
-static struct group *group_for(struct routing *g, const struct mailer *m, const char *host)
+static bool same_bytes(struct bytes x, struct bytes y)
+{
+    return x.len == y.len && (x.len == 0 || memcmp(x.p, y.p, x.len) == 0);
+}
+
+static struct group *group_for(struct routing *g, const struct mailer *m, const char *host,
+                               struct bytes owner)
 {
     for (size_t i = 0; i < g->n; i++) {
         struct group *have = &g->groups[i];
-        if (have->mailer == m && strcasecmp(have->host, host) == 0 && have->n < limit_of(m))
+        if (have->mailer == m && strcasecmp(have->host, host) == 0 &&
+            same_bytes(have->owner, owner) && have->n < limit_of(m))
             return have;
     }
     g->groups = arena_grow(g->arena, g->groups, g->n, &g->room, sizeof *g->groups, 8);
     struct group *made = &g->groups[g->n++];
-    *made = (struct group){.mailer = m, .host = arena_strdup(g->arena, host)};
+    *made = (struct group){.mailer = m, .host = arena_strdup(g->arena, host), .owner = owner};
     return made;
 }
 
 static void join(struct routing *g, size_t index, const struct target *t)
 {
-    struct group *into = group_for(g, t->mailer, t->host);
+    struct group *into = group_for(g, t->mailer, t->host, g->e->recipients[index].owner);
 
     into->members =
         arena_grow(g->arena, into->members, into->n, &into->room, sizeof *into->members, 4);
@@ -113,6 +131,7 @@ static bool compatible(struct routing *g, struct recipient *r)
     struct ruling said = ruling_of(g->w, "check_compat", both, 2, NULL);
 
     if (said.kind == RULING_REFUSED) {
+        buf_printf(&g->refused, "%s\n", said.reply);
         conclude(g, r, *said.reply == '4' ? RECIPIENT_WAITS : RECIPIENT_FAILED,
                  code_of(g, said.reply), arena_strdup(g->arena, said.reply), "");
         return false;
@@ -126,11 +145,12 @@ static void place(struct routing *g, size_t index)
 {
     struct recipient *r = &g->e->recipients[index];
     const char *address = text_of(g, r->address);
-    const char *shown = arena_printf(g->arena, "<%s>", address);
-    struct target t = recipient_target(g->w, address, shown, r->user.len > 0);
+    const char *shown = text_of(g, shown_of(g, r));
+    struct target t = recipient_target(g->w, address, shown, r->from.len > 0);
 
     if (t.reply || !t.mailer) {
         const char *reply = t.reply ? t.reply : "451 4.3.0 Temporary lookup failure";
+        buf_printf(&g->refused, "%s\n", reply);
         conclude(g, r, t.later ? RECIPIENT_WAITS : RECIPIENT_FAILED, code_of(g, reply),
                  arena_strdup(g->arena, reply), "");
         return;
@@ -143,13 +163,73 @@ static void place(struct routing *g, size_t index)
 
 /* --- plans -------------------------------------------------------------------------------- */
 
+static void add_plan(struct routing *g, const struct plan *p)
+{
+    struct buf out;
+
+    buf_init(&out, g->arena);
+    plan_encode(p, &out);
+    g->plans = arena_grow(g->arena, g->plans, g->nplans, &g->plan_room, sizeof *g->plans, 8);
+    g->plans[g->nplans++] = (struct bytes){out.data, out.len};
+}
+
+/* What a transcript has of those that get nothing: a plan that is over. */
+static void add_lines(struct routing *g, const char *lines)
+{
+    struct plan none = {.kind = PLAN_NONE, .transcript = bytes_of(lines)};
+
+    if (*lines)
+        add_plan(g, &none);
+}
+
+/* The recipients as a transcript names them together, in the order in which hosts are told. */
+static const char *all_shown(struct routing *g, const struct group *from)
+{
+    struct buf b;
+
+    buf_init(&b, g->arena);
+    for (size_t i = from->n; i-- > 0;) {
+        struct bytes one = shown_of(g, &g->e->recipients[from->members[i].index]);
+        buf_adds(&b, b.len ? "," : "");
+        buf_add(&b, one.p, one.len);
+    }
+    return b.data ? b.data : "";
+}
+
 static void hosts_failed(struct routing *g, const struct group *from, const struct hosts *h)
 {
+    const char *address = strstr(h->detail, "%s");
+    const char *line = h->detail;
+
     for (size_t i = 0; i < from->n; i++) {
         struct recipient *r = &g->e->recipients[from->members[i].index];
         conclude(g, r, h->later ? RECIPIENT_WAITS : RECIPIENT_FAILED, h->code,
                  arena_strdup(g->arena, h->answer), arena_strdup(g->arena, h->asked));
+        r->flags |= h->config ? RECIPIENT_IS_CONFIG : 0;
     }
+    if (address)
+        line = arena_printf(g->arena, "%.*s%s%s", (int)(address - h->detail), h->detail,
+                            all_shown(g, from), address + 2);
+    add_lines(g, arena_printf(g->arena, "%s\n", line));
+}
+
+/* It is longer than the mailer takes (M=). */
+static bool is_too_large(struct routing *g, const struct group *from)
+{
+    const struct mailer *m = from->mailer;
+    const char *code = has_flag(m, 'l') ? "5.2.3" : "5.3.4";
+    struct buf b;
+
+    if (m->max_size <= 0 || g->e->size <= (uint64_t)m->max_size)
+        return false;
+    for (size_t i = 0; i < from->n; i++)
+        conclude(g, &g->e->recipients[from->members[i].index], RECIPIENT_FAILED, code,
+                 exit_by_code(EX_UNAVAILABLE)->text, "");
+    buf_init(&b, g->arena);
+    buf_printf(&b, "552 %s Message is too large; %ld bytes max\n", code, m->max_size);
+    exit_line(&b, EX_UNAVAILABLE, bytes_of(all_shown(g, from)));
+    add_lines(g, b.data);
+    return true;
 }
 
 static const char *argument(struct routing *g, struct texts argv, size_t i, const char *missing)
@@ -286,11 +366,13 @@ static void recipients_of(struct routing *g, const struct group *from, struct pl
     p->recipients = arena_calloc(g->arena, from->n, sizeof *p->recipients);
     p->nrecipients = from->n;
     for (size_t i = 0; i < from->n; i++) {
-        const struct recipient *r = &g->e->recipients[from->members[i].index];
-        p->recipients[i] = (struct plan_recipient){.index = from->members[i].index,
-                                                   .address = bytes_of(from->members[i].user),
+        const struct member *m = &from->members[from->n - 1 - i]; /* the last one is told first */
+        const struct recipient *r = &g->e->recipients[m->index];
+        p->recipients[i] = (struct plan_recipient){.index = m->index,
+                                                   .address = bytes_of(m->user),
                                                    .original = r->original,
-                                                   .notify = r->notify};
+                                                   .notify = r->notify,
+                                                   .shown = shown_of(g, r)};
     }
 }
 
@@ -302,7 +384,10 @@ static bool render(struct routing *g, const struct group *from, struct plan *p, 
 
     for (size_t i = 0; i < from->n; i++)
         users[i] = (struct render_user){from->members[i].user, from->members[i].home};
-    render_begin(&d, g->w->r, g->arena, g->e, from->mailer, from->host);
+    struct envelope e = *g->e;
+    if (from->owner.len)
+        e.sender = from->owner;
+    render_begin(&d, g->w->r, g->arena, &e, from->mailer, from->host);
     buf_init(&head, g->arena);
     p->sender = render_path(&d);
     if (!render_head(&d, &head))
@@ -319,16 +404,6 @@ static void unrendered(struct routing *g, const struct group *from)
     for (size_t i = 0; i < from->n; i++)
         conclude(g, &g->e->recipients[from->members[i].index], RECIPIENT_WAITS, "4.3.0",
                  "451 4.3.0 Temporary lookup failure", "");
-}
-
-static void add_plan(struct routing *g, const struct plan *p)
-{
-    struct buf out;
-
-    buf_init(&out, g->arena);
-    plan_encode(p, &out);
-    g->plans = arena_grow(g->arena, g->plans, g->nplans, &g->plan_room, sizeof *g->plans, 8);
-    g->plans[g->nplans++] = (struct bytes){out.data, out.len};
 }
 
 static void plan_group(struct routing *g, const struct group *from)
@@ -348,7 +423,11 @@ static void plan_group(struct routing *g, const struct group *from)
                      .body = g->e->flags & (ENVELOPE_8BIT | ENVELOPE_7BIT | ENVELOPE_HAS_8BIT),
                      .envid = g->e->envid,
                      .envelope = g->e->flags,
-                     .deliver_by = g->e->deliver_by};
+                     .deliver_by = g->e->deliver_by,
+                     .size = g->e->size};
+
+    if (is_too_large(g, from))
+        return;
 
     p.helo = bytes_of(arena_strdup(g->arena, rewrite_expand(g->w->r, helo, strlen(helo), NULL)));
     recipients_of(g, from, &p);
@@ -387,6 +466,35 @@ static void restore_macros(struct routing *g)
     worker_set(w, "d", date);
 }
 
+/* Recipients of which aliases were not asked yet: those that come of them stand in their place. */
+static void expand_open(struct routing *g)
+{
+    struct envelope *e = g->e;
+    struct send_list list = {.arena = g->arena};
+    struct recipient *v = arena_calloc(g->arena, e->nrecipients + 1, sizeof *v);
+    size_t n = 0, more = 0;
+
+    for (size_t i = 0; i < e->nrecipients; i++) {
+        struct recipient *r = &e->recipients[i];
+        struct expanded got = {.reply = ""};
+        if (r->state == RECIPIENT_WAITS && !(r->flags & RECIPIENT_IS_FINAL))
+            got = expand_add(g->w, &list, r, text_of(g, shown_of(g, r)));
+        if (got.reply)
+            v[n++] = *r;
+        if (!got.reply || !*got.reply)
+            continue;
+        buf_printf(&g->refused, "%s\n", got.reply);
+        conclude(g, &v[n - 1], *got.reply == '4' ? RECIPIENT_WAITS : RECIPIENT_FAILED,
+                 code_of(g, got.reply), "", "");
+    }
+    struct recipient *open = expand_recipients(&list, g->arena, &more);
+    struct recipient *all = arena_calloc(g->arena, n + more + 1, sizeof *all);
+    memcpy(all, v, n * sizeof *v);
+    memcpy(all + n, open, more * sizeof *open);
+    e->recipients = all;
+    e->nrecipients = n + more;
+}
+
 void route(struct worker *w, const struct message_ROUTE *ask, struct message_ROUTED *out)
 {
     struct envelope e;
@@ -400,10 +508,15 @@ void route(struct worker *w, const struct message_ROUTE *ask, struct message_ROU
     if (!envelope_decode(g.arena, ask->envelope.p, ask->envelope.len, &e))
         return;
     restore_macros(&g);
+    buf_init(&g.refused, g.arena);
+    if (e.flags & ENVELOPE_REPORT && !(e.flags & ENVELOPE_COLLECTED))
+        collect_report(w->r, g.arena, &e);
+    expand_open(&g);
     for (size_t i = 0; i < e.nrecipients; i++) {
         if (e.recipients[i].state == RECIPIENT_WAITS)
             place(&g, i);
     }
+    add_lines(&g, g.refused.data ? g.refused.data : "");
     for (size_t i = 0; i < g.n; i++)
         plan_group(&g, &g.groups[i]);
     rewrite_rest(w->r);

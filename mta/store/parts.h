@@ -42,7 +42,9 @@ struct delivery {
     struct host *host;
     struct channel *agent; /* of a child of the parent; NULL: the front carries it out */
     bool started;
+    struct bytes lines;    /* of the transcript */
     struct delivery *next; /* of all, in order */
+    struct delivery *behind; /* of the same work, in the order of its plans */
 };
 
 struct work {
@@ -50,6 +52,7 @@ struct work {
     struct arena *arena;
     struct entry *entry;
     struct stored m;
+    struct delivery *first, **last; /* all of them, in the order of the plans */
     size_t open;  /* deliveries that are not through */
     bool routed;  /* policy has answered */
     bool changed; /* outcomes wait for a commit */

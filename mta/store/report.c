@@ -5,32 +5,14 @@
 #include <strings.h>
 #include <time.h>
 
-static const struct exit_meaning exits[] = {
-#define EXIT(code, reply, enhanced, status, text, address)                                         \
-    {code, reply, enhanced, status, text, address},
-#include "mta/store/exits.def"
-};
-enum { EXITS = sizeof exits / sizeof *exits, EX_NO_USER = 67, EX_NO_HOST = 68, EX_OTHER = 69 };
-
-const struct exit_meaning *exit_by_code(uint64_t code)
-{
-    for (size_t i = 0; i < EXITS; i++) {
-        if ((uint64_t)exits[i].code == code)
-            return &exits[i];
-    }
-    return NULL;
-}
+#include "mta/message/exits.h"
+#include "mta/message/head.h"
 
 /* --- small texts --------------------------------------------------------------------------- */
 
 static void add(struct buf *b, struct bytes t)
 {
     buf_add(b, t.p, t.len);
-}
-
-static bool starts(struct bytes t, const char *with)
-{
-    return t.len >= strlen(with) && strncasecmp(t.p, with, strlen(with)) == 0;
 }
 
 static bool same(struct bytes x, struct bytes y)
@@ -107,25 +89,11 @@ static void add_xtext(struct buf *b, struct bytes t)
     }
 }
 
-/* What is left of an answer behind its reply code and enhanced code; false: it has no reply code.
- */
-static bool split_answer(struct bytes t, struct bytes *rest)
+/* Whether it begins with a reply code: a host said it. */
+static bool is_reply(struct bytes t)
 {
-    size_t i = 0;
-
-    while (i < 3 && i < t.len && t.p[i] >= '0' && t.p[i] <= '9')
-        i++;
-    if (i < 3)
-        return false;
-    *rest = first_line((struct bytes){t.p + i, t.len - i});
-    if (rest->len)
-        *rest = (struct bytes){rest->p + 1, rest->len - 1};
-    size_t n = 0;
-    while (n < rest->len && strchr("0123456789.", rest->p[n]))
-        n++;
-    if (n >= 5 && n < rest->len && rest->p[n] == ' ')
-        *rest = (struct bytes){rest->p + n + 1, rest->len - n - 1};
-    return true;
+    return t.len >= 3 && t.p[0] >= '2' && t.p[0] <= '5' && t.p[1] >= '0' && t.p[1] <= '9' &&
+           t.p[2] >= '0' && t.p[2] <= '9';
 }
 
 /* --- who is told what ---------------------------------------------------------------------- */
@@ -139,6 +107,8 @@ static bool has_failed(const struct recipient *r)
 
 static bool has_arrived(const struct recipient *r)
 {
+    if (r->state == RECIPIENT_IN_TIME || r->state == RECIPIENT_TRACED)
+        return !(r->notify & NOTIFY_NEVER);
     return r->notify & NOTIFY_SUCCESS &&
            (r->state == RECIPIENT_DELIVERED || r->state == RECIPIENT_RELAYED ||
             r->state == RECIPIENT_EXPANDED);
@@ -174,6 +144,8 @@ void report_done(struct envelope *e, enum report_kind kind)
         struct recipient *r = &e->recipients[i];
         if (r->state == RECIPIENT_FAILED)
             r->state = RECIPIENT_REPORTED;
+        if (r->state == RECIPIENT_IN_TIME || r->state == RECIPIENT_TRACED)
+            r->state = RECIPIENT_PASSED;
         if (has_arrived(r))
             r->notify &= ~(uint64_t)NOTIFY_SUCCESS;
     }
@@ -181,13 +153,19 @@ void report_done(struct envelope *e, enum report_kind kind)
 
 /* --- one report ---------------------------------------------------------------------------- */
 
+enum {
+    REPORT_TO = 3,     /* the sender, postmaster, Errors-To */
+    REPORT_MORE = 1024 /* bytes that a report is said to be longer than the message */
+};
+
 struct making {
     struct arena *arena;
     const struct report_settings *settings;
     const struct envelope *of;
     enum report_kind kind;
     uint64_t now;
-    struct bytes id, to;
+    struct bytes id, to[REPORT_TO];
+    size_t nto;
     struct bytes owner; /* only recipients with this one */
     bool postmaster;    /* it is for whoever runs this machine */
     bool failed;        /* somebody failed */
@@ -205,29 +183,30 @@ static bool in_it(const struct making *m, const struct recipient *r)
 
 static void add_address(struct buf *b, const struct recipient *r)
 {
-    /* What an alias or a .forward gave stands as it is written there. */
-    if (!r->final.len && !starts(r->address, "<")) {
+    if (r->shown.len) {
+        add_line(b, r->shown);
+    } else {
         buf_addc(b, '<');
         add_line(b, r->address);
         buf_addc(b, '>');
-    } else {
-        add_line(b, r->address);
     }
 }
 
 static void add_origin(struct buf *b, const struct recipient *r)
 {
-    if (!r->final.len || same(r->final, r->address))
+    if (!r->from.len)
         return;
-    buf_adds(b, "    (expanded from: <");
-    add_line(b, r->final);
-    buf_adds(b, ">)\n");
+    buf_adds(b, "    (expanded from: ");
+    add_line(b, r->from);
+    buf_adds(b, ")\n");
 }
 
 static const char *arrival(const struct recipient *r)
 {
     return r->state == RECIPIENT_RELAYED    ? "relayed to non-DSN-aware mailer"
            : r->state == RECIPIENT_EXPANDED ? "expanded by mailing list"
+           : r->state == RECIPIENT_IN_TIME  ? "Deliver-By notify: relayed"
+           : r->state == RECIPIENT_TRACED   ? "Deliver-By trace: relayed"
                                             : "successfully delivered to mailbox";
 }
 
@@ -273,78 +252,6 @@ static void add_arrivals(struct making *m)
     }
 }
 
-static const struct exit_meaning *meaning(const struct recipient *r)
-{
-    /* A program's answer is the text of its exit code. */
-    for (size_t i = 0; i < EXITS; i++) {
-        if (same(r->answer, bytes_of(exits[i].text)))
-            return &exits[i];
-    }
-    return exit_by_code(same(r->status, bytes_of("5.1.1"))   ? EX_NO_USER
-                        : same(r->status, bytes_of("5.1.2")) ? EX_NO_HOST
-                                                             : EX_OTHER);
-}
-
-/* The last line of a recipient's part of the transcript. */
-static void add_verdict(struct buf *b, const struct recipient *r)
-{
-    struct bytes rest;
-
-    if (r->state <= RECIPIENT_HANDING || starts(r->answer, "4")) {
-        add_address(b, r);
-        buf_adds(b, "... Deferred: ");
-        add_line(b, first_line(r->answer));
-    } else if (!r->host.len && split_answer(r->answer, &rest)) {
-        buf_printf(b, "%.3s ", r->answer.p);
-        add_line(b, r->status);
-        buf_addc(b, ' ');
-        add_address(b, r);
-        buf_adds(b, "... ");
-        add_line(b, rest);
-    } else {
-        const struct exit_meaning *x = meaning(r);
-        buf_printf(b, "%s %s ", x->reply, x->enhanced);
-        if (x->address) {
-            add_address(b, r);
-            buf_adds(b, "... ");
-        }
-        buf_adds(b, x->text);
-    }
-    buf_addc(b, '\n');
-}
-
-static void add_answer(struct buf *b, struct bytes answer)
-{
-    while (answer.len) {
-        struct bytes line = first_line(answer);
-        size_t n = line.len < answer.len ? line.len + 1 : line.len;
-        buf_adds(b, "<<< ");
-        add_line(b, line);
-        buf_addc(b, '\n');
-        answer = (struct bytes){answer.p + n, answer.len - n};
-    }
-}
-
-static void add_transcript_of(struct buf *b, const struct recipient *r, struct bytes *host)
-{
-    if (has_arrived(r)) {
-        add_address(b, r);
-        buf_adds(b, r->state == RECIPIENT_RELAYED ? "... relayed; expect no further notifications\n"
-                                                  : "... Successfully delivered\n");
-        return;
-    }
-    if (r->host.len) {
-        if (!same(*host, r->host)) {
-            buf_adds(b, "... while talking to ");
-            add_line(b, r->host);
-            buf_adds(b, ":\n");
-        }
-        add_answer(b, r->answer);
-    }
-    *host = r->host;
-    add_verdict(b, r);
-}
-
 static bool gave_up_waiting(const struct making *m)
 {
     for (size_t i = 0; i < m->of->nrecipients; i++) {
@@ -358,13 +265,11 @@ static bool gave_up_waiting(const struct making *m)
 static void add_transcript(struct making *m)
 {
     struct buf *b = &m->text;
-    struct bytes host = {"", 0};
 
+    if (!m->settings->transcript.len && m->kind != REPORT_DELAYED && !gave_up_waiting(m))
+        return;
     buf_adds(b, "\n   ----- Transcript of session follows -----\n");
-    for (size_t i = 0; i < m->of->nrecipients; i++) {
-        if (in_it(m, &m->of->recipients[i]))
-            add_transcript_of(b, &m->of->recipients[i], &host);
-    }
+    add(b, m->settings->transcript);
     if (m->kind == REPORT_DELAYED) {
         buf_adds(b, "Warning: message still undelivered after ");
         report_age(b, m->settings->warned);
@@ -382,7 +287,8 @@ static void add_text_part(struct making *m)
 {
     struct buf *b = &m->text;
 
-    buf_printf(b, "This is a MIME-encapsulated message\n\n--%s\n\n", m->boundary);
+    if (!m->settings->plain)
+        buf_printf(b, "This is a MIME-encapsulated message\n\n--%s\n\n", m->boundary);
     if (m->kind == REPORT_DELAYED)
         buf_adds(b, "    **********************************************\n"
                     "    **      THIS IS A WARNING MESSAGE ONLY      **\n"
@@ -398,6 +304,9 @@ static void add_text_part(struct making *m)
         add_line(b, m->of->id);
         buf_addc(b, '\n');
     }
+    if (m->settings->text && *m->settings->text)
+        buf_printf(b, "\n%s%s", m->settings->text,
+                   m->settings->text[strlen(m->settings->text) - 1] == '\n' ? "" : "\n");
     add_failures(m);
     add_arrivals(m);
     add_transcript(m);
@@ -419,6 +328,8 @@ static const char *action(const struct making *m, const struct recipient *r)
     return r->state == RECIPIENT_FAILED     ? "failed"
            : r->state == RECIPIENT_RELAYED  ? "relayed (to non-DSN-aware mailer)"
            : r->state == RECIPIENT_EXPANDED ? "expanded (to multi-recipient alias)"
+           : r->state == RECIPIENT_IN_TIME  ? "relayed (Deliver-By notify mode)"
+           : r->state == RECIPIENT_TRACED   ? "relayed (Deliver-By trace mode)"
                                             : "delivered (to mailbox)";
 }
 
@@ -434,18 +345,38 @@ static struct bytes status(const struct making *m, const struct recipient *r)
 
 static void add_diagnostic(struct buf *b, const struct recipient *r)
 {
-    struct bytes rest, host = r->host;
+    const struct exit_meaning *x = exit_by_text(r->answer);
+    struct bytes host = r->host;
 
     if (host.len) {
         if (host.p[host.len - 1] == '.')
             host.len--;
         buf_adds(b, "Remote-MTA: DNS; ");
         add_line(b, host);
-        buf_adds(b, "\nDiagnostic-Code: SMTP; ");
+        buf_addc(b, '\n');
+    }
+    if (is_reply(r->answer)) {
+        buf_adds(b, "Diagnostic-Code: SMTP; ");
         add_line(b, first_line(r->answer));
         buf_addc(b, '\n');
-    } else if (r->state == RECIPIENT_FAILED && r->answer.len && !split_answer(r->answer, &rest)) {
-        buf_printf(b, "Diagnostic-Code: X-Unix; %d\n", meaning(r)->code);
+    } else if (r->state == RECIPIENT_FAILED && x) {
+        buf_printf(b, "Diagnostic-Code: X-Unix; %d\n", x->code);
+    }
+}
+
+static void add_actual(struct making *m, const struct recipient *r)
+{
+    struct bytes a = r->address;
+    bool quoted = a.len > 1 && a.p[0] == '"' && a.p[a.len - 1] == '"';
+
+    if (quoted)
+        a = (struct bytes){a.p + 1, a.len - 2};
+    if (a.len && (a.p[0] == '|' || a.p[0] == '/')) {
+        buf_adds(&m->text, "\nX-Actual-Recipient: X-Unix; ");
+        add_line(&m->text, a);
+    } else {
+        buf_adds(&m->text, "\nX-Actual-Recipient: rfc822; ");
+        add_qualified(m, r->address);
     }
 }
 
@@ -461,10 +392,8 @@ static void add_fields_of(struct making *m, const struct recipient *r)
     }
     buf_adds(b, "Final-Recipient: RFC822; ");
     add_qualified(m, r->final.len ? r->final : r->address);
-    if (!m->settings->no_actual) {
-        buf_adds(b, "\nX-Actual-Recipient: rfc822; ");
-        add_qualified(m, r->address);
-    }
+    if (!m->settings->no_actual)
+        add_actual(m, r);
     buf_printf(b, "\nAction: %s\nStatus: ", action(m, r));
     add_line(b, status(m, r));
     buf_addc(b, '\n');
@@ -500,10 +429,16 @@ static void add_fields(struct making *m)
         buf_addc(b, '\n');
     }
     buf_printf(b, "Reporting-MTA: dns; %s\n", m->settings->hostname);
-    add_received_from(b, m->of->relay);
+    if (!m->settings->from_queue)
+        add_received_from(b, m->of->relay);
     buf_adds(b, "Arrival-Date: ");
     report_date(b, m->of->made);
     buf_addc(b, '\n');
+    if (m->of->deliver_by) {
+        buf_adds(b, "Deliver-By-Date: ");
+        report_date(b, m->of->deliver_by);
+        buf_addc(b, '\n');
+    }
     for (size_t i = 0; i < m->of->nrecipients; i++) {
         if (in_it(m, &m->of->recipients[i]))
             add_fields_of(m, &m->of->recipients[i]);
@@ -540,7 +475,11 @@ static void add_original_head(struct making *m, struct bytes sender)
             continue;
         add(b, h->v[i + 1]);
         buf_addc(b, ':');
-        add(b, h->v[i + 2]);
+        /* What is only known when it is delivered is not known here. */
+        if (strtoul(bytes_string(m->arena, h->v[i]), NULL, 16) & FIELD_LATE)
+            buf_addc(b, ' ');
+        else
+            add(b, h->v[i + 2]);
         buf_addc(b, '\n');
     }
 }
@@ -549,11 +488,16 @@ static void add_original(struct making *m)
 {
     struct buf *b = &m->text;
 
-    buf_printf(b, "\n--%s\nContent-Type: %s\n", m->boundary,
-               m->whole ? "message/rfc822" : "text/rfc822-headers");
-    if (m->whole && m->of->flags & ENVELOPE_HAS_8BIT)
-        buf_adds(b, "Content-Transfer-Encoding: 8bit\n");
-    buf_addc(b, '\n');
+    if (m->settings->plain) {
+        buf_printf(b, "\n   ----- %s follow%s -----\n\n",
+                   m->whole ? "Original message" : "Message header", "s");
+    } else {
+        buf_printf(b, "\n--%s\nContent-Type: %s\n", m->boundary,
+                   m->whole ? "message/rfc822" : "text/rfc822-headers");
+        if (m->whole && m->of->flags & ENVELOPE_HAS_8BIT)
+            buf_adds(b, "Content-Transfer-Encoding: 8bit\n");
+        buf_addc(b, '\n');
+    }
     add_original_head(m, m->owner.len ? m->owner : m->of->sender);
     if (m->whole)
         buf_addc(b, '\n');
@@ -586,33 +530,6 @@ static void field_text(struct fields *f, const char *flags, const char *name, co
     field(f, flags, name, &b);
 }
 
-static void trace_fields(struct making *m, struct fields *f)
-{
-    const struct report_settings *s = m->settings;
-    struct buf b;
-    time_t t = (time_t)m->now;
-    struct tm tm;
-    char stamp[16];
-
-    buf_init(&b, m->arena);
-    buf_printf(&b, " from localhost (localhost)\n\tby %s (%s) id %.*s;\n\t", s->hostname,
-               s->version, (int)m->id.len, m->id.p);
-    report_date(&b, m->now);
-    field(f, "80", "Received", &b);
-    buf_init(&b, m->arena);
-    buf_addc(&b, ' ');
-    report_date(&b, m->now);
-    field(f, "0", "Date", &b);
-    buf_init(&b, m->arena);
-    buf_printf(&b, " Mail Delivery Subsystem <%s>", s->daemon);
-    field(f, "100", "From", &b);
-    buf_init(&b, m->arena);
-    gmtime_r(&t, &tm);
-    strftime(stamp, sizeof stamp, "%Y%m%d%H%M", &tm);
-    buf_printf(&b, " <%s.%.*s@%s>", stamp, (int)m->id.len, m->id.p, s->hostname);
-    field(f, "0", "Message-Id", &b);
-}
-
 static void subject(struct making *m, struct buf *b)
 {
     if (m->postmaster) {
@@ -638,17 +555,20 @@ static struct texts report_head(struct making *m, uint64_t *size)
     struct fields f = {.arena = m->arena};
     struct buf b;
 
-    trace_fields(m, &f);
-    buf_init(&b, m->arena);
-    buf_adds(&b, m->postmaster ? " " : " <");
-    add_line(&b, m->to);
-    buf_adds(&b, m->postmaster ? "" : ">");
-    field(&f, "2", "To", &b);
-    field_text(&f, "0", "MIME-Version", "1.0");
-    buf_init(&b, m->arena);
-    buf_printf(&b, " multipart/report; report-type=delivery-status;\n\tboundary=\"%s\"",
-               m->boundary);
-    field(&f, "2000", "Content-Type", &b);
+    for (size_t i = 0; i < m->nto; i++) {
+        buf_init(&b, m->arena);
+        buf_adds(&b, i || m->postmaster ? " " : " <");
+        add_line(&b, m->to[i]);
+        buf_adds(&b, i || m->postmaster ? "" : ">");
+        field(&f, "2", "To", &b);
+    }
+    if (!m->settings->plain) {
+        field_text(&f, "0", "MIME-Version", "1.0");
+        buf_init(&b, m->arena);
+        buf_printf(&b, " multipart/report; report-type=delivery-status;\n\tboundary=\"%s\"",
+                   m->boundary);
+        field(&f, "2000", "Content-Type", &b);
+    }
     if (m->whole && m->of->flags & ENVELOPE_HAS_8BIT)
         field_text(&f, "1000", "Content-Transfer-Encoding", "8bit");
     buf_init(&b, m->arena);
@@ -673,22 +593,28 @@ static bool somebody_failed(const struct making *m)
 static struct report *make(struct making *m)
 {
     struct report *r = arena_alloc(m->arena, sizeof *r);
-    struct recipient *to = arena_alloc(m->arena, sizeof *to);
+    struct recipient *to = arena_calloc(m->arena, m->nto, sizeof *to);
     struct buf b;
 
     m->failed = somebody_failed(m);
     /* The whole goes back with bad news only, and where nobody said otherwise (RFC 3461 4.3). */
     m->whole = (m->failed || m->kind == REPORT_DELAYED) && !m->settings->no_body &&
-               !(m->of->flags & ENVELOPE_RET_HDRS) && m->whole;
+               !(m->of->flags & ENVELOPE_RET_HDRS) && (int64_t)m->of->priority >= 0 && m->whole;
     m->boundary = arena_printf(m->arena, "%.*s.%llu/%s", (int)m->id.len, m->id.p,
                                (unsigned long long)m->now, m->settings->hostname);
     buf_init(&m->text, m->arena);
     add_text_part(m);
-    add_fields(m);
+    if (!m->settings->plain)
+        add_fields(m);
     add_original(m);
     buf_init(&b, m->arena);
-    buf_printf(&b, "\n--%s--\n\n", m->boundary);
-    *to = (struct recipient){.address = m->to, .notify = 0};
+    if (m->settings->plain)
+        buf_addc(&b, '\n');
+    else
+        buf_printf(&b, "\n--%s--\n\n", m->boundary);
+    for (size_t i = 0; i < m->nto; i++)
+        to[i] = (struct recipient){.address = m->to[i],
+                                   .shown = i || m->postmaster ? m->to[i] : (struct bytes){"", 0}};
     uint64_t body =
         m->whole ? m->of->flags & (ENVELOPE_8BIT | ENVELOPE_HAS_8BIT | ENVELOPE_CR_LF) : 0;
     r->envelope = (struct envelope){.id = m->id,
@@ -698,13 +624,15 @@ static struct report *make(struct making *m)
                                     .group = m->of->group,
                                     .relay = bytes_of("localhost"),
                                     .recipients = to,
-                                    .nrecipients = 1};
+                                    .nrecipients = m->nto};
     uint64_t head;
     r->envelope.header = report_head(m, &head);
     r->text = (struct bytes){m->text.data, m->text.len};
     r->tail = (struct bytes){b.data, b.len};
     r->whole = m->whole;
     r->size = head + r->text.len + r->tail.len;
+    /* What a host is told of its size: nothing of one that has but a head. */
+    r->envelope.size = m->whole ? m->of->size + REPORT_MORE : 0;
     return r;
 }
 
@@ -736,13 +664,25 @@ static bool is_set(const char *s)
     return s && *s;
 }
 
+/* Who is told beside the sender: whoever runs this machine, where it is at fault, and Errors-To. */
+static void add_others(struct making *m)
+{
+    for (size_t i = 0; i < m->of->nrecipients; i++) {
+        const struct recipient *r = &m->of->recipients[i];
+        if (m->nto == 1 && in_it(m, r) && has_failed(r) && r->flags & RECIPIENT_IS_CONFIG)
+            m->to[m->nto++] = bytes_of("postmaster");
+    }
+    if (m->of->errors_to.len && somebody_failed(m))
+        m->to[m->nto++] = m->of->errors_to;
+}
+
 struct report *report_make(struct arena *a, const struct report_settings *s,
                            const struct envelope *e, enum report_kind kind, uint64_t now,
                            struct bytes (*new_id)(void *ctx), void *ctx)
 {
     struct report *first = NULL, **last = &first;
     struct making usual = {
-        .arena = a, .settings = s, .of = e, .kind = kind, .now = now, .whole = true};
+        .arena = a, .settings = s, .of = e, .kind = kind, .now = now, .nto = 1, .whole = true};
 
     for (size_t i = 0; i < e->nrecipients; i++) {
         const struct recipient *r = &e->recipients[i];
@@ -750,16 +690,18 @@ struct report *report_make(struct arena *a, const struct report_settings *s,
         if (!is_told(r, kind) || was_owner(e, i, kind))
             continue;
         m.owner = r->owner;
-        m.to = r->owner.len ? r->owner : e->sender;
-        if (!m.to.len) {
+        m.to[0] = r->owner.len ? r->owner : e->sender;
+        if (!m.to[0].len) {
             /* A report that could not be delivered; one on that is forgotten. */
-            m.to = bytes_of(s->double_bounce);
+            m.to[0] = bytes_of(s->double_bounce);
             m.postmaster = true;
             if (kind == REPORT_DELAYED || !is_set(s->double_bounce) ||
                 !any_failed(e, r->owner, s->double_bounce))
                 continue;
         }
         m.id = new_id(ctx);
+        if (!m.postmaster)
+            add_others(&m);
         *last = make(&m);
         last = &(*last)->next;
         if (kind == REPORT_DELAYED || m.postmaster || !is_set(s->copy) ||
@@ -767,7 +709,7 @@ struct report *report_make(struct arena *a, const struct report_settings *s,
             continue;
         struct making copy = usual;
         copy.owner = r->owner;
-        copy.to = bytes_of(s->copy);
+        copy.to[0] = bytes_of(s->copy);
         copy.postmaster = true;
         copy.whole = false;
         copy.id = new_id(ctx);

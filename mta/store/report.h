@@ -21,10 +21,14 @@ struct report_settings {
     const char *daemon;        /* $n: "MAILER-DAEMON" */
     const char *double_bounce; /* O DoubleBounceAddress; NULL or empty: nobody */
     const char *copy;          /* O PostmasterCopy; NULL or empty: nobody */
+    const char *text;          /* O ErrorHeader, expanded: stands before the addresses; NULL: none */
+    bool plain;                /* O SendMimeErrors=False */
     bool no_body;              /* PrivacyOptions=nobodyreturn */
     bool no_actual;            /* PrivacyOptions=noactualrecipient */
     uint64_t expires; /* Timeout.queuereturn of this message, seconds: how long it was tried */
     uint64_t warned;  /* Timeout.queuewarn of it */
+    struct bytes transcript; /* of this try: lines, each with its end */
+    bool from_queue;         /* it was tried when it had been in the queue for a while */
 };
 
 enum report_kind {
@@ -55,13 +59,5 @@ void report_done(struct envelope *e, enum report_kind kind);
 void report_date(struct buf *out, uint64_t when);
 /* "5 days", "4 hours", "1 minute": the largest unit that is not 0. */
 void report_age(struct buf *out, uint64_t seconds);
-
-/* What a program's exit code means (exits.def); NULL: nobody knows. */
-struct exit_meaning {
-    int code;
-    const char *reply, *enhanced, *status, *text;
-    bool address;
-};
-const struct exit_meaning *exit_by_code(uint64_t code);
 
 #endif

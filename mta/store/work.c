@@ -4,6 +4,7 @@
 #include <sysexits.h>
 
 #include "lib/base/table.h"
+#include "mta/message/exits.h"
 #include "mta/store/parts.h"
 
 enum {
@@ -57,6 +58,7 @@ static struct work *new_work(struct store *s, struct entry *e)
         if (r->state == RECIPIENT_HANDING)
             r->state = RECIPIENT_WAITS;
     }
+    w->last = &w->first;
     w->next = s->works;
     s->works = w;
     s->nworks++;
@@ -231,23 +233,14 @@ static void set_outcome(struct store *s, struct work *w, const struct plan *p, s
                         const struct outcome *o)
 {
     struct recipient *r = &w->m.envelope.recipients[p->recipients[i].index];
-    const struct exit_meaning *x = exit_by_code(o->status);
-    bool program = p->kind == PLAN_PROGRAM || p->kind == PLAN_FILE;
 
-    r->state = o->state == RECIPIENT_DELIVERED || o->state == RECIPIENT_RELAYED ||
-                       o->state == RECIPIENT_PASSED || o->state == RECIPIENT_FAILED
-                   ? o->state
-                   : RECIPIENT_WAITS;
+    bool settled = o->state >= RECIPIENT_DELIVERED && o->state < RECIPIENT_STATES &&
+                   o->state != RECIPIENT_EXPANDED && o->state != RECIPIENT_REPORTED;
+    r->state = settled ? o->state : RECIPIENT_WAITS;
     r->status = kept(w->arena, o->code);
     r->answer = kept(w->arena, o->answer);
     r->host = kept(w->arena, o->host);
     r->when = s->now;
-    /* Of a program only its exit code counts. */
-    if (program && x && r->state == RECIPIENT_FAILED) {
-        r->status = bytes_of(x->status);
-        r->answer = bytes_of(x->text);
-        r->host = (struct bytes){"", 0};
-    }
 }
 
 static void all_outcomes(struct store *s, struct work *w, const struct plan *p, uint64_t state,
@@ -284,11 +277,34 @@ static void end_delivery(struct store *s, struct delivery *d)
     finished(d->work);
 }
 
+/* One more line, or several, of what came of it. */
+static void add_lines(struct work *w, struct delivery *d, struct bytes lines)
+{
+    struct buf b;
+
+    if (!lines.len)
+        return;
+    buf_init(&b, w->arena);
+    buf_add(&b, d->lines.p ? d->lines.p : "", d->lines.len);
+    buf_add(&b, lines.p, lines.len);
+    d->lines = (struct bytes){b.data, b.len};
+}
+
+static void tell_deferred(struct delivery *d, struct bytes why)
+{
+    struct buf b;
+
+    buf_init(&b, d->work->arena);
+    for (size_t i = 0; i < d->plan.nrecipients; i++)
+        exit_deferred(&b, d->plan.recipients[i].shown, why);
+    add_lines(d->work, d, (struct bytes){b.data, b.len});
+}
+
 static bool hand_over(struct store *s, struct delivery *d)
 {
     struct message m = {.kind = MESSAGE_HAND_OVER};
 
-    m.as.HAND_OVER = (struct message_HAND_OVER){d->number, d->bytes, d->work->m.body_size};
+    m.as.HAND_OVER = (struct message_HAND_OVER){d->number, d->bytes, d->plan.size};
     return channel_send(s->front, &m, -1);
 }
 
@@ -301,7 +317,7 @@ static bool run(struct store *s, struct delivery *d)
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) != 0)
         return false;
     d->agent = channel_new(s->arena, fd[0], ROLE_STORE, ROLE_PARENT);
-    m.as.RUN = (struct message_RUN){d->number, d->bytes, d->work->m.body_size};
+    m.as.RUN = (struct message_RUN){d->number, d->bytes, d->plan.size};
     if (channel_send(s->parent, &m, fd[1]))
         return true;
     channel_free(d->agent);
@@ -315,6 +331,7 @@ static bool begin(struct store *s, struct delivery *d)
     struct host *h = d->host;
 
     if (h->bad_until > s->now) {
+        tell_deferred(d, bytes_of(h->answer));
         all_outcomes(s, d->work, &d->plan, RECIPIENT_WAITS, h->code, h->answer);
         end_delivery(s, d);
         return true;
@@ -347,7 +364,23 @@ static bool fits(const struct work *w, const struct plan *p)
         if (p->recipients[i].index >= w->m.envelope.nrecipients)
             return false;
     }
-    return p->nrecipients > 0;
+    return p->nrecipients > 0 || p->kind == PLAN_NONE;
+}
+
+/* What a report that tells of success has of it. */
+static void tell_success(struct buf *b, const struct plan_recipient *p, uint64_t state)
+{
+    const char *how = state == RECIPIENT_IN_TIME  ? "Deliver-by notify: relayed"
+                      : state == RECIPIENT_TRACED ? "Deliver-By trace: relayed"
+                      : !(p->notify & NOTIFY_SUCCESS) ? NULL
+                      : state == RECIPIENT_RELAYED ? "relayed; expect no further notifications"
+                      : state == RECIPIENT_DELIVERED ? "Successfully delivered"
+                                                     : NULL;
+
+    if (!how)
+        return;
+    buf_add(b, p->shown.p, p->shown.len);
+    buf_printf(b, "... %s\n", how);
 }
 
 static void add_delivery(struct store *s, struct work *w, struct bytes bytes)
@@ -359,6 +392,11 @@ static void add_delivery(struct store *s, struct work *w, struct bytes bytes)
         store_log(s, "%s: a plan that is none", w->entry->id);
         return;
     }
+    *w->last = d;
+    w->last = &d->behind;
+    d->lines = d->plan.transcript;
+    if (d->plan.kind == PLAN_NONE)
+        return;
     if (d->plan.kind == PLAN_DISCARD) {
         all_outcomes(s, w, &d->plan, RECIPIENT_DELIVERED, "", "");
         return;
@@ -390,7 +428,7 @@ static bool take_envelope(struct store *s, struct work *w, struct bytes bytes)
     e.id = w->m.envelope.id;
     for (size_t i = 0; i < e.nrecipients; i++) {
         struct recipient *r = &e.recipients[i];
-        if (r->state > RECIPIENT_PASSED)
+        if (r->state >= RECIPIENT_STATES)
             r->state = RECIPIENT_WAITS;
         if (!r->when && r->state >= RECIPIENT_DELIVERED)
             r->when = s->now;
@@ -462,6 +500,12 @@ bool work_handed_over(struct store *s, struct channel *via, const struct message
     }
     for (size_t i = 0; i < n; i++)
         set_outcome(s, d->work, &d->plan, i, &o[i]);
+    struct buf success;
+    buf_init(&success, s->scratch);
+    for (size_t i = 0; i < n; i++)
+        tell_success(&success, &d->plan.recipients[i], o[i].state);
+    add_lines(d->work, d, m->transcript);
+    add_lines(d->work, d, (struct bytes){success.data, success.len});
     d->work->changed = true;
     struct host *h = d->host;
     remember_host(s, h, o, n);
@@ -533,12 +577,21 @@ static void put_report(struct store *s, struct work *w, struct report *r)
 {
     uint64_t body = queue_body_begin(s->queue);
 
-    r->envelope.size = r->size + (r->whole ? w->m.body_size : 0);
     queue_body_add(s->queue, body, r->text);
     if (r->whole)
         copy_body(s, w, body);
     queue_body_add(s->queue, body, r->tail);
     queue_add(s->queue, body, &r->envelope, 1);
+}
+
+static struct bytes transcript_of(const struct work *w)
+{
+    struct buf b;
+
+    buf_init(&b, w->arena);
+    for (const struct delivery *d = w->first; d; d = d->behind)
+        buf_add(&b, d->lines.p ? d->lines.p : "", d->lines.len);
+    return (struct bytes){b.data, b.len};
 }
 
 static void report(struct store *s, struct work *w, struct envelope *e, enum report_kind kind)
@@ -548,6 +601,8 @@ static void report(struct store *s, struct work *w, struct envelope *e, enum rep
     struct ids ids = {s, w->arena};
     struct report **last = &w->reports;
 
+    settings.transcript = transcript_of(w);
+    settings.from_queue = e->tries > 1;
     settings.expires = s->setup->schedule.returned[u];
     settings.warned = s->setup->schedule.warned[u];
     while (*last)

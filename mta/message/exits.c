@@ -1,0 +1,56 @@
+#include "mta/message/exits.h"
+
+#include <string.h>
+#include <sysexits.h>
+
+static const struct exit_meaning exits[] = {
+#define EXIT(status, state, reply, enhanced, code, text, address)                                  \
+    {status, RECIPIENT_##state, reply, enhanced, code, text, address},
+#include "mta/message/exits.def"
+};
+enum { EXITS = sizeof exits / sizeof *exits };
+
+const struct exit_meaning *exit_by_code(uint64_t code)
+{
+    for (size_t i = 0; i < EXITS; i++) {
+        if ((uint64_t)exits[i].code == code)
+            return &exits[i];
+    }
+    return NULL;
+}
+
+const struct exit_meaning *exit_by_text(struct bytes text)
+{
+    for (size_t i = 0; i < EXITS; i++) {
+        if (text.len == strlen(exits[i].text) && memcmp(text.p, exits[i].text, text.len) == 0)
+            return &exits[i];
+    }
+    return NULL;
+}
+
+void exit_line(struct buf *out, uint64_t code, struct bytes shown)
+{
+    const struct exit_meaning *x = exit_by_code(code);
+
+    if (!x)
+        x = exit_by_code(EX_SOFTWARE);
+    buf_printf(out, "%s %s ", x->reply, x->enhanced);
+    if (x->address) {
+        buf_add(out, shown.p, shown.len);
+        buf_adds(out, "... ");
+    }
+    buf_printf(out, "%s\n", x->text);
+}
+
+void exit_deferred(struct buf *out, struct bytes shown, struct bytes why)
+{
+    const char *end = why.len ? memchr(why.p, '\n', why.len) : NULL;
+
+    buf_add(out, shown.p, shown.len);
+    buf_adds(out, "... Deferred");
+    if (why.len) {
+        buf_adds(out, ": ");
+        buf_add(out, why.p, end ? (size_t)(end - why.p) : why.len);
+    }
+    buf_addc(out, '\n');
+}

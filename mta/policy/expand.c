@@ -1,0 +1,549 @@
+#include "mta/policy/expand.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/stat.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/buf.h"
+#include "lib/base/fs.h"
+#include "lib/maps/lookup.h"
+#include "lib/maps/map_aliases.h"
+#include "mta/policy/ruling.h"
+#include "mta/settings.h"
+
+enum { LISTS_MAX = 32, LIST_BYTES_MAX = 16 << 20, OWNER = 6 /* owner- */ };
+
+/* One recipient of the envelope, and all that come of it. */
+struct walk {
+    struct worker *w;
+    struct send_list *list;
+    const char *reply; /* the first refusal */
+    bool later, looped;
+    size_t live;      /* that are delivered to, or were before */
+    const char *file; /* the list that is read; NULL: none */
+    size_t line, files;
+    const char *user; /* as whom programs and files are used; NULL: as usual */
+};
+
+static bool has_flag(const struct mailer *m, char flag)
+{
+    return strchr(m->flags, flag) != NULL;
+}
+
+/* What is wrong is said with its place in a list: "550 5.1.1 FILE: line 1: text". */
+static void refuse(struct walk *k, const char *reply)
+{
+    size_t codes = strcspn(reply, " ");
+
+    if (k->reply)
+        return;
+    codes += reply[codes] == ' ';
+    if (isdigit((unsigned char)reply[codes]) && reply[codes + 1] == '.')
+        codes += strcspn(reply + codes, " ") + 1;
+    k->reply = k->file ? arena_printf(k->list->arena, "%.*s%s: line %zu: %s", (int)codes, reply,
+                                      k->file, k->line, reply + codes)
+                       : arena_strdup(k->list->arena, reply);
+}
+
+/* --- the list ----------------------------------------------------------------------------- */
+
+static bool same_user(const struct mailer *m, const char *x, const char *y)
+{
+    return has_flag(m, 'u') || !has_flag(m, 'l') ? strcmp(x, y) == 0 : strcasecmp(x, y) == 0;
+}
+
+/* The one that is there already; NULL: it is new. */
+static struct send *known(struct send_list *l, const struct target *t, const struct send *but)
+{
+    const char *user = *t->user == '\\' ? t->user + 1 : t->user;
+
+    for (size_t i = 0; i < l->n; i++) {
+        struct send *s = l->v[i];
+        if (s != but && s->state != SEND_GONE && strcmp(s->mailer, t->mailer->name) == 0 &&
+            strcasecmp(s->host, t->host) == 0 && same_user(t->mailer, s->user, user))
+            return s;
+    }
+    return NULL;
+}
+
+static void set_target(struct send_list *l, struct send *s, const struct target *t)
+{
+    s->mailer = arena_strdup(l->arena, t->mailer->name);
+    s->host = arena_strdup(l->arena, t->host);
+    s->user = arena_strdup(l->arena, *t->user == '\\' ? t->user + 1 : t->user);
+}
+
+/* Behind all whose host is not greater. */
+static void put(struct send_list *l, struct send *s)
+{
+    size_t at = l->n;
+
+    l->v = arena_grow(l->arena, l->v, l->n, &l->room, sizeof(struct send *), 8);
+    while (at > 0 && strcasecmp(l->v[at - 1]->host, s->host) > 0) {
+        l->v[at] = l->v[at - 1];
+        at--;
+    }
+    l->v[at] = s;
+    l->n++;
+}
+
+/* It has another host by now. */
+static void put_again(struct send_list *l, struct send *s)
+{
+    size_t at = 0;
+
+    while (at < l->n && l->v[at] != s)
+        at++;
+    if (at == l->n)
+        return;
+    memmove(l->v + at, l->v + at + 1, (l->n - at - 1) * sizeof(struct send *));
+    l->n--;
+    put(l, s);
+}
+
+static const struct send *primary(const struct send *s)
+{
+    while (s->parent)
+        s = s->parent;
+    return s;
+}
+
+/* Where reports say that it came of somebody. */
+static void inherit(struct walk *k, struct send *s, const char *shown)
+{
+    struct recipient *r = &s->recipient;
+    const struct recipient *from = &primary(s)->recipient;
+
+    r->original = from->original;
+    r->final = from->final;
+    r->from = from->shown;
+    r->notify = s->parent->recipient.notify;
+    r->owner = s->parent->recipient.owner;
+    r->shown = bytes_of(arena_strdup(k->list->arena, shown));
+    if (k->user)
+        r->user = bytes_of(arena_strdup(k->list->arena, k->user));
+}
+
+/* "user@host" for Final-Recipient. */
+static struct bytes final_address(struct walk *k, const struct target *t, struct bytes address)
+{
+    if (!has_flag(t->mailer, 'l'))
+        return address;
+    return bytes_of(arena_printf(k->list->arena, "%s@%s", t->user, k->w->service->host));
+}
+
+static struct send *new_send(struct walk *k, const char *text, const char *shown,
+                             struct send *parent, const struct target *t)
+{
+    struct arena *a = k->list->arena;
+    struct send *s = arena_alloc(a, sizeof *s);
+
+    *s = (struct send){.parent = parent, .depth = parent ? parent->depth + 1 : 0};
+    s->recipient.address = bytes_of(arena_strdup(a, text));
+    set_target(k->list, s, t);
+    if (parent)
+        inherit(k, s, shown);
+    put(k->list, s);
+    return s;
+}
+
+/* --- what is in somebody's place ----------------------------------------------------------- */
+
+static void visit(struct walk *k, const char *text, const char *shown, struct send *parent);
+
+/* The value of an alias; NULL: there is none. */
+static const char *alias_of(struct walk *k, const char *name)
+{
+    struct worker *w = k->w;
+    const struct lookup_map *m = lookup_find(w->service->program->maps, "aliases", 7);
+    struct lookup_answer a = {0};
+
+    if (!m || !*name)
+        return NULL;
+    lookup(rewrite_maps(w->r), m, (struct map_bytes){name, strlen(name)}, NULL, 0, w->arena, &a);
+    lookup_session_rest(rewrite_maps(w->r));
+    if (a.verdict == MAP_TEMPFAIL)
+        k->later = true;
+    if (a.verdict != MAP_FOUND || a.value.len == 0)
+        return NULL;
+    return arena_strndup(w->arena, a.value.p, a.value.len);
+}
+
+/* Each address of a text with ',' between them, the last one first. */
+static void visit_all(struct walk *k, const char *text, struct send *parent)
+{
+    struct alias_span whole = {0, strlen(text)};
+    struct alias_item item;
+    struct alias_span *v = NULL;
+    size_t pos = 0, n = 0, room = 0;
+
+    while (alias_item_next(text, whole, &pos, &item)) {
+        v = arena_grow(k->w->arena, v, n, &room, sizeof *v, 8);
+        v[n++] = item.at;
+    }
+    while (n-- > 0) {
+        const char *one = arena_strndup(k->list->arena, text + v[n].begin, v[n].end - v[n].begin);
+        visit(k, one, one, parent);
+    }
+}
+
+static size_t count_items(const char *text)
+{
+    struct alias_span whole = {0, strlen(text)};
+    struct alias_item item;
+    size_t pos = 0, n = 0;
+
+    while (alias_item_next(text, whole, &pos, &item))
+        n++;
+    return n;
+}
+
+/* Whom bounces of a list go to: the alias owner-NAME, or the one address that it has. */
+static void find_owner(struct walk *k, struct send *s)
+{
+    size_t len = strlen(s->user);
+    bool of_owner = strncasecmp(s->user, "owner-", OWNER) == 0 ||
+                    (len > 8 && strcasecmp(s->user + len - 8, "-request") == 0);
+    const char *name = of_owner ? "owner-owner" : arena_printf(k->w->arena, "owner-%s", s->user);
+    const char *owner = alias_of(k, name);
+
+    if (!owner)
+        return;
+    if (strpbrk(owner, ":/|\","))
+        owner = name;
+    s->recipient.owner = bytes_of(arena_strdup(k->list->arena, owner));
+    s->owned = true;
+}
+
+/* What is told of one that others get in its place: of one other, all; of several, no more than
+ * that it arrived; of a list, nothing. */
+static void expand_notify(struct send *s, const char *value)
+{
+    uint64_t *notify = &s->recipient.notify;
+
+    if (s->owned)
+        *notify &= ~(uint64_t)(NOTIFY_SAID | NOTIFY_SUCCESS | NOTIFY_NEVER);
+    else if (count_items(value) > 1)
+        *notify &= ~(uint64_t)NOTIFY_SAID;
+}
+
+static bool visit_alias(struct walk *k, struct send *s)
+{
+    const char *value = alias_of(k, s->user);
+
+    if (!value)
+        return false;
+    s->state = SEND_EXPANDED;
+    find_owner(k, s);
+    uint64_t kept = s->recipient.notify;
+    expand_notify(s, value);
+    visit_all(k, value, s);
+    s->recipient.notify = kept;
+    return true;
+}
+
+/* --- files of addresses ------------------------------------------------------------------- */
+
+static char *read_list(struct walk *k, FILE *f, size_t size)
+{
+    char *text = arena_alloc(k->w->arena, size + 1);
+
+    text[fread(text, 1, size, f)] = '\0';
+    return text;
+}
+
+static void visit_lines(struct walk *k, char *text, struct send *parent)
+{
+
+    k->line = 0;
+    for (char *line = text; line;) {
+        char *end = strchr(line, '\n');
+        if (end)
+            *end = '\0';
+        k->line++;
+        size_t len = strlen(line);
+        while (len > 0 && isspace((unsigned char)line[len - 1]))
+            line[--len] = '\0';
+        if (len > 0 && *line != '#')
+            visit_all(k, line, parent);
+        line = end ? end + 1 : NULL;
+    }
+}
+
+/* Reads the file as if it were an alias' value.  user: whose programs and files they are. */
+static void visit_file(struct walk *k, FILE *f, size_t size, const char *path, const char *user,
+                       struct send *parent)
+{
+    const char *file = k->file, *before = k->user;
+    size_t line = k->line;
+
+    k->file = path;
+    k->user = user;
+    k->files++;
+    visit_lines(k, read_list(k, f, size < LIST_BYTES_MAX ? size : LIST_BYTES_MAX), parent);
+    k->files--;
+    k->user = before;
+    k->file = file;
+    k->line = line;
+}
+
+/* ":include:/path" of an alias. */
+static void visit_include(struct walk *k, const struct target *t, const char *shown,
+                          struct send *parent)
+{
+    struct stat st;
+    const char *path = t->user;
+
+    if (strncasecmp(path, ":include:", 9) == 0)
+        path += 9;
+    FILE *f = k->files < LISTS_MAX ? fopen(path, "re") : NULL;
+    if (!f || fstat(fileno(f), &st) != 0 || !S_ISREG(st.st_mode)) {
+        refuse(k, arena_printf(k->w->arena, "550 5.2.4 %s... Cannot open %s: %s", shown, path,
+                               strerror(errno)));
+    } else {
+        const char *user = arena_printf(k->w->arena, "%lu:%lu", (unsigned long)st.st_uid,
+                                        (unsigned long)st.st_gid);
+        visit_file(k, f, (size_t)st.st_size, path, st.st_uid ? user : k->user, parent);
+    }
+    if (f)
+        fclose(f);
+}
+
+/* A .forward that may be trusted: the user's own, which nobody else can write. */
+static FILE *open_forward(const char *path, const char *user, struct stat *st)
+{
+    struct passwd *pw = NULL, entry;
+    char bytes[4096];
+    FILE *f = fopen(path, "re");
+
+    if (!f)
+        return NULL;
+    getpwnam_r(user, &entry, bytes, sizeof bytes, &pw);
+    if (fstat(fileno(f), st) == 0 && S_ISREG(st->st_mode) && !(st->st_mode & 022) &&
+        (st->st_uid == 0 || (pw && st->st_uid == pw->pw_uid)))
+        return f;
+    fclose(f);
+    return NULL;
+}
+
+static bool visit_forward(struct walk *k, struct send *s, const struct target *t)
+{
+    struct worker *w = k->w;
+    const char *list = setting_text(w->service->program, "ForwardPath");
+    struct stat st;
+
+    if (!*t->home || !has_flag(t->mailer, 'w') || !*list)
+        return false;
+    worker_set(w, "z", t->home);
+    worker_set(w, "u", t->user);
+    worker_set(w, "h", t->host);
+    rewrite_begin(w->r);
+    const char *paths = arena_strdup(w->arena, rewrite_expand(w->r, list, strlen(list), NULL));
+    for (size_t n; *paths; paths += n + (paths[n] == ':')) {
+        n = strcspn(paths, ":");
+        const char *path = arena_strndup(w->arena, paths, n);
+        FILE *f = n ? open_forward(path, t->user, &st) : NULL;
+        if (!f)
+            continue;
+        s->state = SEND_EXPANDED;
+        visit_file(k, f, (size_t)st.st_size, path, arena_strdup(w->arena, t->user), s);
+        fclose(f);
+        return true;
+    }
+    return false;
+}
+
+/* --- one address -------------------------------------------------------------------------- */
+
+static bool is_ancestor(const struct send *of, const struct send *s)
+{
+    for (; of; of = of->parent) {
+        if (of == s)
+            return true;
+    }
+    return false;
+}
+
+/* It is there already. */
+static void meet(struct walk *k, struct send *same, const struct target *t, const char *shown,
+                 struct send *parent)
+{
+    if (same->state == SEND_BAD) {
+        if (!parent)
+            refuse(k, ruling_reply(k->w->arena, 550, "5.1.1", shown, "Addressee unknown"));
+        return;
+    }
+    if (!parent || !is_ancestor(parent, same)) {
+        k->live++;
+        return;
+    }
+    /* It leads back to itself: he is meant, or it is a circle. */
+    struct target self = recipient_user(k->w, *t, shown);
+    if (self.mailer && has_flag(t->mailer, 'w')) {
+        same->state = SEND_OPEN;
+        k->live++;
+    } else {
+        k->looped = true;
+    }
+}
+
+/* The ruleset for local users has somebody else; false: it is over with this one. */
+static bool replace(struct walk *k, struct send *s, struct target *t, const char *shown)
+{
+    for (int i = 0; i < RECIPIENT_CHAIN_MAX; i++) {
+        if (!recipient_replaced(k->w, t, shown))
+            return true;
+        if (!t->mailer) {
+            s->state = SEND_BAD;
+            refuse(k, t->reply);
+            return false;
+        }
+        struct send *same = known(k->list, t, s);
+        if (same) {
+            s->state = SEND_GONE;
+            meet(k, same, t, shown, s->parent);
+            return false;
+        }
+        set_target(k->list, s, t);
+        put_again(k->list, s);
+        if (has_flag(t->mailer, 'A') && visit_alias(k, s))
+            return false;
+    }
+    return true;
+}
+
+static void settle(struct walk *k, struct send *s, struct target t, const char *shown)
+{
+    bool himself = *t.user == '\\';
+
+    if (!himself && has_flag(t.mailer, 'A') && visit_alias(k, s))
+        return;
+    if (!himself && !replace(k, s, &t, shown))
+        return;
+    t = recipient_user(k->w, t, shown);
+    if (!t.mailer) {
+        s->state = SEND_BAD;
+        refuse(k, t.reply);
+        return;
+    }
+    if (!himself && s->state == SEND_OPEN && visit_forward(k, s, &t))
+        return;
+    k->live++;
+}
+
+static bool too_deep(struct walk *k, const struct send *parent)
+{
+    long most = setting_number(k->w->service->program, "MaxAliasRecursion");
+    size_t depth = parent ? parent->depth + 1 : 0;
+
+    if (most < 0 || depth <= (size_t)most)
+        return false;
+    refuse(k, arena_printf(k->w->arena,
+                           "554 5.4.6 aliasing/forwarding loop broken (%zu aliases deep; %ld max)",
+                           depth, most));
+    return true;
+}
+
+static void visit(struct walk *k, const char *text, const char *shown, struct send *parent)
+{
+    struct target t = recipient_parse(k->w, text, shown, parent != NULL);
+
+    if (!t.mailer) {
+        refuse(k, t.reply);
+        return;
+    }
+    if (too_deep(k, parent))
+        return;
+    if (strcmp(t.mailer->name, "*include*") == 0) {
+        visit_include(k, &t, shown, parent);
+        return;
+    }
+    struct send *same = known(k->list, &t, NULL);
+    if (same) {
+        meet(k, same, &t, shown, parent);
+        return;
+    }
+    struct send *s = new_send(k, text, shown, parent, &t);
+    if (t.later) {
+        k->later = true;
+        k->live++;
+        return;
+    }
+    settle(k, s, t, shown);
+}
+
+/* --- the whole ---------------------------------------------------------------------------- */
+
+static void begin_primary(struct walk *k, const struct recipient *as, const char *shown,
+                          const struct target *t, struct send *s)
+{
+    struct arena *a = k->list->arena;
+    size_t len = as->address.len;
+    const char *address = bytes_string(a, as->address);
+
+    s->recipient = *as;
+    if (len > 1 && address[0] == '<' && address[len - 1] == '>')
+        address = arena_strndup(a, address + 1, len - 2);
+    s->recipient.address = bytes_of(address);
+    s->recipient.shown = bytes_of(arena_strdup(a, shown));
+    s->recipient.final = final_address(k, t, s->recipient.address);
+}
+
+static void take_back(struct send_list *l, const struct send *of)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        if (primary(l->v[i]) == of && l->v[i]->state != SEND_BAD)
+            l->v[i]->state = SEND_GONE;
+    }
+}
+
+struct expanded expand_add(struct worker *w, struct send_list *l, const struct recipient *as,
+                           const char *shown)
+{
+    struct walk k = {.w = w, .list = l};
+    const char *text = bytes_string(w->arena, as->address);
+    struct target t = recipient_parse(w, text, shown, as->from.len > 0);
+
+    if (!t.mailer)
+        return (struct expanded){.reply = arena_strdup(l->arena, t.reply)};
+    struct send *same = known(l, &t, NULL);
+    if (same) {
+        meet(&k, same, &t, shown, NULL);
+        return (struct expanded){.reply = k.reply, .same = k.reply ? NULL : same};
+    }
+    struct send *s = new_send(&k, text, shown, NULL, &t);
+    begin_primary(&k, as, shown, &t, s);
+    if (t.later) {
+        k.later = true;
+        k.live++;
+    } else {
+        settle(&k, s, t, shown);
+    }
+    if (!k.reply && k.live == 0)
+        k.reply = "554 5.4.6 aliasing/forwarding loop broken";
+    if (k.reply)
+        take_back(l, s);
+    return (struct expanded){.reply = k.reply, .later = k.later};
+}
+
+struct recipient *expand_recipients(const struct send_list *l, struct arena *a, size_t *n)
+{
+    struct recipient *v = arena_calloc(a, l->n + 1, sizeof *v);
+
+    *n = 0;
+    for (size_t i = 0; i < l->n; i++) {
+        const struct send *s = l->v[i];
+        bool told = s->state == SEND_EXPANDED && s->owned && s->recipient.notify & NOTIFY_SUCCESS;
+        if (s->state != SEND_OPEN && !told)
+            continue;
+        v[*n] = s->recipient;
+        v[*n].flags |= RECIPIENT_IS_FINAL;
+        v[*n].state = told ? RECIPIENT_EXPANDED : RECIPIENT_WAITS;
+        ++*n;
+    }
+    return v;
+}
