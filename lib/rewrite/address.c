@@ -596,6 +596,7 @@ static bool build(struct rewrite *r, struct tokens *ws, const char *given, unsig
         if (has_flag(m, '@') && user.n > 0 && user.v[0].len == 1 && *user.v[0].p == '@') {
             user.v++;
             user.n--;
+            a->settled = true;
         }
         m = special(p, m, joined(r, user.v, user.n, p->space));
     }

@@ -23,6 +23,7 @@ struct address {
     const struct mailer *mailer; /* NULL: the address is in error */
     const char *host;            /* NULL: there is none */
     const char *user;            /* never NULL */
+    bool settled;                /* local: ruleset localaddr is not to be asked any more */
     const char *error;           /* of an address in error: what to say, without its reply code */
     int code;                    /* the same: its sysexits code */
     int reply;                   /* the reply code that it began with, 0: none */

@@ -36,6 +36,7 @@ struct client {
     size_t lines;
 
     struct buf command; /* the last one, without its end; empty: none yet */
+    bool quiet;         /* nobody is there: what is settled is not told */
     bool told;          /* the transcript names this connection */
 
     /* What the host said of itself. */
@@ -226,7 +227,7 @@ static void settle_rest(struct client *c, struct outcome o, bool again)
         buf_add(&list, b.p, b.len);
     }
     /* Of a host that cannot be reached the last one is told of (hand_over_end). */
-    if (!again || o.host.len || c->greeted)
+    if (!c->quiet)
         tell(c->h, joined(&list), &o);
 }
 
@@ -457,6 +458,18 @@ static void add_notify(struct client *c, uint64_t notify)
     }
 }
 
+/* A report on a relay that knows no DELIVERBY is made here, so that host makes the others. */
+static uint64_t notify_of(const struct client *c, const struct plan_recipient *r)
+{
+    const struct plan *p = c->h->plan;
+
+    if (r->notify & NOTIFY_SAID)
+        return r->notify;
+    if (p->deliver_by && !(p->envelope & ENVELOPE_BY_RETURN) && !(c->offers & OFFERS_DELIVERBY))
+        return NOTIFY_FAILURE | NOTIFY_DELAY;
+    return 0;
+}
+
 static void say_rcpt(struct client *c, size_t i)
 {
     const struct plan_recipient *r = &c->h->plan->recipients[i];
@@ -465,7 +478,7 @@ static void say_rcpt(struct client *c, size_t i)
     add_bytes(c, "RCPT To:<", r->address);
     buf_adds(&c->out, ">");
     if (c->offers & OFFERS_DSN) {
-        add_notify(c, r->notify);
+        add_notify(c, notify_of(c, r));
         if (r->original.len && safe(r->original))
             add_bytes(c, " ORCPT=", r->original);
     }
@@ -580,7 +593,8 @@ static void refuse_host(struct client *c, int code)
         their_outcome(c, failed ? RECIPIENT_FAILED : RECIPIENT_WAITS,
                       failed ? EX_UNAVAILABLE : EX_TEMPFAIL, failed ? "5.5.0" : "4.5.0", false);
 
-    o.host = bytes_of("");
+    if (failed)
+        o.host = bytes_of("");
     settle_rest(c, o, true);
     finish(c, false);
 }
@@ -691,12 +705,17 @@ static void on_data(struct client *c, int code)
 /* Of success a report has what was said to RCPT. */
 static struct outcome success(const struct client *c, size_t i)
 {
+    const struct plan *p = c->h->plan;
     struct outcome o = c->h->outcomes[i];
 
     if (c->lmtp)
         o = their_outcome(c, RECIPIENT_DELIVERED, EX_OK, "2.0.0", true);
     else
         o.state = c->offers & OFFERS_DSN ? RECIPIENT_PASSED : RECIPIENT_RELAYED;
+    if (p->deliver_by && !(c->offers & OFFERS_DELIVERBY) && !(p->envelope & ENVELOPE_BY_RETURN))
+        o.state = RECIPIENT_IN_TIME;
+    else if (p->deliver_by && p->envelope & ENVELOPE_BY_TRACE)
+        o.state = RECIPIENT_TRACED;
     return o;
 }
 
@@ -917,6 +936,7 @@ void client_unreachable(struct client *c, const char *text)
 {
     char *all = arena_printf(c->h->arena, "%s by %s", text, c->host.p);
 
+    c->quiet = true;
     settle_rest(c, our_outcome(c, RECIPIENT_WAITS, EX_TEMPFAIL, "4.4.1", all), true);
     finish_lost(c);
 }
@@ -929,6 +949,7 @@ static void gone(struct client *c, const char *text)
         c->stale = true;
     } else if (c->h && !c->done) {
         char *all = arena_printf(c->h->arena, "%s %s", text, c->host.p);
+        c->quiet = true;
         settle_rest(c, our_outcome(c, RECIPIENT_WAITS, EX_TEMPFAIL, "4.4.2", all), true);
     }
     finish_lost(c);

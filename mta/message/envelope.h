@@ -26,6 +26,7 @@ enum envelope_flags {
 
 enum recipient_flags {
     RECIPIENT_IS_FINAL = 1, /* aliases and .forward files were asked: nothing more is put in its place */
+    RECIPIENT_IS_TOO_LARGE = 4, /* the message is, for its mailer or host */
     RECIPIENT_IS_CONFIG = 2 /* it failed because of the configuration: postmaster is told, too */
 };
 

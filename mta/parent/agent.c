@@ -50,7 +50,11 @@ struct outcome agent_outcome(struct arena *a, const struct plan *p, int wait_sta
     int status = WIFEXITED(wait_status) ? WEXITSTATUS(wait_status) : EX_TEMPFAIL;
 
     if (!exit_row(status))
-        return outcome_of(EX_SOFTWARE, arena_printf(a, "unknown mailer error %d", status));
+        return (struct outcome){.state = RECIPIENT_FAILED,
+                                .status = EX_SOFTWARE,
+                                .code = bytes_of("5.0.0"),
+                                .answer = bytes_of(arena_printf(a, "%d", status)),
+                                .host = bytes_of("")};
     if (status == EX_TEMPFAIL)
         return outcome_of(status, arena_printf(a, "%s mailer (%s) exited with EX_TEMPFAIL",
                                                bytes_string(a, p->mailer),
@@ -76,7 +80,7 @@ void agent_tell(struct arena *a, const struct plan *p, const struct outcome *o,
     else if (o->state == RECIPIENT_FAILED && exit_by_text(o->answer))
         exit_line(transcript, o->status, all);
     else if (o->state == RECIPIENT_FAILED)
-        buf_printf(transcript, "554 5.3.0 %s\n", bytes_string(a, o->answer));
+        buf_printf(transcript, "554 5.3.0 unknown mailer error %s\n", bytes_string(a, o->answer));
 }
 
 /* What a program said, without control characters. */

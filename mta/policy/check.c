@@ -318,6 +318,7 @@ static bool parse_sender(struct worker *w, const char *path, struct message_VERD
 {
     struct address a = {.user = ""};
 
+    worker_set(w, "x", "");
     worker_set(w, "mail_mailer", "local");
     worker_set(w, "mail_host", "");
     worker_set(w, "mail_addr", "");
@@ -333,6 +334,8 @@ static bool parse_sender(struct worker *w, const char *path, struct message_VERD
         say(v, refusal);
         return false;
     }
+    if (strchr(a.mailer->flags, 'w') || strchr(a.mailer->flags, 'l'))
+        worker_set(w, "x", collect_full_name(w->r, w->arena, a.user));
     worker_set(w, "mail_mailer", a.mailer->name);
     worker_set(w, "mail_host", a.host ? a.host : "");
     worker_set(w, "mail_addr", a.user);
@@ -394,6 +397,18 @@ static uint64_t notify_of(const char *words)
     return bits;
 }
 
+/* Names of other hosts are looked up later (DeliveryMode=deferred). */
+static bool is_deferred(struct worker *w, const struct context *c)
+{
+    const struct send *last = NULL;
+
+    for (size_t i = 0; i < c->sends.n; i++) {
+        if (!c->sends.v[i]->parent && (!last || c->sends.v[i]->number > last->number))
+            last = c->sends.v[i];
+    }
+    return strcmp(worker_get(w, "deliveryMode"), "d") == 0 && last && *last->host;
+}
+
 /* The reply to a recipient that no ruleset refuses. */
 static const char *accept_recipient(struct worker *w, struct context *c, const char *path,
                                     struct texts parameters, bool later)
@@ -403,14 +418,14 @@ static const char *accept_recipient(struct worker *w, struct context *c, const c
 
     as.original = bytes_of(orcpt ? arena_strdup(c->tx, orcpt) : "");
     as.notify = notify_of(parameter(w, parameters, "NOTIFY"));
+    c->only = c->nnamed++ == 0 ? arena_strdup(c->tx, path) : NULL;
     struct expanded got = expand_add(w, &c->sends, &as, path);
     if (got.reply)
         return got.reply;
     const char *shown = got.same ? bytes_string(w->arena, got.same->recipient.shown) : path;
-    if (!got.same && c->naccepted++ == 0)
-        c->only = arena_strdup(c->tx, path);
+    c->naccepted += !got.same;
     return arena_printf(w->arena, "250 2.1.5 %s... Recipient ok%s", shown,
-                        later || got.later ? " (will queue)" : "");
+                        later || got.later || is_deferred(w, c) ? " (will queue)" : "");
 }
 
 static void set_recipient(struct worker *w, const struct address *a)
@@ -433,7 +448,6 @@ static void set_last_recipient(struct worker *w, const struct address *a)
 static void take_recipient(struct worker *w, struct context *c, const struct message_RCPT *m,
                            const char *path, bool later, struct message_VERDICT *v)
 {
-    c->asked++;
     if (c->discard) {
         say(v, arena_printf(w->arena, "250 2.1.5 %s... Recipient ok", path));
         return;
@@ -480,60 +494,64 @@ static void answer_rcpt(struct worker *w, struct context *c, const struct messag
 /* --- other commands ----------------------------------------------------------------------- */
 
 /* "Full Name <user@host>", as VRFY and EXPN have it. */
-static const char *mailbox_of(struct worker *w, const struct target *t, const char *argument)
+static const char *mailbox_of(struct worker *w, const struct send *s)
 {
-    size_t len = strlen(argument);
-    bool has_brackets = len > 1 && argument[0] == '<' && argument[len - 1] == '>';
+    const struct mailer *m = program_mailer(w->service->program, s->mailer, strlen(s->mailer));
+    const char *address = bytes_string(w->arena, s->recipient.address);
+    const char *slash = *address == '\\' ? "\\" : "";
 
-    if (strchr(t->mailer->flags, 'l'))
-        return arena_printf(w->arena, "%s<%s@%s>", recipient_full_name(w, t->user), t->user,
-                            w->service->host);
-    return arena_printf(w->arena, "%s%s%s", has_brackets ? "" : "<", argument,
-                        has_brackets ? "" : ">");
+    if (strcmp(s->mailer, "prog") == 0 || !m || !strchr(m->flags, 'l') ||
+        strcmp(s->mailer, "*file*") == 0)
+        return arena_printf(w->arena, "<%s>", address);
+    return arena_printf(w->arena, "%s<%s%s@%s>",
+                        s->state == SEND_OPEN ? recipient_full_name(w, s->user) : "", slash,
+                        s->user, w->service->host);
 }
 
 /* EXPN (RFC 5321 3.5): all that come of it, a line each. */
-static void answer_expn(struct worker *w, const char *argument, struct message_VERDICT *v)
+static void list_sends(struct worker *w, const struct send_list *l, struct message_VERDICT *v)
 {
-    struct send_list list = {.arena = w->arena};
-    struct recipient as = {.address = bytes_of(argument)};
-    struct expanded got = expand_add(w, &list, &as, argument);
     size_t n, open = 0;
     struct buf out;
 
-    if (got.reply) {
-        say(v, got.reply);
-        return;
-    }
-    expand_recipients(&list, w->arena, &n);
+    expand_recipients(l, w->arena, &n);
     buf_init(&out, w->arena);
-    for (size_t i = 0; i < list.n; i++) {
-        const struct send *s = list.v[i];
-        if (s->state != SEND_OPEN)
+    for (size_t i = 0; i < l->n; i++) {
+        if (l->v[i]->state != SEND_OPEN)
             continue;
-        const char *shown = s->parent ? bytes_string(w->arena, s->recipient.address) : argument;
-        struct target t = recipient_target(w, shown, shown, true);
         buf_printf(&out, "%s250%c2.1.5 %s", open ? "\n" : "", open + 1 < n ? '-' : ' ',
-                   t.mailer ? mailbox_of(w, &t, shown) : shown);
+                   mailbox_of(w, l->v[i]));
         open++;
     }
     say(v, out.data);
 }
 
-static void answer_vrfy(struct worker *w, const char *argument, struct message_VERDICT *v)
+/* VRFY (the same 3.5.1) names whom it was asked for, EXPN those that are in his place. */
+static void answer_name(struct worker *w, const char *argument, bool expand,
+                        struct message_VERDICT *v)
 {
     struct send_list list = {.arena = w->arena};
     struct recipient as = {.address = bytes_of(argument)};
     struct target t = recipient_parse(w, argument, argument, false);
+    bool local = t.mailer && strchr(t.mailer->flags, 'l');
+    size_t len = strlen(argument);
+    bool has_brackets = len > 1 && argument[0] == '<' && argument[len - 1] == '>';
     struct expanded got = {.reply = t.reply};
 
-    if (t.mailer && strchr(t.mailer->flags, 'l'))
+    if (local)
         got = expand_add(w, &list, &as, argument);
     if (got.reply)
         say(v, got.reply);
+    else if (!local)
+        say(v, arena_printf(w->arena, "%s 2.1.5 %s%s%s", expand ? "250" : "252",
+                            has_brackets ? "" : "<", argument, has_brackets ? "" : ">"));
+    else if (expand)
+        list_sends(w, &list, v);
     else
-        say(v, arena_printf(w->arena, "%s 2.1.5 %s", strchr(t.mailer->flags, 'l') ? "250" : "252",
-                            mailbox_of(w, &t, argument)));
+        for (size_t i = 0; i < list.n; i++) {
+            if (!list.v[i]->parent)
+                say(v, arena_printf(w->arena, "250 2.1.5 %s", mailbox_of(w, list.v[i])));
+        }
 }
 
 static void answer_command(struct worker *w, struct context *c, const struct message_COMMAND *m,
@@ -555,12 +573,9 @@ static void answer_command(struct worker *w, struct context *c, const struct mes
         r = ask_one(w, "check_expn", argument, NULL);
     if (!consents(c, &r, v))
         return;
-    if (strcasecmp(verb, "VRFY") == 0)
-        answer_vrfy(w, argument, v);
-    else if (strcasecmp(verb, "EXPN") == 0)
-        answer_expn(w, argument, v);
-    else
+    if (strcasecmp(verb, "VRFY") != 0 && strcasecmp(verb, "EXPN") != 0)
         return;
+    answer_name(w, argument, *verb == 'E' || *verb == 'e', v);
     if (!c->sender && *v->reply.p == '2') {
         worker_set(w, "nrcpts", "1");
         worker_set(w, "u", argument);
@@ -697,7 +712,7 @@ static void take_message(struct worker *w, struct context *c, const struct messa
                          struct message_VERDICT *v)
 {
     struct envelope *e = &c->envelope;
-    const char *whom = c->asked == 1 && c->naccepted == 1 ? c->only : NULL;
+    const char *whom = c->only;
 
     e->size = m->size;
     if (m->flags & SEEN_8BIT)

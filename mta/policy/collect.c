@@ -336,6 +336,14 @@ static void describe(struct collecting *c)
     e->flags |= ENVELOPE_8BIT;
 }
 
+/* "@a,@b:user@host" is user@host (RFC 5321 C). */
+static const char *without_route(const char *path)
+{
+    const char *colon = *path == '@' ? strchr(path, ':') : NULL;
+
+    return colon ? colon + 1 : path;
+}
+
 /* $n, who reports are from. */
 static const char *expanded_daemon(struct collecting *c)
 {
@@ -373,7 +381,7 @@ struct collected collect(struct rewrite *r, struct arena *a, struct envelope *e,
     set(r, "i", HEAD_ID);
     set(r, "c", "0");
     set(r, "u", for_whom);
-    rewrite_set(r, "g", 1, e->sender.p ? e->sender.p : "", e->sender.len);
+    set(r, "g", without_route(bytes_string(a, e->sender)));
     add_defaults(&c);
     finish_recipients(&c);
     describe(&c);

@@ -32,11 +32,11 @@ struct context {
     const char *sender;
     struct envelope envelope;
     struct send_list sends;
-    const char *only; /* the path of the one that was taken */
-    size_t naccepted; /* recipients that were taken */
+    const char *only; /* the path, where one alone was named */
+    size_t nnamed;    /* recipients that no ruleset refused */
+    size_t naccepted; /* of these, those that were taken */
     bool discard;     /* what comes is taken and forgotten */
     bool discard_all; /* of this client */
-    size_t asked; /* recipients that no ruleset refused, known or not, and the same ones again */
 };
 
 struct context *context_new(const struct arena *a, const struct service *s, uint64_t session);

@@ -142,7 +142,8 @@ static struct send *new_send(struct walk *k, const char *text, const char *shown
     struct arena *a = k->list->arena;
     struct send *s = arena_alloc(a, sizeof *s);
 
-    *s = (struct send){.parent = parent, .depth = parent ? parent->depth + 1 : 0};
+    *s = (struct send){
+        .parent = parent, .depth = parent ? parent->depth + 1 : 0, .number = k->list->n};
     s->recipient.address = bytes_of(arena_strdup(a, text));
     set_target(k->list, s, t);
     if (parent)
@@ -448,6 +449,15 @@ static bool too_deep(struct walk *k, const struct send *parent)
     return true;
 }
 
+/* Whoever sent it does not get it by an alias, where he does not want that (O MeToo=False). */
+static bool is_sender(struct walk *k, const struct target *t)
+{
+    return !setting_true(k->w->service->program, "MeToo") &&
+           strcmp(worker_get(k->w, "mail_mailer"), t->mailer->name) == 0 &&
+           strcasecmp(worker_get(k->w, "mail_host"), t->host) == 0 &&
+           same_user(t->mailer, worker_get(k->w, "mail_addr"), t->user);
+}
+
 static void visit(struct walk *k, const char *text, const char *shown, struct send *parent)
 {
     struct target t = recipient_parse(k->w, text, shown, parent != NULL);
@@ -465,6 +475,10 @@ static void visit(struct walk *k, const char *text, const char *shown, struct se
     struct send *same = known(k->list, &t, NULL);
     if (same) {
         meet(k, same, &t, shown, parent);
+        return;
+    }
+    if (parent && is_sender(k, &t)) {
+        k->live++;
         return;
     }
     struct send *s = new_send(k, text, shown, parent, &t);

@@ -29,6 +29,7 @@ struct send {
     const char *mailer, *host, *user;
     struct send *parent; /* that it came of; NULL: it was named by whoever sent it */
     size_t depth;        /* aliases on the way */
+    size_t number;       /* of all, as they came */
     bool owned;          /* an alias with an owner, a mailing list */
 };
 

@@ -1,13 +1,16 @@
 #include "mta/policy/recipient.h"
 
+#include <ctype.h>
 #include <errno.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
 #include <unistd.h>
 
 #include "lib/base/arena.h"
 #include "mta/policy/ruling.h"
+#include "mta/settings.h"
 
 enum { PASSWD_BYTES = 16 << 10 };
 
@@ -18,7 +21,8 @@ static bool has_flag(const struct mailer *m, char flag)
 
 static struct target nobody(const char *reply)
 {
-    return (struct target){NULL, "", "", "", reply, reply && *reply == '4'};
+    return (struct target){
+        .host = "", .user = "", .home = "", .reply = reply, .later = reply && *reply == '4'};
 }
 
 /* 1: there is such a user, 0: there is none, -1: that cannot be said now. */
@@ -33,6 +37,42 @@ static int find_user(struct worker *w, const char *name, const char **home)
         return failed == 0 || failed == ENOENT || failed == ESRCH ? 0 : -1;
     *home = arena_strdup(w->arena, pw.pw_dir);
     return 1;
+}
+
+static bool is_blank_like(char c)
+{
+    return c == ' ' || c == '.' || c == '_';
+}
+
+/* Names are the same but for case and what stands for blanks. */
+static bool same_name(const char *x, const char *y, char blank)
+{
+    for (; *x && *y; x++, y++) {
+        bool both = (is_blank_like(*x) || *x == blank) && (is_blank_like(*y) || *y == blank);
+        if (!both && tolower((unsigned char)*x) != tolower((unsigned char)*y))
+            return false;
+    }
+    return *x == *y;
+}
+
+/* The user whose full name this is (O MatchGECOS); NULL: none. */
+static const char *user_by_name(struct worker *w, const char *name, const char **home)
+{
+    FILE *f = fopen("/etc/passwd", "re");
+    char *bytes = arena_alloc(w->arena, PASSWD_BYTES);
+    struct passwd pw, *found = NULL;
+    const char *user = NULL;
+
+    while (f && !user && fgetpwent_r(f, &pw, bytes, PASSWD_BYTES, &found) == 0) {
+        const char *full = arena_strndup(w->arena, pw.pw_gecos, strcspn(pw.pw_gecos, ",;"));
+        if (*full && same_name(full, name, w->service->program->space)) {
+            user = arena_strdup(w->arena, pw.pw_name);
+            *home = arena_strdup(w->arena, pw.pw_dir);
+        }
+    }
+    if (f)
+        fclose(f);
+    return user;
 }
 
 /* What only an alias may name. */
@@ -52,7 +92,8 @@ static struct target target_of(struct worker *w, const struct address *a)
     return (struct target){.mailer = a->mailer,
                            .host = arena_strdup(w->arena, a->host ? a->host : ""),
                            .user = arena_strdup(w->arena, a->user),
-                           .home = ""};
+                           .home = "",
+                           .settled = a->settled};
 }
 
 /* A backslash before a user means him and nobody else: it is no part of his name. */
@@ -65,7 +106,7 @@ bool recipient_replaced(struct worker *w, struct target *t, const char *shown)
 {
     struct address a;
 
-    if (!has_flag(t->mailer, '5'))
+    if (!has_flag(t->mailer, '5') || t->settled)
         return false;
     worker_forget_notes(w);
     worker_set(w, "h", t->host);
@@ -88,7 +129,12 @@ struct target recipient_user(struct worker *w, struct target t, const char *show
     int found = find_user(w, t.user, &t.home);
     if (found < 0)
         return nobody(ruling_reply(w->arena, 451, "4.3.0", shown, "Temporary lookup failure"));
-    if (found == 0)
+    const char *other = found == 0 && setting_true(w->service->program, "MatchGECOS")
+                            ? user_by_name(w, t.user, &t.home)
+                            : NULL;
+    if (other)
+        t.user = other;
+    else if (found == 0)
         return nobody(ruling_reply(w->arena, 550, "5.1.1", shown, "User unknown"));
     return t;
 }

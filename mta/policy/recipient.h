@@ -15,6 +15,7 @@ struct target {
     const char *host, *user;     /* never NULL */
     const char *home;            /* of a local user; else "" */
     const char *reply;           /* "550 5.1.1 address... User unknown"; NULL where mailer is not */
+    bool settled;                /* ruleset localaddr has said all */
     bool later;                  /* some map could not say: it may be tried again */
 };
 

@@ -114,14 +114,33 @@ static struct group *group_for(struct routing *g, const struct mailer *m, const 
     return made;
 }
 
+/* The user as the mailer has him: without quotes where it wants none (F=s), a command without the
+ * '|' before it. */
+static const char *user_for(struct routing *g, const struct target *t)
+{
+    char *user = arena_strdup(g->arena, t->user), *to = user;
+
+    for (const char *s = has_flag(t->mailer, 's') ? user : ""; *s; s++) {
+        if (*s == '"')
+            continue;
+        s += *s == '\\' && s[1];
+        *to++ = *s;
+    }
+    if (has_flag(t->mailer, 's'))
+        *to = '\0';
+    return user + (strcmp(t->mailer->name, "prog") == 0 && *user == '|');
+}
+
 static void join(struct routing *g, size_t index, const struct target *t)
 {
+    const char *user = user_for(g, t);
+    bool program = strcmp(t->mailer->name, "prog") == 0;
     struct group *into = group_for(g, t->mailer, t->host, g->e->recipients[index].owner);
 
     into->members =
         arena_grow(g->arena, into->members, into->n, &into->room, sizeof *into->members, 4);
-    into->members[into->n++] =
-        (struct member){index, arena_strdup(g->arena, t->user), arena_strdup(g->arena, t->home)};
+    into->members[into->n++] = (struct member){index, user, arena_strdup(g->arena, t->home)};
+    g->e->recipients[index].actual = bytes_of(program ? arena_printf(g->arena, "|%s", user) : user);
 }
 
 /* Whether these two may write to one another (check_compat). */
@@ -222,9 +241,11 @@ static bool is_too_large(struct routing *g, const struct group *from)
 
     if (m->max_size <= 0 || g->e->size <= (uint64_t)m->max_size)
         return false;
-    for (size_t i = 0; i < from->n; i++)
-        conclude(g, &g->e->recipients[from->members[i].index], RECIPIENT_FAILED, code,
-                 exit_by_code(EX_UNAVAILABLE)->text, "");
+    for (size_t i = 0; i < from->n; i++) {
+        struct recipient *r = &g->e->recipients[from->members[i].index];
+        conclude(g, r, RECIPIENT_FAILED, code, exit_by_code(EX_UNAVAILABLE)->text, "");
+        r->flags |= RECIPIENT_IS_TOO_LARGE;
+    }
     buf_init(&b, g->arena);
     buf_printf(&b, "552 %s Message is too large; %ld bytes max\n", code, m->max_size);
     exit_line(&b, EX_UNAVAILABLE, bytes_of(all_shown(g, from)));
@@ -406,6 +427,19 @@ static void unrendered(struct routing *g, const struct group *from)
                  "451 4.3.0 Temporary lookup failure", "");
 }
 
+static const char *eol_of(const struct mailer *m)
+{
+    return m->smtp ? "\r\n" : m->eol_text && *m->eol_text ? m->eol_text : "\n";
+}
+
+/* A report's encoding is never changed. */
+static const char *flags_of(struct routing *g, const struct mailer *m)
+{
+    if (!(g->e->flags & ENVELOPE_REPORT) || has_flag(m, '8'))
+        return m->flags;
+    return arena_printf(g->arena, "%s8", m->flags);
+}
+
 static void plan_group(struct routing *g, const struct group *from)
 {
     const struct program *program = g->w->service->program;
@@ -414,10 +448,10 @@ static void plan_group(struct routing *g, const struct group *from)
     const char *helo = setting_text(program, "HeloName");
     struct texts argv;
     struct plan p = {.mailer = bytes_of(m->name),
-                     .flags = bytes_of(m->flags),
+                     .flags = bytes_of(flags_of(g, m)),
                      .host = bytes_of(from->host),
                      .charset = bytes_of(charset),
-                     .eol = bytes_of(m->smtp ? "\r\n" : "\n"),
+                     .eol = bytes_of(eol_of(m)),
                      .line_limit = m->line_limit > 0 ? (uint64_t)m->line_limit : 0,
                      .max_size = m->max_size > 0 ? (uint64_t)m->max_size : 0,
                      .body = g->e->flags & (ENVELOPE_8BIT | ENVELOPE_7BIT | ENVELOPE_HAS_8BIT),

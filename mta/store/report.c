@@ -92,8 +92,17 @@ static void add_xtext(struct buf *b, struct bytes t)
 /* Whether it begins with a reply code: a host said it. */
 static bool is_reply(struct bytes t)
 {
-    return t.len >= 3 && t.p[0] >= '2' && t.p[0] <= '5' && t.p[1] >= '0' && t.p[1] <= '9' &&
+    return t.len > 3 && t.p[0] >= '2' && t.p[0] <= '5' && t.p[1] >= '0' && t.p[1] <= '9' &&
            t.p[2] >= '0' && t.p[2] <= '9';
+}
+
+static bool is_number(struct bytes t)
+{
+    size_t n = 0;
+
+    while (n < t.len && t.p[n] >= '0' && t.p[n] <= '9')
+        n++;
+    return n > 0 && n == t.len;
 }
 
 /* --- who is told what ---------------------------------------------------------------------- */
@@ -177,6 +186,9 @@ struct making {
 static bool in_it(const struct making *m, const struct recipient *r)
 {
     if (!is_told(r, m->kind) || !same(r->owner, m->owner))
+        return false;
+    /* One of several in an alias' place is not named. */
+    if (has_arrived(r) && r->notify & NOTIFY_SUCCESS && !(r->notify & NOTIFY_SAID))
         return false;
     return !m->postmaster || has_failed(r);
 }
@@ -297,7 +309,8 @@ static void add_text_part(struct making *m)
     buf_adds(b, "The original message was received at ");
     report_date(b, m->of->made);
     buf_adds(b, "\nfrom ");
-    add_line(b, m->of->relay.len ? m->of->relay : bytes_of("localhost"));
+    bool ours = !m->of->relay.len || m->of->flags & ENVELOPE_REPORT;
+    add_line(b, ours ? bytes_of("localhost") : m->of->relay);
     buf_addc(b, '\n');
     if (m->postmaster) {
         buf_adds(b, "with id ");
@@ -361,22 +374,21 @@ static void add_diagnostic(struct buf *b, const struct recipient *r)
         buf_addc(b, '\n');
     } else if (r->state == RECIPIENT_FAILED && x) {
         buf_printf(b, "Diagnostic-Code: X-Unix; %d\n", x->code);
+    } else if (is_number(r->answer)) { /* an exit status that means nothing */
+        buf_printf(b, "Diagnostic-Code: X-Unix; %.*s\n", (int)r->answer.len, r->answer.p);
     }
 }
 
 static void add_actual(struct making *m, const struct recipient *r)
 {
-    struct bytes a = r->address;
-    bool quoted = a.len > 1 && a.p[0] == '"' && a.p[a.len - 1] == '"';
+    struct bytes a = r->actual.len ? r->actual : r->address;
 
-    if (quoted)
-        a = (struct bytes){a.p + 1, a.len - 2};
     if (a.len && (a.p[0] == '|' || a.p[0] == '/')) {
         buf_adds(&m->text, "\nX-Actual-Recipient: X-Unix; ");
         add_line(&m->text, a);
     } else {
         buf_adds(&m->text, "\nX-Actual-Recipient: rfc822; ");
-        add_qualified(m, r->address);
+        add_qualified(m, a);
     }
 }
 
@@ -494,11 +506,14 @@ static void add_original(struct making *m)
     } else {
         buf_printf(b, "\n--%s\nContent-Type: %s\n", m->boundary,
                    m->whole ? "message/rfc822" : "text/rfc822-headers");
-        if (m->whole && m->of->flags & ENVELOPE_HAS_8BIT)
+        if (m->of->flags & ENVELOPE_HAS_8BIT)
             buf_adds(b, "Content-Transfer-Encoding: 8bit\n");
         buf_addc(b, '\n');
     }
-    add_original_head(m, m->owner.len ? m->owner : m->of->sender);
+    struct bytes sender = m->owner.len ? m->owner : m->of->sender;
+    if (!sender.len && m->of->flags & ENVELOPE_REPORT)
+        sender = bytes_of(m->settings->daemon);
+    add_original_head(m, sender);
     if (m->whole)
         buf_addc(b, '\n');
 }
@@ -569,7 +584,7 @@ static struct texts report_head(struct making *m, uint64_t *size)
                    m->boundary);
         field(&f, "2000", "Content-Type", &b);
     }
-    if (m->whole && m->of->flags & ENVELOPE_HAS_8BIT)
+    if (m->of->flags & ENVELOPE_HAS_8BIT)
         field_text(&f, "1000", "Content-Transfer-Encoding", "8bit");
     buf_init(&b, m->arena);
     subject(m, &b);
@@ -590,6 +605,17 @@ static bool somebody_failed(const struct making *m)
     return false;
 }
 
+/* Somebody's mailer takes no message of that size: nor does the sender's, perhaps. */
+static bool is_too_large(const struct making *m)
+{
+    for (size_t i = 0; i < m->of->nrecipients; i++) {
+        const struct recipient *r = &m->of->recipients[i];
+        if (in_it(m, r) && has_failed(r) && r->flags & RECIPIENT_IS_TOO_LARGE)
+            return true;
+    }
+    return false;
+}
+
 static struct report *make(struct making *m)
 {
     struct report *r = arena_alloc(m->arena, sizeof *r);
@@ -599,7 +625,7 @@ static struct report *make(struct making *m)
     m->failed = somebody_failed(m);
     /* The whole goes back with bad news only, and where nobody said otherwise (RFC 3461 4.3). */
     m->whole = (m->failed || m->kind == REPORT_DELAYED) && !m->settings->no_body &&
-               !(m->of->flags & ENVELOPE_RET_HDRS) && (int64_t)m->of->priority >= 0 && m->whole;
+               !(m->of->flags & ENVELOPE_RET_HDRS) && !is_too_large(m) && (int64_t)m->of->priority >= 0 && m->whole;
     m->boundary = arena_printf(m->arena, "%.*s.%llu/%s", (int)m->id.len, m->id.p,
                                (unsigned long long)m->now, m->settings->hostname);
     buf_init(&m->text, m->arena);
@@ -615,14 +641,13 @@ static struct report *make(struct making *m)
     for (size_t i = 0; i < m->nto; i++)
         to[i] = (struct recipient){.address = m->to[i],
                                    .shown = i || m->postmaster ? m->to[i] : (struct bytes){"", 0}};
-    uint64_t body =
-        m->whole ? m->of->flags & (ENVELOPE_8BIT | ENVELOPE_HAS_8BIT | ENVELOPE_CR_LF) : 0;
+    uint64_t body = m->of->flags & (ENVELOPE_8BIT | ENVELOPE_HAS_8BIT | ENVELOPE_CR_LF);
     r->envelope = (struct envelope){.id = m->id,
                                     .sender = {"", 0},
                                     .made = m->now,
                                     .flags = ENVELOPE_REPORT | body,
                                     .group = m->of->group,
-                                    .relay = bytes_of("localhost"),
+                                    .relay = m->of->relay,
                                     .recipients = to,
                                     .nrecipients = m->nto};
     uint64_t head;
@@ -667,11 +692,15 @@ static bool is_set(const char *s)
 /* Who is told beside the sender: whoever runs this machine, where it is at fault, and Errors-To. */
 static void add_others(struct making *m)
 {
+    bool config = false; /* the last failure counts */
+
     for (size_t i = 0; i < m->of->nrecipients; i++) {
         const struct recipient *r = &m->of->recipients[i];
-        if (m->nto == 1 && in_it(m, r) && has_failed(r) && r->flags & RECIPIENT_IS_CONFIG)
-            m->to[m->nto++] = bytes_of("postmaster");
+        if (in_it(m, r) && has_failed(r))
+            config = r->flags & RECIPIENT_IS_CONFIG;
     }
+    if (config)
+        m->to[m->nto++] = bytes_of("postmaster");
     if (m->of->errors_to.len && somebody_failed(m))
         m->to[m->nto++] = m->of->errors_to;
 }

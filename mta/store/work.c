@@ -584,6 +584,17 @@ static void put_report(struct store *s, struct work *w, struct report *r)
     queue_add(s->queue, body, &r->envelope, 1);
 }
 
+/* Its session only put it into the queue (DeliveryMode). */
+static bool was_queued(const struct envelope *e)
+{
+    for (size_t i = 0; i + 1 < e->macros.n; i += 2) {
+        const struct bytes *v = &e->macros.v[i];
+        if (v->len == 12 && memcmp(v->p, "deliveryMode", 12) == 0)
+            return v[1].len > 0 && strchr("qdQD", *v[1].p);
+    }
+    return false;
+}
+
 static struct bytes transcript_of(const struct work *w)
 {
     struct buf b;
@@ -602,7 +613,7 @@ static void report(struct store *s, struct work *w, struct envelope *e, enum rep
     struct report **last = &w->reports;
 
     settings.transcript = transcript_of(w);
-    settings.from_queue = e->tries > 1;
+    settings.from_queue = e->tries > 1 || was_queued(e);
     settings.expires = s->setup->schedule.returned[u];
     settings.warned = s->setup->schedule.warned[u];
     while (*last)
