@@ -50,6 +50,7 @@ struct client {
     size_t at;       /* the first one that the next reply may be for */
     bool data_sent;  /* DATA went with the RCPTs */
     bool done, used, next, stale;
+    bool took; /* a recipient has the message */
     bool good; /* the connection may be used once more */
     struct body *body;
     bool scanning;
@@ -703,11 +704,12 @@ static void on_data(struct client *c, int code)
 }
 
 /* Of success a report has what was said to RCPT. */
-static struct outcome success(const struct client *c, size_t i)
+static struct outcome success(struct client *c, size_t i)
 {
     const struct plan *p = c->h->plan;
     struct outcome o = c->h->outcomes[i];
 
+    c->took = true;
     if (c->lmtp)
         o = their_outcome(c, RECIPIENT_DELIVERED, EX_OK, "2.0.0", true);
     else
@@ -719,7 +721,7 @@ static struct outcome success(const struct client *c, size_t i)
     return o;
 }
 
-static struct outcome final_outcome(const struct client *c, size_t i, int code)
+static struct outcome final_outcome(struct client *c, size_t i, int code)
 {
     const struct reply_row *row = reply_row(code);
 
@@ -918,7 +920,7 @@ void client_begin(struct client *c, struct hand_over *h)
         c->here[i] = h->open[i] ? HERE_OPEN : HERE_NOT;
     c->lmtp = h->plan->kind == PLAN_LMTP || plan_has_flag(h->plan, 'z');
     c->at = 0;
-    c->done = c->data_sent = c->next = c->stale = c->good = c->told = false;
+    c->done = c->data_sent = c->next = c->stale = c->good = c->told = c->took = false;
     c->body = NULL;
     refuse_addresses(c);
     if (!any(c, HERE_OPEN) || !safe(h->plan->helo)) {
@@ -1005,6 +1007,11 @@ enum client_next client_next(const struct client *c)
     if (!c->done)
         return CLIENT_NO_NEXT;
     return c->stale ? CLIENT_SAME_HOST : c->next ? CLIENT_NEXT : CLIENT_NO_NEXT;
+}
+
+bool client_took(const struct client *c)
+{
+    return c->done && c->took;
 }
 
 bool client_reusable(const struct client *c)

@@ -119,6 +119,8 @@ struct client_wait client_wait(const struct client *c);
 
 bool client_done(const struct client *c);
 enum client_next client_next(const struct client *c);
+/* The host took the message for somebody. */
+bool client_took(const struct client *c);
 bool client_reusable(const struct client *c);
 void client_quit(struct client *c);
 bool client_over(const struct client *c);

@@ -130,6 +130,8 @@ static struct session_settings session_settings(const struct program *p, const c
 
     for (size_t i = 0; i < sizeof bits / sizeof *bits; i++)
         switches |= privacy & bits[i].privacy ? bits[i].bit : 0;
+    if (!setting_true(p, "SendMimeErrors")) /* RFC 3464 reports are MIME */
+        switches |= SESSION_NO_RECEIPTS;
     if (setting_true(p, "AllowBogusHELO"))
         switches |= SESSION_ALLOW_BOGUS_HELO;
     if (setting_true(p, "RejectNUL"))

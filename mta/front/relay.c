@@ -91,27 +91,16 @@ static void forget_kept(struct wire *w)
         *at = w->next;
 }
 
-static bool any_delivered(const struct relay *r)
-{
-    for (size_t i = 0; i < r->plan.nrecipients; i++) {
-        uint64_t state = r->over->outcomes[i].state;
-        if (state != RECIPIENT_WAITS && state != RECIPIENT_FAILED)
-            return true;
-    }
-    return false;
-}
-
 /* It is kept for the next plan, or, where nothing was taken, says goodbye. */
 static void release(struct wire *w)
 {
     struct front *f = w->front;
     size_t kept = 0;
 
-    bool delivered = w->relay && any_delivered(w->relay);
     w->relay = NULL;
     for (const struct wire *k = f->idle; k; k = k->next)
         kept++;
-    if (delivered && client_reusable(w->client) && kept < f->keep && !f->stopping) {
+    if (client_took(w->client) && client_reusable(w->client) && kept < f->keep && !f->stopping) {
         w->next = f->idle;
         f->idle = w;
         return;

@@ -9,8 +9,10 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/resource.h>
+#include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
+#include <sys/un.h>
 #include <sys/wait.h>
 #include <sysexits.h>
 #include <time.h>
@@ -537,6 +539,28 @@ static void lmtp_talk(struct program *g, struct client *c, const struct agent_so
     }
 }
 
+/* A program that listens on a socket; 0 or errno. */
+static int connect_socket(struct program *g, const char *path)
+{
+    struct sockaddr_un sa = {.sun_family = AF_UNIX};
+    size_t len = strlen(path);
+
+    if (len >= sizeof sa.sun_path)
+        return ENAMETOOLONG;
+    memcpy(sa.sun_path, path, len + 1);
+    int fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+    if (fd < 0)
+        return errno;
+    if (connect(fd, (const struct sockaddr *)(const void *)&sa, sizeof sa) != 0 ||
+        fcntl(fd, F_SETFL, O_NONBLOCK) != 0 || (g->out = dup(fd)) < 0) {
+        int error = errno;
+        close(fd);
+        return error;
+    }
+    g->in = fd;
+    return 0;
+}
+
 static struct outcome *deliver_lmtp(struct arena *a, const struct plan *p,
                                     const struct agent_source *source, uint64_t size,
                                     struct buf *transcript)
@@ -544,16 +568,29 @@ static struct outcome *deliver_lmtp(struct arena *a, const struct plan *p,
     struct client_settings settings = client_settings_default();
     struct hand_over *h = hand_over_new(a, p, size, (uint64_t)time(NULL));
     struct client *c = client_new(a, &settings, p->path);
-    struct program g = {.pidfd = -1};
-    int error = start(&g, a, p, true);
+    struct program g = {.pidfd = -1, .errors = -1};
+    bool socket = p->kind != PLAN_PROGRAM && p->hosts.n > 0;
+    int error = socket ? connect_socket(&g, bytes_string(a, p->path)) : start(&g, a, p, true);
 
+    if (error && socket) {
+        client_begin(c, h);
+        client_unreachable(c, strerror(error));
+        hand_over_end(h);
+        buf_add(transcript, h->transcript.data, h->transcript.len);
+        return h->outcomes;
+    }
     if (error) {
         hand_over_fail(h, RECIPIENT_WAITS, EX_OSERR, "4.0.0", strerror(error));
         return h->outcomes;
     }
     client_begin(c, h);
     lmtp_talk(&g, c, source);
-    reap(&g, p);
+    if (socket) {
+        close(g.in);
+        close(g.out);
+    } else {
+        reap(&g, p);
+    }
     hand_over_end(h);
     buf_add(transcript, h->transcript.data, h->transcript.len);
     return h->outcomes;
@@ -566,7 +603,8 @@ struct outcome *agent_deliver(struct arena *a, const struct plan *p,
     struct outcome *all;
     struct outcome o;
 
-    if (p->kind == PLAN_PROGRAM && plan_has_flag(p, 'z'))
+    if (p->kind == PLAN_SMTP || p->kind == PLAN_LMTP ||
+        (p->kind == PLAN_PROGRAM && plan_has_flag(p, 'z')))
         return deliver_lmtp(a, p, source, size, transcript);
     o = p->kind == PLAN_FILE ? deliver_file(a, p, source) : deliver_program(a, p, source, transcript);
     agent_tell(a, p, &o, transcript);

@@ -479,7 +479,9 @@ static void answer_rcpt(struct worker *w, struct context *c, const struct messag
     set_recipient(w, &a);
     worker_set(w, "h", a.host ? a.host : "");
     struct ruling r = ask_one(w, "check_rcpt", path, path);
-    if (consents(c, &r, v)) {
+    /* A host that cannot be looked up now is looked up again when it is delivered to. */
+    bool only_later = later && r.kind == RULING_REFUSED && r.code == CODE_LATER && !*r.mailer;
+    if (only_later || consents(c, &r, v)) {
         take_recipient(w, c, m, path, later, v);
         set_last_recipient(w, &a);
     }
@@ -499,10 +501,10 @@ static const char *mailbox_of(struct worker *w, const struct send *s)
     const struct mailer *m = program_mailer(w->service->program, s->mailer, strlen(s->mailer));
     const char *address = bytes_string(w->arena, s->recipient.address);
     const char *slash = *address == '\\' ? "\\" : "";
+    const bool special = m && (strcmp(s->mailer, "prog") == 0 || strcmp(s->mailer, "*file*") == 0);
 
-    if (strcmp(s->mailer, "prog") == 0 || !m || !strchr(m->flags, 'l') ||
-        strcmp(s->mailer, "*file*") == 0)
-        return arena_printf(w->arena, "<%s>", address);
+    if (special || !m || !strchr(m->flags, 'l'))
+        return arena_printf(w->arena, *address == '<' ? "%s" : "<%s>", special ? s->user : address);
     return arena_printf(w->arena, "%s<%s%s@%s>",
                         s->state == SEND_OPEN ? recipient_full_name(w, s->user) : "", slash,
                         s->user, w->service->host);

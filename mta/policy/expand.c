@@ -369,6 +369,14 @@ static bool is_ancestor(const struct send *of, const struct send *s)
     return false;
 }
 
+/* The same, where it is delivered to itself. */
+static struct send *known_open(struct send_list *l, const struct target *t)
+{
+    struct send *s = known(l, t, NULL);
+
+    return s && s->state == SEND_OPEN ? s : known(l, t, s);
+}
+
 /* It is there already. */
 static void meet(struct walk *k, struct send *same, const struct target *t, const char *shown,
                  struct send *parent)
@@ -385,7 +393,9 @@ static void meet(struct walk *k, struct send *same, const struct target *t, cons
     /* It leads back to itself: he is meant, or it is a circle. */
     struct target self = recipient_user(k->w, *t, shown);
     if (self.mailer && has_flag(t->mailer, 'w')) {
-        same->state = SEND_OPEN;
+        struct send *s = known_open(k->list, t);
+        if (!s)
+            new_send(k, shown, shown, parent, t);
         k->live++;
     } else {
         k->looped = true;

@@ -258,33 +258,6 @@ static const char *argument(struct routing *g, struct texts argv, size_t i, cons
     return i < argv.n && argv.v[i].len > 0 ? text_of(g, argv.v[i]) : missing;
 }
 
-/* The host and port of "TCP host port", or the socket of "FILE path".  False: nobody is there. */
-static bool find_hosts(struct routing *g, const struct group *from, struct texts argv,
-                       struct plan *p)
-{
-    const struct mailer *m = from->mailer;
-
-    if (strcasecmp(argument(g, argv, 0, "TCP"), "FILE") == 0) {
-        struct bytes *list = arena_calloc(g->arena, 3, sizeof *list);
-        list[0] = list[1] = bytes_of(argument(g, argv, 1, ""));
-        list[2] = bytes_of("");
-        p->hosts = (struct texts){list, 3};
-        return true;
-    }
-    const char *host = argument(g, argv, 1, from->host);
-    struct hosts h =
-        hosts_find(g->w, host, argument(g, argv, SMTP_PORT_WORD, "25"), !has_flag(m, '0'));
-    if (h.list.n == 0) {
-        hosts_failed(g, from, &h);
-        return false;
-    }
-    struct bytes *list = arena_calloc(g->arena, h.list.n, sizeof *list);
-    for (size_t i = 0; i < h.list.n; i++)
-        list[i] = bytes_of(text_of(g, h.list.v[i]));
-    p->hosts = (struct texts){list, h.list.n};
-    return true;
-}
-
 static void name_user(struct routing *g, struct plan *p, const char *name)
 {
     enum { PASSWD_BYTES = 16 << 10 };
@@ -330,6 +303,70 @@ static void choose_user(struct routing *g, const struct group *from, struct plan
         read_user(g, p, m->user);
     else
         read_user(g, p, *usual ? usual : "1:1");
+}
+
+static struct texts with_more(struct routing *g, struct texts x, struct texts y)
+{
+    struct bytes *v = arena_calloc(g->arena, x.n + y.n + 1, sizeof *v);
+
+    if (x.n)
+        memcpy(v, x.v, x.n * sizeof *v);
+    if (y.n)
+        memcpy(v + x.n, y.v, y.n * sizeof *v);
+    return (struct texts){v, x.n + y.n};
+}
+
+/* Those of the host, and those that take its mail where it does not (FallbackMXhost,
+ * FallbackSmartHost: the latter only where the host is not known or does not answer). */
+static struct hosts hosts_to_try(struct routing *g, const struct mailer *m, const char *host,
+                                 const char *port)
+{
+    const struct program *p = g->w->service->program;
+    const char *only = setting_text(p, "ConnectOnlyTo");
+    const char *fallbacks[] = {has_flag(m, '0') || *host == '[' ? ""
+                                                                : setting_text(p, "FallbackMXhost"),
+                               setting_text(p, "FallbackSmartHost")};
+    bool literal = *only && *only != '[';
+
+    if (*only)
+        return hosts_find(g->w, literal ? arena_printf(g->arena, "[%s]", only) : only, port, false);
+    struct hosts h = hosts_find(g->w, host, port, !has_flag(m, '0'));
+    for (size_t i = 0; i < 2; i++) {
+        bool hopeless = h.list.n == 0 && (h.config || strcmp(h.code, "5.1.10") == 0);
+        if (!*fallbacks[i] || hopeless)
+            continue;
+        struct hosts more = hosts_find(g->w, fallbacks[i], port, true);
+        h.list = with_more(g, h.list, more.list);
+    }
+    return h;
+}
+
+/* The host and port of "TCP host port", or the socket of "FILE path".  False: nobody is there. */
+static bool find_hosts(struct routing *g, const struct group *from, struct texts argv,
+                       struct plan *p)
+{
+    const struct mailer *m = from->mailer;
+
+    if (strcasecmp(argument(g, argv, 0, "TCP"), "FILE") == 0) {
+        struct bytes *list = arena_calloc(g->arena, 3, sizeof *list);
+        list[0] = list[1] = bytes_of(argument(g, argv, 1, ""));
+        list[2] = bytes_of("");
+        p->hosts = (struct texts){list, 3};
+        p->path = list[0];
+        choose_user(g, from, p);
+        return true;
+    }
+    const char *host = argument(g, argv, 1, from->host);
+    struct hosts h = hosts_to_try(g, m, host, argument(g, argv, SMTP_PORT_WORD, "25"));
+    if (h.list.n == 0) {
+        hosts_failed(g, from, &h);
+        return false;
+    }
+    struct bytes *list = arena_calloc(g->arena, h.list.n, sizeof *list);
+    for (size_t i = 0; i < h.list.n; i++)
+        list[i] = bytes_of(text_of(g, h.list.v[i]));
+    p->hosts = (struct texts){list, h.list.n};
+    return true;
 }
 
 static const char *equate(const struct mailer *m, const char *letters)
@@ -427,6 +464,15 @@ static void unrendered(struct routing *g, const struct group *from)
                  "451 4.3.0 Temporary lookup failure", "");
 }
 
+/* SMTP is spoken with a program's input and output. */
+static bool is_program(struct routing *g, const struct mailer *m)
+{
+    const char *path = rewrite_source(g->w->r, &m->path);
+
+    return strcasecmp(path, "[IPC]") != 0 && strcasecmp(path, "[TCP]") != 0 &&
+           strcasecmp(path, "[LPC]") != 0 && strcasecmp(path, "[FILE]") != 0;
+}
+
 static const char *eol_of(const struct mailer *m)
 {
     return m->smtp ? "\r\n" : m->eol_text && *m->eol_text ? m->eol_text : "\n";
@@ -469,7 +515,10 @@ static void plan_group(struct routing *g, const struct group *from)
         unrendered(g, from);
         return;
     }
-    if (m->smtp) {
+    if (m->smtp && is_program(g, m)) {
+        program_plan(g, from, argv, &p);
+        p.kind = has_flag(m, 'z') ? PLAN_LMTP : PLAN_SMTP;
+    } else if (m->smtp) {
         p.kind = has_flag(m, 'z') ? PLAN_LMTP : PLAN_SMTP;
         if (!find_hosts(g, from, argv, &p))
             return;
@@ -529,6 +578,41 @@ static void expand_open(struct routing *g)
     e->nrecipients = n + more;
 }
 
+/* The head as a report shows it: as a mailer has it that changes nothing. */
+static void head_for_report(struct routing *g)
+{
+    static const struct mailer none = {.name = "*report*", .flags = "DFMP"};
+    struct plan p = {.kind = PLAN_NONE};
+    struct rendering d;
+    struct buf head;
+
+    worker_set(g->w, "u", "");
+    render_begin(&d, g->w->r, g->arena, g->e, &none, "");
+    if (g->e->sender.len == 0 && g->e->flags & ENVELOPE_REPORT)
+        worker_set(g->w, "g", "MAILER-DAEMON");
+    buf_init(&head, g->arena);
+    if (!render_head(&d, &head))
+        return;
+    p.head = (struct bytes){head.data, head.len};
+    add_plan(g, &p);
+}
+
+static void plan_all(struct routing *g)
+{
+    struct envelope *e = g->e;
+
+    if (e->flags & ENVELOPE_REPORT && !(e->flags & ENVELOPE_COLLECTED))
+        collect_report(g->w->r, g->arena, e);
+    expand_open(g);
+    for (size_t i = 0; i < e->nrecipients; i++) {
+        if (e->recipients[i].state == RECIPIENT_WAITS)
+            place(g, i);
+    }
+    add_lines(g, g->refused.data ? g->refused.data : "");
+    for (size_t i = 0; i < g->n; i++)
+        plan_group(g, &g->groups[i]);
+}
+
 void route(struct worker *w, const struct message_ROUTE *ask, struct message_ROUTED *out)
 {
     struct envelope e;
@@ -543,16 +627,10 @@ void route(struct worker *w, const struct message_ROUTE *ask, struct message_ROU
         return;
     restore_macros(&g);
     buf_init(&g.refused, g.arena);
-    if (e.flags & ENVELOPE_REPORT && !(e.flags & ENVELOPE_COLLECTED))
-        collect_report(w->r, g.arena, &e);
-    expand_open(&g);
-    for (size_t i = 0; i < e.nrecipients; i++) {
-        if (e.recipients[i].state == RECIPIENT_WAITS)
-            place(&g, i);
-    }
-    add_lines(&g, g.refused.data ? g.refused.data : "");
-    for (size_t i = 0; i < g.n; i++)
-        plan_group(&g, &g.groups[i]);
+    if (e.flags & ENVELOPE_FOR_REPORT)
+        head_for_report(&g);
+    else
+        plan_all(&g);
     rewrite_rest(w->r);
     buf_init(&b, g.arena);
     envelope_encode(&e, &b);

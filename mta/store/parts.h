@@ -55,6 +55,8 @@ struct work {
     struct delivery *first, **last; /* all of them, in the order of the plans */
     size_t open;  /* deliveries that are not through */
     bool routed;  /* policy has answered */
+    bool asked;   /* for its head, as a report has it */
+    struct bytes head; /* that */
     bool changed; /* outcomes wait for a commit */
     bool over;    /* nothing of it is on its way: to be settled */
     bool removed; /* somebody had it removed meanwhile */

@@ -479,6 +479,10 @@ static void add_original_head(struct making *m, struct bytes sender)
     struct buf *b = &m->text;
     const struct texts *h = &m->of->header;
 
+    if (m->settings->head.len) {
+        add(b, m->settings->head);
+        return;
+    }
     buf_adds(b, "Return-Path: <");
     add_line(b, sender);
     buf_adds(b, ">\n");
@@ -641,7 +645,9 @@ static struct report *make(struct making *m)
     for (size_t i = 0; i < m->nto; i++)
         to[i] = (struct recipient){.address = m->to[i],
                                    .shown = i || m->postmaster ? m->to[i] : (struct bytes){"", 0}};
-    uint64_t body = m->of->flags & (ENVELOPE_8BIT | ENVELOPE_HAS_8BIT | ENVELOPE_CR_LF);
+    uint64_t body = m->of->flags & (ENVELOPE_HAS_8BIT | ENVELOPE_CR_LF);
+    if (body & ENVELOPE_HAS_8BIT)
+        body |= ENVELOPE_8BIT;
     r->envelope = (struct envelope){.id = m->id,
                                     .sender = {"", 0},
                                     .made = m->now,
@@ -733,8 +739,7 @@ struct report *report_make(struct arena *a, const struct report_settings *s,
             add_others(&m);
         *last = make(&m);
         last = &(*last)->next;
-        if (kind == REPORT_DELAYED || m.postmaster || !is_set(s->copy) ||
-            !any_failed(e, r->owner, ""))
+        if (kind == REPORT_DELAYED || !is_set(s->copy) || !any_failed(e, r->owner, ""))
             continue;
         struct making copy = usual;
         copy.owner = r->owner;

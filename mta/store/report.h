@@ -28,6 +28,7 @@ struct report_settings {
     uint64_t expires; /* Timeout.queuereturn of this message, seconds: how long it was tried */
     uint64_t warned;  /* Timeout.queuewarn of it */
     struct bytes transcript; /* of this try: lines, each with its end */
+    struct bytes head;       /* the original's, as it would be delivered; empty: as it is kept */
     bool from_queue;         /* it was tried when it had been in the queue for a while */
 };
 

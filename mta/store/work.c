@@ -253,9 +253,55 @@ static void all_outcomes(struct store *s, struct work *w, const struct plan *p, 
     w->changed = true;
 }
 
-static void finished(struct work *w)
+/* What is too old, or too late for its sender (RFC 2852), is given up. */
+static void give_up(const struct store *s, struct envelope *e)
 {
-    w->over = w->routed && w->open == 0;
+    bool late = e->deliver_by && e->flags & ENVELOPE_BY_RETURN && s->now >= e->deliver_by;
+
+    if (s->now < schedule_expires(&s->setup->schedule, e) && !late)
+        return;
+    for (size_t i = 0; i < e->nrecipients; i++) {
+        if (e->recipients[i].state == RECIPIENT_WAITS) {
+            e->recipients[i].state = RECIPIENT_FAILED;
+            e->recipients[i].status = bytes_of("4.4.7");
+        }
+    }
+}
+
+/* Policy writes the head that a report shows.  False: there is none to be written. */
+static bool ask_for_head(struct store *s, struct work *w)
+{
+    struct envelope e = w->m.envelope;
+    struct message m = {.kind = MESSAGE_ROUTE};
+    struct buf b;
+
+    e.flags |= ENVELOPE_FOR_REPORT;
+    buf_init(&b, s->scratch);
+    envelope_encode(&e, &b);
+    m.as.ROUTE = (struct message_ROUTE){w->number, {b.data, b.len}};
+    return channel_send(s->policy, &m, -1);
+}
+
+static bool tells_somebody(struct store *s, const struct work *w)
+{
+    struct envelope e = w->m.envelope;
+
+    e.recipients = arena_calloc(s->scratch, e.nrecipients + 1, sizeof *e.recipients);
+    memcpy(e.recipients, w->m.envelope.recipients, e.nrecipients * sizeof *e.recipients);
+    give_up(s, &e);
+    return report_is_due(&e, REPORT_ENDED) ||
+           (waits(&e) && s->now >= schedule_warns(&s->setup->schedule, &e));
+}
+
+static void finished(struct store *s, struct work *w)
+{
+    if (!w->routed || w->open > 0)
+        return;
+    if (!w->asked && !w->removed && tells_somebody(s, w)) {
+        w->asked = true;
+        w->routed = !ask_for_head(s, w);
+    }
+    w->over = w->routed;
 }
 
 static void end_delivery(struct store *s, struct delivery *d)
@@ -274,7 +320,7 @@ static void end_delivery(struct store *s, struct delivery *d)
         d->agent = NULL;
     }
     d->work->open--;
-    finished(d->work);
+    finished(s, d->work);
 }
 
 /* One more line, or several, of what came of it. */
@@ -338,7 +384,8 @@ static bool begin(struct store *s, struct delivery *d)
     }
     if (h->running >= s->setup->host_deliveries)
         return false;
-    bool local = d->plan.kind == PLAN_PROGRAM || d->plan.kind == PLAN_FILE;
+    /* What is of this machine is the parent's: the front opens no files. */
+    bool local = d->plan.path.len > 0;
     d->started = true;
     h->running++;
     if (local ? !run(s, d) : !hand_over(s, d)) {
@@ -449,6 +496,13 @@ void work_routed(struct store *s, const struct message_ROUTED *m)
     if (!w || w->routed)
         return; /* given up meanwhile */
     w->routed = true;
+    if (w->asked) {
+        struct plan p;
+        if (m->plans.n > 0 && plan_decode(w->arena, m->plans.v[0].p, m->plans.v[0].len, &p))
+            w->head = kept(w->arena, p.head);
+        finished(s, w);
+        return;
+    }
     if (m->status == 0 && take_envelope(s, w, m->envelope)) {
         /* None is over before all have begun. */
         w->open++;
@@ -456,7 +510,7 @@ void work_routed(struct store *s, const struct message_ROUTED *m)
             add_delivery(s, w, m->plans.v[i]);
         w->open--;
     }
-    finished(w);
+    finished(s, w);
 }
 
 static struct delivery *find_delivery(struct store *s, struct channel *via, uint64_t number)
@@ -526,21 +580,6 @@ void work_agent_gone(struct store *s, struct delivery *d)
 }
 
 /* --- settling ------------------------------------------------------------------------------ */
-
-/* What is too old, or too late for its sender (RFC 2852), is given up. */
-static void give_up(const struct store *s, struct envelope *e)
-{
-    bool late = e->deliver_by && e->flags & ENVELOPE_BY_RETURN && s->now >= e->deliver_by;
-
-    if (s->now < schedule_expires(&s->setup->schedule, e) && !late)
-        return;
-    for (size_t i = 0; i < e->nrecipients; i++) {
-        if (e->recipients[i].state == RECIPIENT_WAITS) {
-            e->recipients[i].state = RECIPIENT_FAILED;
-            e->recipients[i].status = bytes_of("4.4.7");
-        }
-    }
-}
 
 struct ids {
     struct store *s;
@@ -613,6 +652,7 @@ static void report(struct store *s, struct work *w, struct envelope *e, enum rep
     struct report **last = &w->reports;
 
     settings.transcript = transcript_of(w);
+    settings.head = w->head;
     settings.from_queue = e->tries > 1 || was_queued(e);
     settings.expires = s->setup->schedule.returned[u];
     settings.warned = s->setup->schedule.warned[u];
