@@ -728,6 +728,8 @@ static void take_message(struct worker *w, struct context *c, const struct messa
         say(v, arena_strdup(w->arena, got.reply));
         return;
     }
+    if (got.errors_to.p && setting_true(w->service->program, "UseErrorsTo"))
+        e->errors_to = got.errors_to;
     worker_setf(w, "msg_size", "%llu", (unsigned long long)m->size);
     worker_setf(w, "c", "%llu", (unsigned long long)e->hops + 1);
     const char *size = arena_printf(w->arena, "%llu", (unsigned long long)m->size);

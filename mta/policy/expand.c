@@ -393,8 +393,9 @@ static void meet(struct walk *k, struct send *same, const struct target *t, cons
     /* It leads back to itself: he is meant, or it is a circle. */
     struct target self = recipient_user(k->w, *t, shown);
     if (self.mailer && has_flag(t->mailer, 'w')) {
-        struct send *s = known_open(k->list, t);
-        if (!s)
+        if (*t->user != '\\')
+            same->state = SEND_OPEN;
+        else if (!known_open(k->list, t))
             new_send(k, shown, shown, parent, t);
         k->live++;
     } else {

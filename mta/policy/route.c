@@ -160,6 +160,13 @@ static bool compatible(struct routing *g, struct recipient *r)
     return said.kind != RULING_DISCARD;
 }
 
+static const char *domain_of(struct routing *g, const char *address)
+{
+    const char *at = strrchr(address, '@');
+
+    return at ? arena_strndup(g->arena, at + 1, strcspn(at + 1, ">")) : address;
+}
+
 static void place(struct routing *g, size_t index)
 {
     struct recipient *r = &g->e->recipients[index];
@@ -172,6 +179,13 @@ static void place(struct routing *g, size_t index)
         buf_printf(&g->refused, "%s\n", reply);
         conclude(g, r, t.later ? RECIPIENT_WAITS : RECIPIENT_FAILED, code_of(g, reply),
                  arena_strdup(g->arena, reply), "");
+        return;
+    }
+    if (t.later) { /* nobody can say yet whether it is this mailer's */
+        conclude(g, r, RECIPIENT_WAITS, "4.4.3", "", "");
+        exit_deferred(&g->refused, shown_of(g, r),
+                      bytes_of(arena_printf(g->arena, "Name server: %s: host name lookup failure",
+                                            domain_of(g, address))));
         return;
     }
     if (strcmp(t.mailer->name, "discard") == 0)
@@ -603,11 +617,13 @@ static void plan_all(struct routing *g)
 
     if (e->flags & ENVELOPE_REPORT && !(e->flags & ENVELOPE_COLLECTED))
         collect_report(g->w->r, g->arena, e);
+    worker_set(g->w, "addr_type", "e r");
     expand_open(g);
     for (size_t i = 0; i < e->nrecipients; i++) {
         if (e->recipients[i].state == RECIPIENT_WAITS)
             place(g, i);
     }
+    worker_set(g->w, "addr_type", "e s");
     add_lines(g, g->refused.data ? g->refused.data : "");
     for (size_t i = 0; i < g->n; i++)
         plan_group(g, &g->groups[i]);
