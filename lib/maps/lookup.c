@@ -408,15 +408,25 @@ void lookup_tell(const struct lookup_query *q, int status, const char *text, ...
     va_end(ap);
 }
 
-int lookup_may_read(const struct stat *st)
+static int may_read(const struct lookup_identity *r, const struct stat *st)
+{
+    bool member = st->st_gid == r->gid;
+
+    for (size_t i = 0; i < r->ngroups; i++)
+        member = member || r->groups[i] == st->st_gid;
+    mode_t bit = st->st_uid == r->uid ? S_IRUSR : member ? S_IRGRP : S_IROTH;
+    return st->st_mode & bit ? 0 : EACCES;
+}
+
+int lookup_may_read(const struct lookup_world *w, const struct stat *st)
 {
     gid_t groups[256];
+
+    if (w->reader)
+        return may_read(w->reader, st);
     int n = getgroups((int)COUNT(groups), groups);
-    bool member = st->st_gid == getegid();
-    for (int i = 0; i < n; i++)
-        member = member || groups[i] == st->st_gid;
-    mode_t bit = st->st_uid == geteuid() ? S_IRUSR : member ? S_IRGRP : S_IROTH;
-    return st->st_mode & bit ? 0 : EACCES;
+    return may_read(&(struct lookup_identity){geteuid(), getegid(), groups, n > 0 ? (size_t)n : 0},
+                    st);
 }
 
 struct map_bytes lookup_folded_key(struct lookup_query *q)

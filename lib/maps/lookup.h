@@ -19,6 +19,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <sys/types.h>
 
 #include "lib/base/source.h"
 #include "lib/maps/map.h"
@@ -30,11 +31,22 @@ struct lookup_map; /* one declaration */
 struct lookup_session;
 struct resolver; /* lib/maps/resolver.h */
 
+/* Somebody whose right to read a file is asked for. */
+struct lookup_identity {
+    uid_t uid;
+    gid_t gid;
+    const gid_t *groups;
+    size_t ngroups;
+};
+
 /* What a session needs from outside; owned by the caller, valid as long as the session.  What is
  * NULL is not there: a map that needs it fails temporarily. */
 struct lookup_world {
     struct resolver *resolver;
     const char *host; /* our own full name, for bestmx */
+    /* By whose rights files count as readable: of a process that gave up who it was, but can read
+     * them all the same; NULL: this process'. */
+    const struct lookup_identity *reader;
     /* Class macro: stores a value (NULL: removes it) under a name without braces. */
     void (*set_macro)(void *ctx, struct map_bytes name, const struct map_bytes *value);
     void *macros;

@@ -124,9 +124,9 @@ void lookup_failed(struct lookup_query *q, const char *why, ...)
 /* Beside the answer (lookup_world.tell). */
 void lookup_tell(const struct lookup_query *q, int status, const char *text, ...)
     __attribute__((format(printf, 3, 4)));
-/* 0 or errno: EACCES where the mode refuses this user, root too: what its owner took from himself,
+/* 0 or errno: EACCES where the mode refuses the reader, root too: what its owner took from himself,
  * or others from root, is not read. */
-int lookup_may_read(const struct stat *st);
+int lookup_may_read(const struct lookup_world *w, const struct stat *st);
 /* The key in small letters, unless -f; in the result's arena, NUL behind it. */
 struct map_bytes lookup_folded_key(struct lookup_query *q);
 /* Before one waits for somebody else: makemap shall not wait as long. */

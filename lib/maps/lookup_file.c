@@ -48,7 +48,7 @@ static int open_new(struct lookup_query *q, struct lookup_database *db, enum map
     int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc = fd < 0 ? errno : 0;
     if (rc == 0)
         rc = flock(fd, LOCK_SH) != 0 || fstat(fd, &st) != 0 ? errno
-             : S_ISREG(st.st_mode) ? db->any_mode ? 0 : lookup_may_read(&st)
+             : S_ISREG(st.st_mode) ? db->any_mode ? 0 : lookup_may_read(q->world, &st)
                                    : EINVAL;
     if (rc == 0)
         rc = map_open(a, type, path, &map);

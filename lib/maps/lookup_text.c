@@ -88,14 +88,15 @@ static void search_text(struct lookup_query *q, const char *bytes, size_t len, l
 }
 
 /* 0 or errno. */
-static int read_text(const char *path, struct arena *a, char **bytes, size_t *len)
+static int read_text(const struct lookup_world *w, const char *path, struct arena *a, char **bytes,
+                     size_t *len)
 {
     struct stat st;
     if (path[0] != '/')
         return EINVAL;
     if (stat(path, &st) != 0)
         return errno;
-    int rc = S_ISREG(st.st_mode) ? lookup_may_read(&st) : EINVAL;
+    int rc = S_ISREG(st.st_mode) ? lookup_may_read(w, &st) : EINVAL;
     return rc ? rc : fs_read(a, path, LARGEST, bytes, len);
 }
 
@@ -106,7 +107,7 @@ static void text_find(struct lookup_query *q)
     struct arena *file = arena_beside(q->result);
     char *bytes = NULL;
     size_t len = 0;
-    int rc = k < 0 || v < 0 ? EINVAL : read_text(m->file, file, &bytes, &len);
+    int rc = k < 0 || v < 0 ? EINVAL : read_text(q->world, m->file, file, &bytes, &len);
     if (rc == 0)
         search_text(q, bytes, len, k, v);
     else if (m->optional)
@@ -154,7 +155,7 @@ static int read_stab(struct lookup_query *q, struct stab *s)
     size_t len;
     struct stat now;
     int rc = stat(q->map->file, &now) != 0 ? errno
-             : S_ISREG(now.st_mode)        ? lookup_may_read(&now)
+             : S_ISREG(now.st_mode)        ? lookup_may_read(q->world, &now)
                                            : EINVAL;
     if (rc == 0 && s->arena && s->st.st_mtim.tv_sec == now.st_mtim.tv_sec &&
         s->st.st_mtim.tv_nsec == now.st_mtim.tv_nsec && s->st.st_size == now.st_size &&
