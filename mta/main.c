@@ -158,6 +158,18 @@ static int run_test(struct arena *a, const struct program *p, const struct looku
     return no_local && !status ? EX_SOFTWARE : status;
 }
 
+/* Who we are now: roles that become somebody else read maps by the same rights. */
+static const struct lookup_identity *reader_now(struct arena *a)
+{
+    struct lookup_identity *r = arena_alloc(a, sizeof *r);
+    int n = getgroups(0, NULL);
+    gid_t *groups = arena_calloc(a, n > 0 ? (size_t)n : 1, sizeof *groups);
+
+    n = getgroups(n, groups);
+    *r = (struct lookup_identity){geteuid(), getegid(), groups, n > 0 ? (size_t)n : 0};
+    return r;
+}
+
 static int run_daemon(struct arena *a, const struct program *p, const struct lookup_world *world,
                       const struct arguments *given, char *const *argv)
 {
@@ -209,6 +221,8 @@ int main(int argc, char **argv)
     struct program *p = program_compile(a, config, host, d);
     resolver_set_options(resolver, program_option(p, "ResolverOptions"),
                          program_is_true(p, "UseCompressedIPv6Addresses", false));
+    if (!*setting_text(p, "RunAsUser"))
+        world.reader = reader_now(a);
     world.service_switch = program_option(p, "ServiceSwitchFile");
     world.hosts_file = program_option(p, "HostsFile");
     world.userdb_spec = program_option(p, "UserDatabaseSpec");

@@ -61,6 +61,11 @@ void detach_say(struct detached *d, int status)
 
     if (d->answer >= 0 && write(d->answer, &byte, 1) < 0)
         status = 0; /* who started us is gone */
+    detach_close(d);
+}
+
+void detach_close(struct detached *d)
+{
     fs_close(&d->answer);
     if (d->errors != STDERR_FILENO)
         fs_close(&d->errors);

@@ -19,5 +19,7 @@ struct detached {
 int detach_begin(struct detached *d);
 /* It works, or it does not: the status says it. */
 void detach_say(struct detached *d, int status);
+/* In a child that has no business with it, and behind detach_say. */
+void detach_close(struct detached *d);
 
 #endif

@@ -256,6 +256,8 @@ static void become(struct parent *p, struct pairs *s, enum role r, pid_t parent)
     signal(SIGXFSZ, SIG_IGN);
     sigprocmask(SIG_UNBLOCK, &p->signals, NULL);
     fs_close(&p->signal);
+    restart_close(&p->restart);
+    detach_close(&p->detached);
     keep_own(s, r);
     if (r != ROLE_FRONT) {
         for (size_t i = 0; i < p->listening.n; i++)

@@ -25,6 +25,12 @@ void restart_init(struct arena *a, struct restart *r, char *const *arguments)
     r->folder = open(".", O_PATH | O_DIRECTORY | O_CLOEXEC);
 }
 
+void restart_close(struct restart *r)
+{
+    fs_close(&r->folder);
+    fs_close(&r->said);
+}
+
 static void check(const struct restart *r, char **v)
 {
     if (fchdir(r->folder) != 0 || dup2(r->said, STDOUT_FILENO) < 0 ||

@@ -25,6 +25,8 @@ struct restart {
 
 /* arguments: main's, NULL-terminated. */
 void restart_init(struct arena *a, struct restart *r, char *const *arguments);
+/* In a child that has no business with it. */
+void restart_close(struct restart *r);
 /* Begins to check; false: it cannot. */
 bool restart_check(struct restart *r);
 /* The process that checked has ended.  NULL: all is well; else the first line of what it said. */

@@ -254,8 +254,8 @@ static int put(struct queue *q, MDB_dbi db, MDB_val key, MDB_val value)
 
 /* --- opening ------------------------------------------------------------------------------- */
 
-/* What is wrong with who may write to path; NULL: nothing. */
-static const char *unsafe(struct arena *a, const char *path, uid_t uid)
+/* What is wrong with who may write to path; NULL: nothing.  uid may, too; any: whoever has it. */
+static const char *unsafe(struct arena *a, const char *path, uid_t uid, bool any)
 {
     struct stat st;
     char *name = arena_strdup(a, path);
@@ -265,7 +265,7 @@ static const char *unsafe(struct arena *a, const char *path, uid_t uid)
                             name);
     if (!S_ISDIR(st.st_mode))
         return arena_printf(a, "%s is no directory", name);
-    if (st.st_uid != 0 && st.st_uid != geteuid() && st.st_uid != uid)
+    if (!any && st.st_uid != 0 && st.st_uid != geteuid() && st.st_uid != uid)
         return arena_printf(a, "%s belongs to somebody else: chown %lu %s", name,
                             (unsigned long)(uid ? uid : geteuid()), name);
     if (st.st_mode & S_IWOTH)
@@ -305,7 +305,8 @@ static bool give_away(int folder, uid_t uid, gid_t gid)
 
 int queue_make(struct arena *a, const char *dir, uid_t uid, gid_t gid, const char **why)
 {
-    const char *name = fs_join(a, dir, "mcfd.queue"), *wrong = unsafe(a, dir, uid);
+    const char *name = fs_join(a, dir, "mcfd.queue"), *wrong = unsafe(a, dir, uid, false);
+    const bool gives = uid && geteuid() == 0; /* then it may have been another's until now */
 
     if (wrong)
         return said(why, wrong, EX_CONFIG);
@@ -319,12 +320,12 @@ int queue_make(struct arena *a, const char *dir, uid_t uid, gid_t gid, const cha
         return failed_to(a, why, name, EX_CONFIG);
     struct stat st;
     int status = 0;
-    if ((wrong = unsafe(a, name, uid)) != NULL)
+    if ((wrong = unsafe(a, name, uid, gives)) != NULL)
         status = said(why, wrong, EX_CONFIG);
     else if (fstat(fd, &st) != 0 || (st.st_mode & (S_IRWXG | S_IRWXO) && fchmod(fd, 0700) != 0))
         status = said(why, arena_printf(a, "%s: %s: chmod 700 %s", name, strerror(errno), name),
                       EX_CONFIG);
-    else if (uid && geteuid() == 0 && !give_away(fd, uid, gid))
+    else if (gives && !give_away(fd, uid, gid))
         status = failed_to(a, why, name, EX_CONFIG);
     close(fd);
     return status;

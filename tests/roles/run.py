@@ -1,0 +1,65 @@
+#!/usr/bin/env python3
+"""run.py [-v] [CASE]...
+
+mcfd as processes: what its roles may do, what is left when one of them is killed, when something that it needs is not to be
+had, and what signals do. Each case has a namespace of its own (tests/lib/ns); README.md says what there is.
+
+KILLS=N: so many kills in `kills', in place of 12; SEED=N: other ones.
+"""
+import os
+import subprocess
+import sys
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+sys.path.insert(0, HERE)
+import failures
+import kills
+import limits
+import signals
+import users
+from mta import MCFD, SINK
+from report import ROOT, Failed, Report, need, need_mcf, need_programs, need_root, options
+
+NS = os.path.join(ROOT, "tests", "lib", "ns")
+CASES = {name[5:]: f for module in (users, signals, limits, failures, kills) for name, f in vars(module).items() if name.startswith("test_")}
+SECONDS = 120 + 4 * int(os.environ.get("KILLS", 0))
+
+
+def inside(case):
+    try:
+        CASES[case]()
+    except Failed as why:
+        print("%s\n%s" % (CASES[case].__doc__, why))
+        sys.stdout.flush()
+        os._exit(1)
+    os._exit(0)
+
+
+def main():
+    if sys.argv[1:2] == ["--inside"]:
+        inside(sys.argv[2])
+    given = options(__doc__)
+    need_root()
+    need_mcf()
+    need_programs("unshare", "ip", "makemap")
+    need(os.access(MCFD, os.X_OK), "mcfd: run make")
+    report = Report("roles", "tests/roles/run.py {}", given.verbose)
+    for case in given.cases or CASES:
+        if case not in CASES:
+            report.fail(case, "no such case; there are: " + " ".join(CASES))
+            continue
+        command = [NS, "-a", SINK + "/32", sys.executable, os.path.realpath(__file__), "--inside", case]
+        try:
+            p = subprocess.run(command, capture_output=True, text=True, errors="replace", timeout=SECONDS)
+            good, said = p.returncode == 0, p.stdout[-3000:] + p.stderr[-3000:]
+        except subprocess.TimeoutExpired:
+            good, said = False, "it did not end"
+        report.check(case, good, said)
+        if good and given.verbose and said.strip():
+            print("        " + said.strip().replace("\n", "\n        "))
+    report.close()
+
+
+if __name__ == "__main__":
+    main()
