@@ -107,7 +107,7 @@ void doors_tick(struct front *f)
     d->load = load_now();
     d->came = 0;
     d->full = false;
-    f->session.delay_ms = d->delay_load && d->load > d->delay_load ? DELAY_MS : 0;
+    f->session.delay_ms = d->delay_load && d->load >= d->delay_load ? DELAY_MS : 0;
     set_doors(f);
 }
 

@@ -4,7 +4,8 @@
  * A connection is refused, as where nobody listens, while the machine's load has reached RefuseLA,
  * or MaxDaemonChildren clients are there.  It waits for the next second where
  * ConnectionRateThrottle of them came in this one, and where there are no descriptors left.  While
- * the load is above DelayLA each command waits for a second (session_settings.delay_ms).
+ * the load has reached DelayLA commands wait for a second (session_settings.delay_ms).  Loads are
+ * rounded.
  *
  * Refusing is shutdown of the listening socket, which others have open too; listen undoes it.
  */

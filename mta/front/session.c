@@ -52,6 +52,7 @@ struct session {
     const char *client; /* "host [192.0.2.1]" */
     const char *greeting;
     const char *refusal; /* what is said to most commands; NULL: the client was not refused */
+    bool busy;           /* the refusal is none of this client */
     bool has[NFEATURES];
     enum lines_bare cr, lf; /* in messages */
 
@@ -582,6 +583,8 @@ static void run(struct session *s)
         if (count_bad(s))
             reply_lines(&s->out, s->refusal, strlen(s->refusal));
     } else {
+        if (v->run != run_rset && v->run != run_quit)
+            hold(s, s->set->delay_ms);
         v->run(s, (struct bytes){v->name, strlen(v->name)}, argument);
     }
 }
@@ -648,6 +651,7 @@ static void answer_connect(struct session *s, const struct session_answer *a)
     s->auth_required = (a->flags & VERDICT_AUTH_REQUIRED) != 0;
     if (a->reply.len > 0)
         s->refusal = copy_of(s, a->reply);
+    s->busy = (a->flags & VERDICT_BUSY) != 0;
     if (a->wait_ms > 0) {
         hold(s, a->wait_ms);
         s->stage = STAGE_GREETING;
@@ -661,7 +665,7 @@ static void say_ehlo(struct session *s)
     const struct session_settings *set = s->set;
 
     reply_format(&s->out, "250-%s Hello %s, pleased to meet you", set->name, s->client);
-    if (s->refusal != NULL) {
+    if (s->refusal != NULL && !s->busy) {
         reply_text(&s->out, "250 ENHANCEDSTATUSCODES");
         return;
     }
@@ -935,15 +939,12 @@ static void run_line(struct session *s, size_t text, enum lines_result refused)
     const char *nul = memchr(s->line.data, '\0', text);
 
     buf_truncate(&s->line, nul != NULL ? (size_t)(nul - s->line.data) : text);
-    if (refused != LINES_MORE) {
+    if (refused != LINES_MORE)
         refuse_bare(s, refused);
-    } else if (s->responding) {
+    else if (s->responding)
         run_response(s);
-    } else {
-        if (text != 4 || strncasecmp(s->line.data, "QUIT", 4) != 0)
-            hold(s, s->set->delay_ms);
+    else
         run(s);
-    }
     if (!s->asks)
         buf_truncate(&s->line, 0);
 }

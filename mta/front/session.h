@@ -74,7 +74,7 @@ struct session_settings {
     uint64_t bad_recipients;   /* BadRcptThrottle: behind so many each is slowed down; 0: none is */
     uint64_t bad_recipient_ms; /* BadRcptThrottleDelay */
     int64_t deliver_by_min;    /* DeliverByMin, seconds; negative: DELIVERBY is not offered */
-    uint64_t delay_ms;         /* each command but QUIT waits so long; may change meanwhile */
+    uint64_t delay_ms;         /* known commands but RSET and QUIT wait so long; it may change */
     uint64_t command_ms;       /* Timeout.command: for each command */
     uint64_t data_ms;          /* Timeout.datablock: for each piece of a message */
 };

@@ -18,6 +18,7 @@
 #include "mta/policy/auth.h"
 #include "mta/policy/client.h"
 #include "mta/policy/collect.h"
+#include "mta/policy/disk.h"
 #include "mta/policy/recipient.h"
 #include "mta/policy/ruling.h"
 #include "mta/policy/verdict.h"
@@ -219,6 +220,10 @@ static void answer_connect(struct worker *w, struct context *c, const struct mes
     c->discard_all = c->discard;
     if (strcasecmp(features.words, "temp") == 0 && !v->reply.len)
         say(v, ruling_reply(w->arena, CODE_LATER, "4.3.0", NULL, "Temporary system failure"));
+    if (!v->reply.len && !disk_has_room(s->program, 0)) {
+        say(v, disk_full);
+        v->flags |= VERDICT_BUSY;
+    }
     v->wait_ms = pause_of(&pause);
     const char *letters = letters_of(w, c, &features);
     v->flags |= auth_is_required(c, letters) ? VERDICT_AUTH_REQUIRED : 0;
@@ -373,8 +378,15 @@ static void answer_mail(struct worker *w, struct context *c, const struct messag
     c->envelope.relay = bytes_of(c->peer);
     worker_set(w, "f", c->sender);
     struct ruling r = ask_one(w, "check_mail", path, path);
-    if (!consents(c, &r, v))
+    if (!consents(c, &r, v)) {
         end_transaction(w, c);
+        return;
+    }
+    const char *size = parameter(w, m->parameters, "SIZE");
+    if (!disk_has_room(w->service->program, size ? strtoull(size, NULL, 10) : 0)) {
+        say(v, disk_full);
+        end_transaction(w, c);
+    }
 }
 
 /* --- recipients --------------------------------------------------------------------------- */

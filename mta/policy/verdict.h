@@ -10,8 +10,10 @@ enum verdict_flags {
     VERDICT_DISCARD = 2, /* of END: say that it was taken, keep nothing */
     /* Of RCPT: refused, but not counted as a recipient that nobody is (BadRcptThrottle). */
     VERDICT_UNCOUNTED = 4,
-    VERDICT_CHALLENGE = 8,     /* of AUTH: texts[0] is one, and the client has to answer */
-    VERDICT_AUTH_REQUIRED = 16 /* of CONNECT: no MAIL without AUTH */
+    VERDICT_CHALLENGE = 8,      /* of AUTH: texts[0] is one, and the client has to answer */
+    VERDICT_AUTH_REQUIRED = 16, /* of CONNECT: no MAIL without AUTH */
+    /* Of CONNECT: it is not the client that is refused: EHLO is answered as usual. */
+    VERDICT_BUSY = 32
 };
 
 #endif

@@ -176,6 +176,7 @@ class Client:
         return said
 
     def close(self):
+        self.file.close()
         self.socket.close()
 
 
