@@ -382,7 +382,8 @@ static void left_side(struct compiler *k, struct rule *r, const struct tokens *i
 static void right_side(struct compiler *k, struct rule *r, const struct tokens *in)
 {
     struct token *right = arena_calloc(k->p->arena, in->n, sizeof *right);
-    uint32_t i = 0, n = 0;
+    uint32_t *late = NULL;
+    uint32_t i = 0, n = 0, nlate = 0;
 
     if (in->n > 0 && in->v[0].id == OP_AT) {
         r->mode = RULE_RETURN;
@@ -398,8 +399,14 @@ static void right_side(struct compiler *k, struct rule *r, const struct tokens *
         right[n++] = t;
         if (t.id < WORD_FIRST)
             r->operators |= 1U << t.id;
+        if (t.id != OP_LATE_MACRO)
+            continue;
+        if (!late)
+            late = arena_calloc(k->p->arena, in->n, sizeof *late);
+        late[nlate++] = named(k, &t);
     }
     r->right = right;
+    r->late = late;
     r->nright = (uint16_t)n;
 }
 

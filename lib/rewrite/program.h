@@ -48,6 +48,7 @@ struct rule {
     const struct element *left;
     const struct token *left_tokens; /* as they were read */
     const struct token *right;       /* without $@ and $: before it */
+    const uint32_t *late;            /* the macro of each $& in right, one after the other */
     uint64_t need;                   /* bits of words and operators that must be there (match.h) */
     uint16_t nleft, nright;
     uint32_t operators; /* bits of those in its right-hand side */

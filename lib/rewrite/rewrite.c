@@ -576,14 +576,6 @@ static bool append(struct tokens *out, const struct token *v, uint32_t n)
     return true;
 }
 
-static uint32_t macro_of(const struct rewrite *r, const struct token *t)
-{
-    size_t len;
-    const char *name = text_name(t->p, t->len, &len);
-
-    return names_find(&r->p->names, name, len);
-}
-
 static int too_long(struct rewrite *r)
 {
     note(r, EX_SOFTWARE, "rewrite: expansion too long");
@@ -614,6 +606,8 @@ static void tell_macro(struct rewrite *r, uint32_t name)
 static int substitute(struct rewrite *r, const struct ruleset *s, const struct rule *rule,
                       const struct tokens *ws, struct tokens *out, uint32_t *seen)
 {
+    const uint32_t *late_name = rule->late;
+
     out->n = 0;
     *seen |= rule->operators;
     for (uint32_t i = 0; i < rule->nright; i++) {
@@ -626,7 +620,7 @@ static int substitute(struct rewrite *r, const struct ruleset *s, const struct r
             const struct binding *b = &r->matcher.bindings[n - 1];
             fits = append(out, ws->v + b->first, b->end - b->first);
         } else if (t->id == OP_LATE_MACRO) {
-            uint32_t name = macro_of(r, t);
+            const uint32_t name = *late_name++;
             int status;
             tell_macro(r, name);
             const struct tokens *v = late(r, name, &status);
