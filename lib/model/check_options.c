@@ -374,6 +374,9 @@ static bool check_words(struct check *k, const struct item *it, const char *name
             continue;
         const char *words = words_table[i].words;
         const enum words_unknown unknown = words_table[i].unknown;
+        /* A blank between the letter and the word is the value's first. */
+        if (unknown == ENDS && it->short_option && isspace((unsigned char)it->text[2]))
+            v = (struct part){it->text + 2, strlen(it->text + 2)};
         switch (words_table[i].how) {
         case LETTER:
         case FOLDED:
@@ -426,13 +429,23 @@ static bool check_sub(struct check *k, const struct item *it, const struct optio
     return true;
 }
 
+/* The first of the characters in it; NULL: none. */
+static const char *part_find(struct part p, const char *characters)
+{
+    for (size_t i = 0; i < p.len; i++) {
+        if (strchr(characters, p.s[i]))
+            return p.s + i;
+    }
+    return NULL;
+}
+
 /* The old form: times with commas between, each for a step that it names, or for all. */
 static void check_timeout_list(struct check *k, const struct item *it, const struct option_info *o,
                                struct part v)
 {
     struct part rest = v, piece;
     while (part_next(&rest, ", \t", &piece)) {
-        const char *equals = memchr(piece.s, '=', piece.len);
+        const char *equals = part_find(piece, "=:");
         struct part sub = {piece.s, equals ? (size_t)(equals - piece.s) : 0};
         if (equals && !is_word_of(sub, subs_of(o)))
             check_suggest(k,

@@ -505,12 +505,21 @@ const char *program_letters_apart(struct arena *a, const char *s)
     return out.data ? out.data : "";
 }
 
+/* The value with the blank that stands before it: behind an option's letter, it is part of it. */
+static const char *value_behind_letter(struct compiler *k, const struct item *it)
+{
+    const bool blank = it->short_option && isspace((unsigned char)it->text[2]);
+
+    return blank ? arena_printf(k->p->arena, " %s", it->value) : it->value;
+}
+
 /* A user or group that this system does not know. */
 static void check_user(struct compiler *k, const struct item *it)
 {
     const char *ends = program_is_option(it, "TrustedUser") ? "" : ":./";
-    const size_t n = strcspn(it->value, ends);
-    const char *user = arena_strndup(k->p->arena, it->value, n), *group = it->value + n;
+    const char *value = value_behind_letter(k, it);
+    const size_t n = strcspn(value, ends);
+    const char *user = arena_strndup(k->p->arena, value, n), *group = value + n;
 
     group += *group != '\0';
     if (!k->diag)
@@ -519,6 +528,31 @@ static void check_user(struct compiler *k, const struct item *it)
         finding_add(k->diag, FINDING_OPTION_USER, it->at, *user ? user : "\"\"", NULL);
     else if (*group && !isdigit((unsigned char)*group) && !getgrnam(group))
         finding_add(k->diag, FINDING_OPTION_GROUP, it->at, group, NULL);
+}
+
+/* "Og": the old default group. */
+static void check_group(struct compiler *k, const struct item *it)
+{
+    const char *group = value_behind_letter(k, it);
+
+    if (k->diag && !isdigit((unsigned char)*group) && !getgrnam(group))
+        finding_add(k->diag, FINDING_OPTION_GROUP, it->at, *group ? group : "\"\"", NULL);
+}
+
+/* "OMxvalue" and "OM{name}value": a macro. */
+static void read_macro_option(struct compiler *k, const struct item *it)
+{
+    const char *s = value_behind_letter(k, it);
+    const bool braces = *s == '{';
+    const char *name = s + braces, *end = braces ? strchr(name, '}') : name + (*s != '\0');
+
+    if (!end || end == name) {
+        if (k->diag)
+            finding_add(k->diag, FINDING_MISSING_NAME, it->at, "the macro's name is missing",
+                        "write it behind M, as behind D", NULL);
+        return;
+    }
+    compile_set(k, arena_strndup(k->p->arena, name, (size_t)(end - name)), end + braces);
 }
 
 /* A service that this system does not know. */
@@ -545,6 +579,13 @@ static char *trimmed(struct arena *a, const char *s, size_t len)
     return arena_strndup(a, s, len);
 }
 
+/* What a directory of aliases is asked where the option does not say it. */
+static const char aliases_of_ldap[] =
+    "-k (&(objectClass=sendmailMTAAliasObject)(sendmailMTAAliasGrouping=aliases)"
+    "(|(sendmailMTACluster=${sendmailMTACluster})(sendmailMTAHost=$j))(sendmailMTAKey=%0)) "
+    "-v sendmailMTAAliasValue,sendmailMTAAliasSearch:FILTER:sendmailMTAAliasObject,"
+    "sendmailMTAAliasURL:URL:sendmailMTAAliasObject";
+
 /* The files of aliases are the maps Alias0, Alias1 and so on, of the class before the colon. */
 static void read_aliases(struct compiler *k, const struct item *it)
 {
@@ -560,9 +601,11 @@ static void read_aliases(struct compiler *k, const struct item *it)
             break;
         const char *cls = colon ? trimmed(p->arena, s, before) : "implicit";
         const char *rest = colon ? s + before + 1 : s;
+        const char *spec = trimmed(p->arena, rest, (size_t)(end - rest));
+        if (!*spec && strcasecmp(cls, "ldap") == 0)
+            spec = compile_expanded(k, aliases_of_ldap);
         if (map_class_has_aliases(cls) &&
-            lookup_declare_aliases(p->maps, k->naliases, cls,
-                                   trimmed(p->arena, rest, (size_t)(end - rest)), k->diag, it->at))
+            lookup_declare_aliases(p->maps, k->naliases, cls, spec, k->diag, it->at))
             k->naliases++;
     }
 }
@@ -587,6 +630,10 @@ static void read_option(struct compiler *k, const struct item *it)
     if (program_is_option(it, "DefaultUser") || program_is_option(it, "RunAsUser") ||
         program_is_option(it, "TrustedUser"))
         check_user(k, it);
+    if (it->short_option && *it->name == 'g')
+        check_group(k, it);
+    if (it->short_option && *it->name == 'M')
+        read_macro_option(k, it);
     if (program_is_option(it, "DaemonPortOptions") || program_is_option(it, "ClientPortOptions"))
         check_services(k, it);
 
