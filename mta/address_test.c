@@ -880,6 +880,12 @@ static void run_mx(struct test *t, char *arg)
         say(t, "\t%s\n", answer.list[i].host);
 }
 
+static void run_gethostbyname(struct test *t, char *arg)
+{
+    (void)t;
+    (void)arg;
+}
+
 static void run_expand(struct test *t, char *arg)
 {
     puts_(t, arg);
