@@ -1,0 +1,379 @@
+#include "mta/arguments.h"
+
+#include <ctype.h>
+#include <getopt.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sysexits.h>
+#include <unistd.h>
+
+#include "lib/base/arena.h"
+#include "mta/message/envelope.h"
+#include "mta/settings.h"
+
+static const char usual_file[] = "/etc/mail/sendmail.cf";
+static const char submit_file[] = "/etc/mail/submit.cf";
+
+enum { NO, YES, MAYBE };
+
+static const struct {
+    char letter;
+    int argument;
+    const char *text;
+} flags[] = {
+#define FLAG(letter, argument, text) {letter, argument, text},
+#include "mta/arguments.def"
+};
+
+static const struct {
+    char letter;
+    enum mode mode;
+    const char *text;
+} modes[] = {
+#define MODE(letter, id, text) {letter, id, text},
+#include "mta/arguments.def"
+};
+
+static const struct {
+    const char *name;
+    char letter;
+} names[] = {
+#define NAMED(name, letter) {name, letter},
+#include "mta/arguments.def"
+};
+
+struct reading {
+    struct arena *arena;
+    struct arguments *out;
+    const char **why;
+    bool given; /* a mode was named */
+    char which; /* of -A */
+    size_t criteria_room, without_room;
+};
+
+static int wrong(struct reading *r, const char *fmt, ...) __attribute__((format(printf, 2, 3)));
+static int wrong(struct reading *r, const char *fmt, ...)
+{
+    va_list ap;
+
+    va_start(ap, fmt);
+    *r->why = arena_vprintf(r->arena, fmt, ap);
+    va_end(ap);
+    return EX_USAGE;
+}
+
+static enum mode mode_of(char letter)
+{
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        if (modes[i].letter == letter)
+            return modes[i].mode == MODE_DIALOGUE_OLD ? MODE_DIALOGUE : modes[i].mode;
+    }
+    return MODE_NONE;
+}
+
+static bool is_daemon(enum mode m)
+{
+    return m == MODE_DAEMON || m == MODE_DAEMON_FOREGROUND;
+}
+
+static int set_mode(struct reading *r, const char *text)
+{
+    enum mode m = mode_of(*text);
+    enum mode *now = &r->out->mode;
+
+    if (*text == 'z')
+        return wrong(r, "Frozen configurations unsupported");
+    if (m == MODE_NONE)
+        return wrong(r, "Invalid operation mode %c", *text ? *text : ' ');
+    if (r->given && m != *now && !(is_daemon(m) && is_daemon(*now)))
+        return wrong(r, "-b%c: there is another mode before it; give one of them", *text);
+    r->given = true;
+    *now = m;
+    return 0;
+}
+
+/* --- the queue ---------------------------------------------------------------------------- */
+
+static void add_criterion(struct reading *r, const char *word)
+{
+    struct arguments *o = r->out;
+
+    o->criteria =
+        arena_grow(r->arena, o->criteria, o->ncriteria, &r->criteria_room, sizeof *o->criteria, 8);
+    o->criteria[o->ncriteria++] = bytes_of(word);
+}
+
+static bool is_time(const char *s, char *unit)
+{
+    *unit = '\0';
+    for (; *s; s++) {
+        if (isdigit((unsigned char)*s) || strchr("smhdwSMHDW", *s))
+            continue;
+        *unit = *s;
+        return false;
+    }
+    return true;
+}
+
+/* -q, -qTIME, -qp[TIME], -qf, -q[!]I..., -qGNAME, -qQ... */
+static int read_queue(struct reading *r, const char *text)
+{
+    static const struct {
+        char letter;
+        const char *word;
+    } kinds[] = {
+        {'I', "id"}, {'R', "recipient"}, {'S', "sender"}, {'G', "group"}, {'Q', "quarantine"}};
+    bool negated = text && *text == '!';
+    char unit;
+
+    r->out->runs_queue = true;
+    if (!text || !*text || strcmp(text, "f") == 0)
+        return 0;
+    for (size_t i = 0; i < sizeof kinds / sizeof *kinds; i++) {
+        const char *rest = text + negated;
+        if (*rest != kinds[i].letter)
+            continue;
+        if (*rest == 'Q')
+            r->out->quarantined = true;
+        if (*rest == 'Q' && !rest[1])
+            return 0;
+        if (negated)
+            add_criterion(r, "not");
+        add_criterion(r, kinds[i].word);
+        add_criterion(r, rest + 1);
+        return 0;
+    }
+    if (*text == 'L')
+        return wrong(r, "-qL: this queue has no lost messages; mailq shows all there are");
+    text += *text == 'p';
+    if (!is_time(text, &unit))
+        return wrong(r, "Invalid time unit `%c'", unit);
+    r->out->interval = settings_read_time(text, 'm');
+    return 0;
+}
+
+/* --- flags -------------------------------------------------------------------------------- */
+
+static char *letters(struct arena *a)
+{
+    char *s = arena_alloc(a, 3 * (sizeof flags / sizeof *flags) + 3), *p = s;
+
+    *p++ = '+'; /* the first word ends the flags */
+    *p++ = ':';
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
+        *p++ = flags[i].letter;
+        for (int k = NO; k < flags[i].argument; k++)
+            *p++ = ':';
+    }
+    *p = '\0';
+    return s;
+}
+
+enum long_flag { LONG_JSON = 256, LONG_CHECK, LONG_ALL, LONG_LOG, LONG_HELP, LONG_VERSION };
+
+static const struct option long_flags[] = {
+    {"check", no_argument, NULL, LONG_CHECK}, {"json", no_argument, NULL, LONG_JSON},
+    {"all", no_argument, NULL, LONG_ALL},     {"log-json", required_argument, NULL, LONG_LOG},
+    {"help", no_argument, NULL, LONG_HELP},   {NULL, 0, NULL, 0}};
+
+static int take_flag(struct reading *r, int c, const char *arg)
+{
+    struct arguments *o = r->out;
+
+    switch (c) {
+    case 'A':
+        r->which = *arg;
+        return *arg == 'c' || *arg == 'm' ? 0 : wrong(r, "-A%s: it is -Ac or -Am", arg);
+    case 'b':
+        return set_mode(r, arg);
+    case 'C':
+        o->path = arg;
+        return 0;
+    case 'd':
+        o->debug = arg ? arg : "";
+        return 0;
+    case 'I':
+        return set_mode(r, "i");
+    case 'L':
+        o->tag = arg;
+        return 0;
+    case 'M':
+        buf_printf(&o->lines, "D%s\n", arg);
+        return 0;
+    case 'O':
+        buf_printf(&o->lines, "O %s\n", arg);
+        return 0;
+    case 'o':
+        buf_printf(&o->lines, "O%s\n", arg);
+        return 0;
+    case 'Q':
+        o->quarantine = arg ? arg : "";
+        return 0;
+    case 'q':
+        return read_queue(r, arg);
+    case 'v':
+        o->verbose = true;
+        return 0;
+    case 'X':
+        o->traffic = arg;
+        return 0;
+    case LONG_JSON:
+        o->json = true;
+        return 0;
+    case LONG_CHECK:
+        o->check = true;
+        return 0;
+    case LONG_ALL:
+        o->all = true;
+        return 0;
+    case LONG_LOG:
+        o->log_json = arg;
+        return 0;
+    case LONG_HELP:
+        return wrong(r, "%s", "");
+    default:
+        return 0; /* about a message that is submitted */
+    }
+}
+
+static int read_flags(struct reading *r, int argc, char **argv)
+{
+    const char *known = letters(r->arena);
+    int c, status = 0;
+
+    opterr = 0;
+    while (status == 0 && (c = getopt_long(argc, argv, known, long_flags, NULL)) != -1) {
+        if (c == '?')
+            status = optopt ? wrong(r, "illegal option -- %c", optopt)
+                            : wrong(r, "unknown flag %s", argv[optind - 1]);
+        else if (c == ':')
+            status = wrong(r, "option requires an argument -- %c", optopt);
+        else
+            status = take_flag(r, c, optarg);
+    }
+    return status;
+}
+
+/* --without-NAME may stand anywhere before the words; getopt knows no such pattern. */
+static int take_without(struct reading *r, int argc, char **argv)
+{
+    static const char prefix[] = "--without-";
+    struct arguments *o = r->out;
+    int n = 1;
+
+    for (int i = 1; i < argc; i++) {
+        if (strncmp(argv[i], prefix, sizeof prefix - 1) != 0) {
+            argv[n++] = argv[i];
+            continue;
+        }
+        o->without = arena_grow(r->arena, o->without, o->nwithout, &r->without_room,
+                                sizeof(const char *), 8);
+        o->without[o->nwithout++] = argv[i] + sizeof prefix - 1;
+    }
+    argv[n] = NULL;
+    return n;
+}
+
+bool arguments_without(const struct arguments *g, const char *name)
+{
+    for (size_t i = 0; i < g->nwithout; i++) {
+        if (strcasecmp(g->without[i], name) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* --- the whole ---------------------------------------------------------------------------- */
+
+static const char *base_name(const char *path)
+{
+    const char *slash = strrchr(path, '/');
+
+    return slash ? slash + 1 : path;
+}
+
+static bool is_submission(enum mode m)
+{
+    return m == MODE_DIALOGUE || m == MODE_SUBMIT;
+}
+
+static const char *usual_path(const struct reading *r)
+{
+    if (r->which == 'c' ||
+        (!r->which && is_submission(r->out->mode) && access(submit_file, R_OK) == 0))
+        return submit_file;
+    return usual_file;
+}
+
+/* -q alone is a mode, but not where another was named. */
+static int settle(struct reading *r)
+{
+    struct arguments *o = r->out;
+    bool none = o->mode == MODE_NONE || (o->mode == MODE_SUBMIT && !r->given);
+
+    if (none && (o->runs_queue || o->quarantine))
+        o->mode = o->interval ? MODE_QUEUE_RUNNER : MODE_QUEUE;
+    if (o->mode == MODE_NONE)
+        return wrong(r, "there is no mode: -bd, -bs, -bv, -bp, -bt, -q, check or queue");
+    if (is_daemon(o->mode) && o->ncriteria)
+        return wrong(r, "-qI and its like choose messages of one run: they do not go with -bd");
+    if (o->interval && o->ncriteria)
+        return wrong(r, "-q with a time runs the whole queue: leave the time or the criteria");
+    if (!o->path)
+        o->path = usual_path(r);
+    return 0;
+}
+
+static char **copy_of(struct arena *a, int argc, char **argv)
+{
+    char **copy = arena_calloc(a, (size_t)argc + 1, sizeof *copy);
+
+    memcpy(copy, argv, (size_t)argc * sizeof *copy);
+    return copy;
+}
+
+int arguments_read(struct arena *a, int argc, char **argv, struct arguments *out, const char **why)
+{
+    struct reading r = {.arena = a, .out = out, .why = why};
+    const char *name = base_name(argv[0]);
+    int status;
+
+    *out = (struct arguments){0};
+    buf_init(&out->lines, a);
+    *why = "";
+    for (size_t i = 0; i < sizeof names / sizeof *names; i++) {
+        if (strcmp(name, names[i].name) == 0)
+            out->mode = mode_of(names[i].letter);
+    }
+    out->argv = copy_of(a, argc, argv);
+    argc = take_without(&r, argc, argv);
+    bool ours = out->mode == MODE_NONE;
+    if (ours && argc > 1 && strcmp(argv[1], "check") == 0)
+        out->mode = MODE_CHECK;
+    if (ours && argc > 1 && strcmp(argv[1], "queue") == 0)
+        out->mode = MODE_QUEUE;
+    if (out->mode == MODE_CHECK || out->mode == MODE_QUEUE) {
+        r.given = true;
+        argc--;
+        argv++;
+    }
+    if ((status = read_flags(&r, argc, argv)) == 0)
+        status = settle(&r);
+    out->words = argv + optind;
+    out->nwords = argc > optind ? (size_t)(argc - optind) : 0;
+    return status;
+}
+
+void arguments_usage(struct buf *out)
+{
+    buf_adds(out, "usage: mcfd -bMODE [FLAGS] [ADDRESS...]\n"
+                  "       mcfd check [-C FILE] [--all] [--json]\n"
+                  "       mcfd queue list|hold|release|remove|quarantine|run [-C FILE] ...\n"
+                  "modes:\n");
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++)
+        buf_printf(out, "  -b%c  %s\n", modes[i].letter, modes[i].text);
+    buf_adds(out, "flags:\n");
+    for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
+        buf_printf(out, "  -%c   %s\n", flags[i].letter, flags[i].text);
+}

@@ -1,0 +1,50 @@
+/*
+ * arguments: mcfd's command line (arguments.def).
+ *
+ * Texts are the command line's or constant; the rest is in the arena.
+ */
+#ifndef MCF_MTA_ARGUMENTS_H
+#define MCF_MTA_ARGUMENTS_H
+
+#include "lib/base/buf.h"
+#include "mta/protocol.h"
+
+enum mode {
+    MODE_NONE,
+#define MODE(letter, id, text) id,
+#include "mta/arguments.def"
+    MODE_CHECK,       /* mcfd check */
+    MODE_QUEUE,       /* mcfd queue ... */
+    MODE_QUEUE_RUNNER /* -qTIME alone */
+};
+
+struct arguments {
+    enum mode mode;
+    const char *path;       /* of the configuration */
+    const char *debug;      /* of -d; NULL: none */
+    const char *tag;        /* of -L; NULL: none */
+    const char *traffic;    /* of -X; NULL: none */
+    const char *quarantine; /* of -Q: "" ends it; NULL: none */
+    const char *log_json;   /* a file, or "-": standard error; NULL: none */
+    uint64_t interval;      /* of -q, seconds; 0: none */
+    bool runs_queue;        /* -q */
+    bool quarantined;       /* -qQ: those that are in quarantine */
+    bool check;             /* --check: whether it would start */
+    bool json, verbose, all;
+    struct bytes *criteria; /* of -qI and its like, as order.c has them */
+    size_t ncriteria;
+    const char **without; /* of --without-NAME: the names */
+    size_t nwithout;
+    char *const *argv; /* main's, as it was */
+    char **words;      /* what stands behind the flags */
+    size_t nwords;
+    struct buf lines; /* of a .cf: what -O, -o and -M say */
+};
+
+/* 0, or a sysexits code where it cannot be run so: *why is a line (of the arena) that says why. */
+int arguments_read(struct arena *a, int argc, char **argv, struct arguments *out, const char **why);
+/* How it is called, line by line. */
+void arguments_usage(struct buf *out);
+bool arguments_without(const struct arguments *g, const char *name);
+
+#endif

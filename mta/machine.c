@@ -1,0 +1,315 @@
+#include "mta/machine.h"
+
+#include <ctype.h>
+#include <errno.h>
+#include <grp.h>
+#include <netdb.h>
+#include <pwd.h>
+#include <stdlib.h>
+#include <string.h>
+#include <strings.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/fs.h"
+#include "mta/control.h"
+#include "mta/parent/listen.h"
+
+struct machine {
+    const struct program *program;
+    struct arena *arena;
+    struct diag *diag;
+};
+
+static const struct origin nowhere;
+
+static void say(struct machine *m, enum diag_severity how, struct origin at, const char *text,
+                const char *command)
+{
+    struct finding *f = diag_add(m->diag, how, "machine", at, "%s", text);
+
+    if (command && *command)
+        diag_hint(m->diag, f, "%s", command);
+}
+
+/* The line that counts; NULL: no line says it. */
+static const struct item *line_of(struct machine *m, const char *option)
+{
+    const struct item *found = NULL;
+
+    for (const struct item *it = m->program->config->first; it; it = it->next) {
+        if (it->kind == ITEM_OPTION && program_is_option(it, option))
+            found = it;
+    }
+    return found;
+}
+
+static struct origin place_of(struct machine *m, const char *option)
+{
+    const struct item *it = line_of(m, option);
+
+    return it ? it->at : nowhere;
+}
+
+/* --- names and ports ------------------------------------------------------------------------ */
+
+static void check_host(struct machine *m, const char *host)
+{
+    struct addrinfo *list = NULL;
+
+    if (!strchr(host, '.')) {
+        say(m, DIAG_WARNING, nowhere,
+            arena_printf(m->arena, "%s is no full host name: others refuse mail from it", host),
+            "write the full name first in /etc/hosts: ADDRESS host.example.com host");
+        return;
+    }
+    int failed = getaddrinfo(host, NULL, NULL, &list);
+    if (list)
+        freeaddrinfo(list);
+    if (failed)
+        say(m, DIAG_WARNING, nowhere,
+            arena_printf(m->arena, "%s has no address: %s", host, gai_strerror(failed)),
+            arena_printf(m->arena,
+                         "getent hosts %s; or set the name: define(`confDOMAIN_NAME', "
+                         "`NAME')",
+                         host));
+}
+
+static void check_ports(struct machine *m)
+{
+    size_t n;
+    const struct listener *l = settings_listeners(m->arena, m->program, &n);
+
+    for (size_t i = 0; i < n; i++) {
+        struct listening got;
+        const char *why;
+        if (listen_all(m->arena, &l[i], 1, &got, &why))
+            close(got.fds[0]);
+        else
+            say(m, DIAG_ERROR, l[i].item ? l[i].item->at : nowhere, why, NULL);
+    }
+}
+
+/* --- the queue ------------------------------------------------------------------------------ */
+
+static void check_queue(struct machine *m)
+{
+    const char *dir = setting_text(m->program, "QueueDirectory");
+    struct origin at = place_of(m, "QueueDirectory");
+    struct stat st;
+
+    if (stat(dir, &st) != 0) {
+        say(m, DIAG_ERROR, at, arena_printf(m->arena, "%s: %s", dir, strerror(errno)),
+            arena_printf(m->arena, "install -d -m 700 %s", dir));
+        return;
+    }
+    if (!S_ISDIR(st.st_mode))
+        say(m, DIAG_ERROR, at, arena_printf(m->arena, "%s is no folder", dir), NULL);
+    else if (st.st_mode & S_IWOTH)
+        say(m, DIAG_ERROR, at, arena_printf(m->arena, "%s can be written by everybody", dir),
+            arena_printf(m->arena, "chmod o-w %s", dir));
+    else if (access(dir, R_OK | W_OK | X_OK) != 0)
+        say(m, DIAG_ERROR, at, arena_printf(m->arena, "%s: %s", dir, strerror(errno)),
+            arena_printf(m->arena, "chown %u %s", (unsigned)geteuid(), dir));
+}
+
+/* --- files ---------------------------------------------------------------------------------- */
+
+/* False: there is none, or others write it, and that is said. */
+static bool check_file(struct machine *m, const struct item *it, const char *path, bool optional,
+                       const char *command)
+{
+    struct stat st;
+
+    if (stat(path, &st) != 0) {
+        if (!optional || errno != ENOENT)
+            say(m, DIAG_WARNING, it->at, arena_printf(m->arena, "%s: %s", path, strerror(errno)),
+                command);
+        return false;
+    }
+    if (access(path, R_OK) != 0)
+        say(m, DIAG_WARNING, it->at, arena_printf(m->arena, "%s: %s", path, strerror(errno)),
+            arena_printf(m->arena, "chmod u+r %s", path));
+    else if (S_ISREG(st.st_mode) && st.st_mode & (S_IWGRP | S_IWOTH))
+        say(m, DIAG_WARNING, it->at,
+            arena_printf(m->arena,
+                         "%s can be written by others: who writes it decides where "
+                         "mail goes",
+                         path),
+            arena_printf(m->arena, "chmod go-w %s", path));
+    return true;
+}
+
+static void check_age(struct machine *m, const struct item *it, const char *database,
+                      const char *source, const char *command)
+{
+    struct stat db, src;
+
+    if (stat(database, &db) == 0 && stat(source, &src) == 0 && fs_is_older(&db, &src))
+        say(m, DIAG_WARNING, it->at,
+            arena_printf(m->arena, "%s is older than %s: what was changed since has no effect yet",
+                         database, source),
+            command);
+}
+
+/* Behind the options, which begin with -: the file of a map; NULL: there is none.  *optional: -o.
+ */
+static const char *map_file(struct machine *m, const char *rest, bool *optional)
+{
+    *optional = false;
+    for (;;) {
+        rest += strspn(rest, " \t");
+        size_t n = strcspn(rest, " \t");
+        if (n == 0)
+            return NULL;
+        if (*rest != '-')
+            return *rest == '/' ? arena_strndup(m->arena, rest, n) : NULL;
+        *optional = *optional || (n > 1 && rest[1] == 'o');
+        rest += n;
+    }
+}
+
+static const char *suffix_of(const char *cls)
+{
+    return strcasecmp(cls, "hash") == 0 || strcasecmp(cls, "btree") == 0 ? ".db"
+           : strcasecmp(cls, "cdb") == 0                                 ? ".cdb"
+                                                                         : "";
+}
+
+static void check_map(struct machine *m, const struct item *it)
+{
+    static const char *const classes[] = {"hash", "btree", "cdb", "text"};
+    bool optional, is_file = false;
+    const char *path = map_file(m, it->value, &optional);
+
+    for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
+        is_file = is_file || strcasecmp(it->aux, classes[i]) == 0;
+    if (!is_file || !path)
+        return;
+    const char *suffix = suffix_of(it->aux);
+    size_t len = strlen(path), n = strlen(suffix);
+    bool whole = n && len > n && strcmp(path + len - n, suffix) == 0;
+    const char *source = whole ? arena_strndup(m->arena, path, len - n) : path;
+    const char *database = arena_printf(m->arena, "%s%s", source, suffix);
+    const char *command =
+        n ? arena_printf(m->arena, "mcf map build %s < %s", source, source) : "make the file";
+    if (check_file(m, it, database, optional, command) && n)
+        check_age(m, it, database, source, command);
+}
+
+static void check_class_file(struct machine *m, const struct item *it)
+{
+    bool optional;
+    const char *path = map_file(m, it->value, &optional);
+
+    if (path && !strchr(path, '@'))
+        check_file(m, it, path, optional, arena_printf(m->arena, "touch %s", path));
+}
+
+static void check_aliases(struct machine *m)
+{
+    const struct item *it = line_of(m, "AliasFile");
+    const char *s = it ? it->value : "";
+
+    while (*(s += strspn(s, ", \t"))) {
+        size_t n = strcspn(s, ", \t");
+        const char *part = arena_strndup(m->arena, s, n);
+        const char *colon = strchr(part, ':');
+        bool is_hash = !colon || strncasecmp(part, "hash:", 5) == 0 ||
+                       strncasecmp(part, "btree:", 6) == 0 ||
+                       strncasecmp(part, "implicit:", 9) == 0;
+        const char *path = colon ? colon + 1 : part;
+        s += n;
+        if (!is_hash || *path != '/')
+            continue;
+        const char *database = arena_printf(m->arena, "%s.db", path);
+        if (check_file(m, it, path, false, arena_printf(m->arena, "touch %s", path)) &&
+            check_file(m, it, database, false, "newaliases"))
+            check_age(m, it, database, path, "newaliases");
+    }
+}
+
+/* --- users and programs ----------------------------------------------------------------------- */
+
+static void check_user(struct machine *m, struct origin at, const char *what, const char *text)
+{
+    size_t n = strcspn(text, ":.");
+    const char *user = arena_strndup(m->arena, text, n);
+
+    if (!*user || isdigit((unsigned char)*user))
+        return;
+    if (!getpwnam(user))
+        say(m, DIAG_WARNING, at, arena_printf(m->arena, "%s: there is no user %s", what, user),
+            arena_printf(m->arena, "useradd -r %s", user));
+    const char *group = text[n] ? text + n + 1 : "";
+    if (*group && !isdigit((unsigned char)*group) && !getgrnam(group))
+        say(m, DIAG_WARNING, at, arena_printf(m->arena, "%s: there is no group %s", what, group),
+            arena_printf(m->arena, "groupadd -r %s", group));
+}
+
+static void check_option_user(struct machine *m, const char *option)
+{
+    const struct item *it = line_of(m, option);
+
+    if (it && it->value)
+        check_user(m, it->at, option, it->value);
+}
+
+static const char *value_of(const struct item *it, char key)
+{
+    for (const struct equate *e = it->equates; e; e = e->next) {
+        if (e->key[0] == key && e->has_value)
+            return e->value;
+    }
+    return "";
+}
+
+static void check_mailer(struct machine *m, const struct item *it)
+{
+    const char *path = value_of(it, 'P');
+    const char *what = arena_printf(m->arena, "mailer %s", it->name);
+
+    check_user(m, it->at, what, value_of(it, 'U'));
+    if (*path == '/' && access(path, X_OK) != 0)
+        say(m, DIAG_WARNING, it->at,
+            arena_printf(m->arena, "%s: %s: %s", what, path, strerror(errno)),
+            errno == ENOENT ? arena_printf(m->arena,
+                                           "install it, or write another P=: dpkg -S "
+                                           "%s",
+                                           path)
+                            : arena_printf(m->arena, "chmod +x %s", path));
+}
+
+static void check_needed_mailers(struct machine *m)
+{
+    if (!program_mailer(m->program, "local", strlen("local")))
+        say(m, DIAG_ERROR, nowhere, "there is no mailer local", "write MAILER(`local') in the .mc");
+    if (!program_mailer(m->program, "prog", strlen("prog")))
+        say(m, DIAG_WARNING, nowhere, "there is no mailer prog: aliases can run no programs",
+            "write MAILER(`local') in the .mc");
+}
+
+void machine_check(const struct program *p, const char *host, bool ports, struct diag *d)
+{
+    struct machine m = {p, diag_arena(d), d};
+
+    check_host(&m, host);
+    if (ports)
+        check_ports(&m);
+    check_queue(&m);
+    for (const struct item *it = p->config->first; it; it = it->next) {
+        if (it->kind == ITEM_MAP && it->aux && it->value)
+            check_map(&m, it);
+        else if (it->kind == ITEM_CLASSFILE && it->value)
+            check_class_file(&m, it);
+        else if (it->kind == ITEM_MAILER)
+            check_mailer(&m, it);
+    }
+    check_aliases(&m);
+    check_option_user(&m, "DefaultUser");
+    check_option_user(&m, "RunAsUser");
+    check_option_user(&m, "TrustedUser");
+    check_needed_mailers(&m);
+}
