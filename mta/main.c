@@ -1,7 +1,7 @@
 /*
  * mcfd: runs a sendmail configuration.
  */
-#include <getopt.h>
+#include <errno.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
@@ -15,34 +15,15 @@
 #include "lib/maps/resolver.h"
 #include "lib/model/check.h"
 #include "mta/address_test.h"
+#include "mta/arguments.h"
 #include "mta/host.h"
-#include "mta/parent/parent.h"
-#include "mta/policy/worker.h"
-
-static const char usual_file[] = "/etc/mail/sendmail.cf";
-
-struct arguments {
-    const char *path, *debug;
-    char mode;
-    const char *interval; /* of -q */
-    bool json, runs_queue, check;
-    struct buf lines; /* of a .cf: what -O, -o and -M say */
-};
+#include "mta/modes/mode.h"
 
 static void no_memory(void *ctx)
 {
     (void)ctx;
     fputs("mcfd: out of memory\n", stderr);
     exit(EX_OSERR);
-}
-
-static int usage(void)
-{
-    fputs(
-        "usage: mcfd -bd|-bD [--check] [-qTIME] [-C FILE] [-O OPTION=VALUE] [-oXVALUE] [-MxVALUE]\n"
-        "       mcfd -bt [-C FILE] [-O OPTION=VALUE] [-oXVALUE] [-MxVALUE] [-dLEVELS] [--json]\n",
-        stderr);
-    return EX_USAGE;
 }
 
 /* EX_OK for a configuration without errors, else the first says it.  What the system refused is
@@ -57,6 +38,8 @@ static int status_of(struct diag *d)
         int status;
     } codes[] = {{"class-file", EX_OSERR},
                  {"class-map", EX_OSERR},
+                 {"not-implemented", EX_CONFIG},
+                 {"machine", EX_CONFIG},
                  {"unknown-mailbox-database", EX_UNAVAILABLE}};
     size_t n;
     const struct finding *const *all = diag_sorted(d, &n);
@@ -87,50 +70,6 @@ static bool is_ended(struct diag *d)
             return true;
     }
     return false;
-}
-
-/* False where it cannot be run so. */
-static bool read_arguments(struct arguments *a, int argc, char **argv)
-{
-    static const struct option options[] = {
-        {"json", no_argument, NULL, 'j'}, {"check", no_argument, NULL, 'k'}, {NULL, 0, NULL, 0}};
-    int c;
-
-    while ((c = getopt_long(argc, argv, "b:C:d:M:O:o:q::", options, NULL)) != -1) {
-        switch (c) {
-        case 'b':
-            a->mode = *optarg;
-            break;
-        case 'C':
-            a->path = optarg;
-            break;
-        case 'd':
-            a->debug = optarg;
-            break;
-        case 'j':
-            a->json = true;
-            break;
-        case 'k':
-            a->check = true;
-            break;
-        case 'M':
-            buf_printf(&a->lines, "D%s\n", optarg);
-            break;
-        case 'O':
-            buf_printf(&a->lines, "O %s\n", optarg);
-            break;
-        case 'q':
-            a->interval = optarg;
-            a->runs_queue = true;
-            break;
-        case 'o':
-            buf_printf(&a->lines, "O%s\n", optarg);
-            break;
-        default:
-            return false;
-        }
-    }
-    return a->mode && strchr("tdD", a->mode);
 }
 
 /* Options of the command line, which end with the item `last`, stay whatever the file says. */
@@ -170,31 +109,67 @@ static const struct lookup_identity *reader_now(struct arena *a)
     return r;
 }
 
-static int run_daemon(struct arena *a, const struct program *p, const struct lookup_world *world,
-                      const struct arguments *given, char *const *argv)
+/* Programs read what the others say. */
+static bool speaks_of_findings(enum mode m)
 {
-    const struct service *s = service_new(a, p, world);
-    struct parent_setup setup = {.program = p,
-                                 .world = world,
-                                 .host = s->host,
-                                 .version = s->version,
-                                 .interval =
-                                     given->interval ? settings_read_time(given->interval, 'm') : 0,
-                                 .listens = true,
-                                 .foreground = given->mode == 'D',
-                                 .arguments = argv};
+    return m == MODE_TEST || m == MODE_DAEMON || m == MODE_DAEMON_FOREGROUND;
+}
 
-    return parent_run(a, &setup);
+/* Mail is taken or delivered: what that needs is looked at first. */
+static bool is_start(enum mode m)
+{
+    return m == MODE_DAEMON || m == MODE_DAEMON_FOREGROUND || m == MODE_QUEUE_RUNNER ||
+           m == MODE_DIALOGUE;
+}
+
+static int run_mode(const struct mode_setup *setup)
+{
+    switch (setup->given->mode) {
+    case MODE_ALIASES:
+        return aliases_run(setup);
+    case MODE_DAEMON:
+    case MODE_DAEMON_FOREGROUND:
+    case MODE_QUEUE_RUNNER:
+        return daemon_run(setup);
+    case MODE_DIALOGUE:
+        return dialogue_run(setup);
+    case MODE_COUNT:
+    case MODE_LIST:
+    case MODE_QUEUE:
+        return orders_run(setup);
+    case MODE_VERIFY:
+        return verify_run(setup);
+    case MODE_HOSTS:
+    case MODE_PURGE_HOSTS:
+        return EX_OK; /* what the store knows of hosts goes with it: there is nothing on disk */
+    default:
+        fputs("mcfd: messages on standard input are not taken yet: use -bs\n", stderr);
+        return EX_UNAVAILABLE;
+    }
+}
+
+static int wrong_usage(struct arena *a, const char *name, const char *why)
+{
+    struct buf b;
+
+    buf_init(&b, a);
+    if (*why)
+        fprintf(stderr, "%s: %s\n", name, why);
+    if (*why)
+        return EX_USAGE;
+    arguments_usage(&b);
+    fputs(b.data, stdout);
+    return EX_OK;
 }
 
 int main(int argc, char **argv)
 {
     struct arena *a = arena_new(no_memory, NULL);
-    struct arguments given = {.path = usual_file};
+    struct arguments given;
+    const char *why;
 
-    buf_init(&given.lines, a);
-    if (!read_arguments(&given, argc, argv))
-        return usage();
+    if (arguments_read(a, argc, argv, &given, &why))
+        return wrong_usage(a, argv[0], why);
     struct source_set *sources = source_set_new(a);
     int err;
     const struct source *src = source_open(sources, given.path, &err);
@@ -228,16 +203,27 @@ int main(int argc, char **argv)
     world.userdb_spec = program_option(p, "UserDatabaseSpec");
     world.ldap_defaults = program_option(p, "LDAPDefaultSpec");
     config_check(config, NULL, d);
-    diag_print(d, stderr, false);
+    const struct log *log = log_open(a, p, given.path, given.log_json, given.tag);
+    if (!log) {
+        fprintf(stderr, "mcfd: %s: %s\n", given.log_json, strerror(errno));
+        return EX_CANTCREAT;
+    }
+    struct mode_setup setup = {a, &given, p, &world, log, d};
+    if (is_start(given.mode) || given.mode == MODE_CHECK)
+        check_machine(&setup);
+    if (given.mode == MODE_CHECK)
+        return check_run(&setup);
+    int read = status_of(d), status = read;
+    if (read || is_ended(d) || speaks_of_findings(given.mode))
+        diag_print(d, stderr, false);
     if (is_ended(d))
         return EX_USAGE;
-    int read = status_of(d), status = read;
-    if (given.mode == 't') {
+    if (given.mode == MODE_TEST) {
         status = run_test(a, p, &world, &given);
         if (read)
             status = read;
     } else if (!read && !given.check) {
-        status = run_daemon(a, p, &world, &given, argv);
+        status = run_mode(&setup);
     }
     resolver_close(resolver);
     arena_free(a);

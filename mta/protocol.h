@@ -25,6 +25,9 @@ enum {
     PROTOCOL_PIECE = 64 << 10 /* bytes of a body in one message, at most */
 };
 
+/* CONNECT.listener of a client on standard input. */
+#define CONNECT_DIALOGUE UINT64_MAX
+
 enum role { ROLE_PARENT, ROLE_FRONT, ROLE_POLICY, ROLE_STORE, ROLE_ANY };
 
 struct texts {

@@ -193,6 +193,8 @@ int front_run(struct arena *a, const struct front_setup *setup)
     f->setup = setup;
     f->arena = a;
     f->session = session_settings(p, setup->host);
+    if (setup->dialogue >= 0)
+        f->session.switches |= SESSION_LAX_COMMANDS;
     f->client = client_settings(p);
     f->keep = positive(setting_number(p, "ConnectionCacheSize"));
     f->keep_ms = MS * setting_time(p, "ConnectionCacheTimeout", 'm');
@@ -207,6 +209,8 @@ int front_run(struct arena *a, const struct front_setup *setup)
     clock.data = f;
     uv_timer_start(&clock, tick, TICK_MS, TICK_MS);
     front_send(&f->parent, &ready);
+    if (setup->dialogue >= 0)
+        serve_dialogue(f);
     uv_run(&f->loop, UV_RUN_DEFAULT);
     return EX_OK;
 }

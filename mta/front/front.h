@@ -3,12 +3,14 @@
  *
  * It accepts clients, runs their sessions (session.h), carries out plans (client.h), and asks
  * policy and store for everything else.  One loop, one thread; no files, no names: addresses come
- * with the plans.  The role ends when one of the others is gone, or when the parent says so and all
- * that was begun is over.
+ * with the plans.  A dialogue (-bs) is a client that is there from the start; the parent hears when
+ * it is over (OVER).  The role ends when one of the others is gone, or when the parent says so and
+ * all that was begun is over.
  */
 #ifndef MCF_MTA_FRONT_H
 #define MCF_MTA_FRONT_H
 
+#include "mta/peer.h"
 #include "mta/settings.h"
 
 struct front_setup {
@@ -17,6 +19,8 @@ struct front_setup {
     const int *listening;    /* sockets that listen, one for each of ... */
     const size_t *listeners; /* ... these numbers of O DaemonPortOptions lines */
     size_t n;
+    int dialogue;            /* -bs: a socket to the client on standard input; -1: there is none */
+    const struct peer *peer; /* who that is; its address may be "root@localhost" */
     int policy, store, parent;
 };
 

@@ -1,8 +1,6 @@
 #include "mta/front/serve.h"
 
-#include <arpa/inet.h>
 #include <errno.h>
-#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -11,8 +9,9 @@
 #include "lib/base/fs.h"
 #include "mta/front/counts.h"
 #include "mta/front/doors.h"
+#include "mta/peer.h"
 
-enum { ADDRESS_TEXT = 64, BODY_AT_ONCE = PROTOCOL_PIECE };
+enum { BODY_AT_ONCE = PROTOCOL_PIECE };
 
 struct serve {
     struct front *front;
@@ -29,8 +28,9 @@ struct serve {
     const struct session_question *asked;
     char in[FRONT_READ];
     size_t have, at; /* bytes of `in`; how many of them were taken */
-    char address[ADDRESS_TEXT];
-    bool ended; /* the client sends no more */
+    char address[PEER_TEXT];
+    bool dialogue; /* the client is the one on standard input */
+    bool ended;    /* the client sends no more */
     bool broken;
     unsigned handles; /* that have to be closed before it can go */
 };
@@ -67,11 +67,17 @@ static void finish(struct serve *s)
     drop_transaction(s);
     m.as.GONE.session = s->id;
     front_send(&f->policy, &m);
+    if (s->dialogue) {
+        m = (struct message){.kind = MESSAGE_OVER};
+        front_send(&f->parent, &m);
+    }
     while (*at != s)
         at = &(*at)->next;
     *at = s->next;
-    counts_leave(f->counts, s->address);
-    f->clients--;
+    if (!s->dialogue) {
+        counts_leave(f->counts, s->address);
+        f->clients--;
+    }
     f->open--;
     uv_poll_stop(&s->poll);
     uv_timer_stop(&s->timer);
@@ -83,51 +89,27 @@ static void finish(struct serve *s)
 
 /* --- questions ---------------------------------------------------------------------------- */
 
-static void describe_socket(const struct sockaddr_storage *sa, char out[ADDRESS_TEXT],
-                            uint64_t *port)
-{
-    if (sa->ss_family == AF_INET) {
-        const struct sockaddr_in *in = (const struct sockaddr_in *)(const void *)sa;
-        inet_ntop(AF_INET, &in->sin_addr, out, ADDRESS_TEXT);
-        *port = ntohs(in->sin_port);
-        return;
-    }
-    const struct sockaddr_in6 *in = (const struct sockaddr_in6 *)(const void *)sa;
-    *port = ntohs(in->sin6_port);
-    if (IN6_IS_ADDR_V4MAPPED(&in->sin6_addr)) {
-        inet_ntop(AF_INET, in->sin6_addr.s6_addr + 12, out, ADDRESS_TEXT);
-        return;
-    }
-    /* All groups, as rules look for them. */
-    size_t n = (size_t)snprintf(out, ADDRESS_TEXT, "IPv6:");
-    for (size_t i = 0; i < 16; i += 2)
-        n += (size_t)snprintf(
-            out + n, ADDRESS_TEXT - n, "%s%x", i ? ":" : "",
-            (unsigned)(in->sin6_addr.s6_addr[i] << 8 | in->sin6_addr.s6_addr[i + 1]));
-}
-
 static void ask_connect(struct serve *s, struct message *m)
 {
-    struct sockaddr_storage sa;
-    socklen_t len = sizeof sa;
-    uint64_t port = 0;
-    char *local = arena_alloc(s->arena, ADDRESS_TEXT);
+    const struct front_setup *setup = s->front->setup;
+    struct peer *own = arena_alloc(s->arena, sizeof *own);
+    const struct peer *p = own;
     struct message_CONNECT *c = &m->as.CONNECT;
 
     m->kind = MESSAGE_CONNECT;
-    if (getpeername(s->fd, (struct sockaddr *)&sa, &len) == 0)
-        describe_socket(&sa, s->address, &port);
-    c->session = s->id;
-    c->listener = s->listener;
-    c->address = (struct bytes){s->address, strlen(s->address)};
-    c->port = port;
-    len = sizeof sa;
-    if (getsockname(s->fd, (struct sockaddr *)&sa, &len) == 0)
-        describe_socket(&sa, local, &c->local_port);
-    c->local_address = (struct bytes){local, strlen(local)};
-    c->clients = counts_open(s->front->counts, s->address);
-    c->rate = counts_rate(s->front->counts, s->address);
-    c->total = counts_total(s->front->counts);
+    if (s->dialogue)
+        p = setup->peer;
+    else
+        peer_of(s->fd, own);
+    *c = (struct message_CONNECT){.session = s->id,
+                                  .listener = s->dialogue ? CONNECT_DIALOGUE : s->listener,
+                                  .address = {p->address, strlen(p->address)},
+                                  .port = p->port,
+                                  .local_address = {p->local, strlen(p->local)},
+                                  .local_port = p->local_port,
+                                  .clients = counts_open(s->front->counts, s->address),
+                                  .rate = counts_rate(s->front->counts, s->address),
+                                  .total = counts_total(s->front->counts)};
 }
 
 static void ask_store(struct serve *s, const struct session_question *q, struct message *m)
@@ -376,28 +358,43 @@ void serve_go_on(struct front *f)
 
 /* --- clients that come -------------------------------------------------------------------- */
 
-void serve_admit(struct front *f, int fd, const struct sockaddr_storage *sa, size_t listener)
+static struct serve *admit(struct front *f, size_t listener, int fd)
 {
     struct arena *a = arena_beside(f->arena);
     struct serve *s = arena_alloc(a, sizeof *s);
-    uint64_t port;
 
     s->front = f;
     s->arena = a;
     s->fd = fd;
     s->id = ++f->ids;
     s->listener = listener;
-    describe_socket(sa, s->address, &port);
     s->session = session_new(a, &f->session);
     s->next = f->sessions[s->id % FRONT_BUCKETS];
     f->sessions[s->id % FRONT_BUCKETS] = s;
-    counts_enter(f->counts, s->address);
-    f->clients++;
     f->open++;
     uv_poll_init_socket(&f->loop, &s->poll, fd);
     uv_timer_init(&f->loop, &s->timer);
     s->poll.data = s->timer.data = s;
     s->handles = 2;
     s->wait.kind = SESSION_WAIT_NOTHING;
+    return s;
+}
+
+void serve_admit(struct front *f, int fd, const struct sockaddr_storage *sa, size_t listener)
+{
+    struct serve *s = admit(f, listener, fd);
+    uint64_t port;
+
+    peer_describe(sa, s->address, &port);
+    counts_enter(f->counts, s->address);
+    f->clients++;
+    pump(s);
+}
+
+void serve_dialogue(struct front *f)
+{
+    struct serve *s = admit(f, 0, f->setup->dialogue);
+
+    s->dialogue = true;
     pump(s);
 }

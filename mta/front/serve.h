@@ -10,6 +10,8 @@
 
 /* A client has come by this listener: fd is ours. */
 void serve_admit(struct front *f, int fd, const struct sockaddr_storage *sa, size_t listener);
+/* Serves the client of the front's dialogue. */
+void serve_dialogue(struct front *f);
 /* Answers of policy and store. */
 void serve_verdict(struct front *f, const struct message_VERDICT *v);
 void serve_stored(struct front *f, const struct message_STORED *s);

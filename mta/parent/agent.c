@@ -58,9 +58,9 @@ struct outcome agent_outcome(struct arena *a, const struct plan *p, int wait_sta
                                 .answer = bytes_of(arena_printf(a, "%d", status)),
                                 .host = bytes_of("")};
     if (status == EX_TEMPFAIL)
-        return outcome_of(status, arena_printf(a, "%s mailer (%s) exited with EX_TEMPFAIL",
-                                               bytes_string(a, p->mailer),
-                                               bytes_string(a, p->path)));
+        return outcome_of(status,
+                          arena_printf(a, "%s mailer (%s) exited with EX_TEMPFAIL",
+                                       bytes_string(a, p->mailer), bytes_string(a, p->path)));
     return outcome_of(status, NULL);
 }
 
@@ -606,7 +606,8 @@ struct outcome *agent_deliver(struct arena *a, const struct plan *p,
     if (p->kind == PLAN_SMTP || p->kind == PLAN_LMTP ||
         (p->kind == PLAN_PROGRAM && plan_has_flag(p, 'z')))
         return deliver_lmtp(a, p, source, size, transcript);
-    o = p->kind == PLAN_FILE ? deliver_file(a, p, source) : deliver_program(a, p, source, transcript);
+    o = p->kind == PLAN_FILE ? deliver_file(a, p, source)
+                             : deliver_program(a, p, source, transcript);
     agent_tell(a, p, &o, transcript);
     all = arena_calloc(a, p->nrecipients, sizeof *all);
     for (size_t i = 0; i < p->nrecipients; i++)

@@ -20,6 +20,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/fs.h"
 #include "mta/channel.h"
+#include "mta/control.h"
 #include "mta/front/front.h"
 #include "mta/parent/detach.h"
 #include "mta/parent/errand.h"
@@ -63,8 +64,9 @@ struct parent {
     struct detached detached;
     struct restart restart;
     sigset_t signals;
-    int signal;
+    int signal, control;
     bool stopping, over, broken;
+    bool draining;    /* the store was told to end */
     bool restarting;  /* they stop for that */
     bool check_again; /* SIGHUP came while it was checked */
     int status;
@@ -166,7 +168,10 @@ static int run_store(struct parent *p, const struct pairs *s)
                    .no_actual = privacy & PRIVACY_NOACTUALRECIPIENT},
         .host_status = setting_timeout(program, TIMEOUT_HOSTSTATUS),
         .load = load_now,
-        .log = log_line};
+        .rests = p->setup->rests,
+        .drains = p->setup->once,
+        .log = log_line,
+        .events = p->setup->log};
 
     return store_run(p->life, &setup);
 }
@@ -175,6 +180,7 @@ static int run_policy(struct parent *p, const struct pairs *s)
 {
     return policy_run(p->life, &(struct policy_setup){.program = p->setup->program,
                                                       .world = p->setup->world,
+                                                      .log = p->setup->log,
                                                       .front = s->front_policy[1],
                                                       .store = s->store_policy[1],
                                                       .parent = s->policy[1],
@@ -189,8 +195,11 @@ static int run_front(struct parent *p, const struct pairs *s)
                                                     .listening = p->listening.fds,
                                                     .listeners = p->listening.listeners,
                                                     .n = p->listening.n,
+                                                    .dialogue = p->setup->dialogue,
+                                                    .peer = p->setup->peer,
                                                     .policy = s->front_policy[0],
-                                                    .store = s->front_store[0],
+                                                    .store = p->setup->store < 0 ? s->front_store[0]
+                                                                                 : p->setup->store,
                                                     .parent = s->front[1]});
 }
 
@@ -208,8 +217,14 @@ static bool make_pairs(struct pairs *s)
            pair(s->front) && pair(s->policy) && pair(s->store);
 }
 
-/* Closes what is not this role's; the parent (ROLE_PARENT) keeps its three. */
-static void keep_own(struct pairs *s, enum role r)
+static bool is_started(const struct parent *p, enum role r)
+{
+    return r == ROLE_STORE ? p->setup->store < 0 : !p->setup->alone;
+}
+
+/* Closes what is not this role's; the parent (ROLE_PARENT) keeps its three, and what would be of
+ * roles that are not started: the others must not take them to be gone. */
+static void keep_own(const struct parent *p, struct pairs *s, enum role r)
 {
     struct {
         int *fd;
@@ -222,9 +237,22 @@ static void keep_own(struct pairs *s, enum role r)
                {&s->store[0], ROLE_PARENT},       {&s->store[1], ROLE_STORE}};
 
     for (size_t i = 0; i < sizeof all / sizeof *all; i++) {
-        if (all[i].of != r)
+        enum role of =
+            all[i].of != ROLE_PARENT && !is_started(p, all[i].of) ? ROLE_PARENT : all[i].of;
+        if (of != r)
             fs_close(all[i].fd);
     }
+}
+
+/* Whoever waits for the end of standard output waits for the dialogue's, and not for ours. */
+static void let_go(void)
+{
+    int fd = open("/dev/null", O_RDWR | O_CLOEXEC);
+
+    for (int i = STDIN_FILENO; fd >= 0 && i <= STDERR_FILENO; i++)
+        dup2(fd, i);
+    if (fd > STDERR_FILENO)
+        close(fd);
 }
 
 /* It does not work: the parent says why. */
@@ -256,9 +284,12 @@ static void become(struct parent *p, struct pairs *s, enum role r, pid_t parent)
     signal(SIGXFSZ, SIG_IGN);
     sigprocmask(SIG_UNBLOCK, &p->signals, NULL);
     fs_close(&p->signal);
+    fs_close(&p->control);
     restart_close(&p->restart);
     detach_close(&p->detached);
-    keep_own(s, r);
+    if (p->setup->dialogue >= 0)
+        let_go();
+    keep_own(p, s, r);
     if (r != ROLE_FRONT) {
         for (size_t i = 0; i < p->listening.n; i++)
             close(p->listening.fds[i]);
@@ -300,7 +331,7 @@ static bool start(struct parent *p)
     p->life = arena_beside(p->arena);
     p->broken = false;
     for (size_t i = 0; good && i < CHILDREN; i++)
-        good = start_role(p, &s, order[i], i);
+        good = !is_started(p, order[i]) || start_role(p, &s, order[i], i);
     if (!good) {
         err = errno ? errno : err;
         for (int *fd = (int *)&s; fd < (int *)(&s + 1); fd++)
@@ -308,10 +339,12 @@ static bool start(struct parent *p)
         errno = err;
         return false;
     }
-    keep_own(&s, ROLE_PARENT);
+    keep_own(p, &s, ROLE_PARENT);
     const int own[CHILDREN] = {s.store[0], s.policy[0], s.front[0]};
-    for (size_t i = 0; i < CHILDREN; i++)
-        p->children[i].channel = channel_new(p->life, own[i], ROLE_PARENT, order[i]);
+    for (size_t i = 0; i < CHILDREN; i++) {
+        if (is_started(p, order[i]))
+            p->children[i].channel = channel_new(p->life, own[i], ROLE_PARENT, order[i]);
+    }
     return true;
 }
 
@@ -347,6 +380,81 @@ static bool is_there(const struct parent *p, enum role r)
             return true;
     }
     return false;
+}
+
+static struct channel *channel_of(struct parent *p, enum role r)
+{
+    for (size_t i = 0; i < CHILDREN; i++) {
+        if (p->children[i].channel && p->children[i].role == r)
+            return p->children[i].channel;
+    }
+    return NULL;
+}
+
+/* Without the store there is nothing more to do. */
+static void drain(struct parent *p)
+{
+    struct message m = {.kind = MESSAGE_STOP};
+
+    m.as.STOP.gracefully = true;
+    p->draining = true;
+    if (!channel_of(p, ROLE_STORE))
+        p->over = true;
+    else
+        channel_send(channel_of(p, ROLE_STORE), &m, -1);
+}
+
+/* The first order is given; where there is none, and nobody speaks, the work can end. */
+static void give_order(struct parent *p)
+{
+    struct message m = {.kind = MESSAGE_ORDER};
+    struct channel *store = channel_of(p, ROLE_STORE);
+
+    m.as.ORDER = (struct message_ORDER){1, p->setup->order};
+    if (store && p->setup->order.n > 0)
+        channel_send(store, &m, -1);
+    else if (p->setup->once && p->setup->dialogue < 0)
+        drain(p);
+}
+
+static void take_report(struct parent *p, const struct message_REPORT *m)
+{
+    if (p->setup->report)
+        p->setup->report(p->setup->report_ctx, m->status, m->bytes);
+    if (p->setup->once && p->setup->dialogue < 0)
+        drain(p);
+}
+
+static void admit_caller(struct parent *p)
+{
+    struct message m = {.kind = MESSAGE_CALLER};
+    int fd = control_accept(p->control, &m.as.CALLER.uid);
+
+    if (fd < 0)
+        return;
+    if (channel_of(p, ROLE_STORE))
+        channel_send(channel_of(p, ROLE_STORE), &m, fd);
+    else
+        close(fd);
+}
+
+/* Only who has the queue may: there is one at a time. */
+static void open_control(struct parent *p)
+{
+    const char *path = control_path(p->arena, p->setup->program);
+
+    if (p->control >= 0 || !channel_of(p, ROLE_STORE) || p->setup->alone)
+        return;
+    p->control = control_listen(path);
+    if (p->control < 0)
+        syslog(LOG_WARNING, "%s: %s: mailq and its like will not reach us", path, strerror(errno));
+}
+
+static void close_control(struct parent *p)
+{
+    if (p->control >= 0)
+        unlink(control_path(p->arena, p->setup->program));
+    fs_close(&p->control);
 }
 
 /* Policy answers the others to the end. */
@@ -385,6 +493,13 @@ static void take_message(struct parent *p, struct child *c, const struct message
             return;
         }
         break;
+    case MESSAGE_REPORT:
+        take_report(p, &m->as.REPORT);
+        break;
+    case MESSAGE_OVER:
+        p->status = (int)m->as.OVER.status;
+        drain(p);
+        break;
     default:
         break;
     }
@@ -404,7 +519,7 @@ static void take(struct parent *p, struct child *c)
         arena_reset(a);
     }
     arena_free(a);
-    if (channel_state(c->channel) != CHANNEL_OPEN && !p->stopping)
+    if (channel_state(c->channel) != CHANNEL_OPEN && !p->stopping && !p->draining)
         p->broken = true;
 }
 
@@ -428,6 +543,11 @@ static void tell_end(const struct parent *p, const struct child *c, int status)
 static void ended(struct parent *p, struct child *c, int status)
 {
     c->pid = 0;
+    if (p->draining) { /* what the store's end says is all that counts */
+        p->over = p->over || (c->role == ROLE_STORE && status == 0);
+        p->broken = p->broken || (c->role == ROLE_STORE && status != 0);
+        return;
+    }
     if (!p->stopping)
         tell_end(p, c, status);
     if (!p->stopping || c->role == ROLE_POLICY ||
@@ -498,7 +618,7 @@ static void take_signal(struct parent *p)
 
 static void wait_once(struct parent *p, int ms)
 {
-    struct pollfd fds[CHILDREN + 1];
+    struct pollfd fds[CHILDREN + 2];
 
     for (size_t i = 0; i < CHILDREN; i++) {
         struct channel *c = p->children[i].channel;
@@ -509,7 +629,8 @@ static void wait_once(struct parent *p, int ms)
             fds[i].events |= POLLOUT;
     }
     fds[CHILDREN] = (struct pollfd){.fd = p->signal, .events = POLLIN};
-    if (poll(fds, CHILDREN + 1, ms) <= 0)
+    fds[CHILDREN + 1] = (struct pollfd){.fd = p->control, .events = POLLIN};
+    if (poll(fds, CHILDREN + 2, ms) <= 0)
         return;
     for (size_t i = 0; i < CHILDREN; i++) {
         if (fds[i].revents & (POLLIN | POLLHUP | POLLERR))
@@ -519,12 +640,14 @@ static void wait_once(struct parent *p, int ms)
     }
     if (fds[CHILDREN].revents)
         take_signal(p);
+    if (fds[CHILDREN + 1].revents)
+        admit_caller(p);
 }
 
 static bool all_ready(const struct parent *p)
 {
     for (size_t i = 0; i < CHILDREN; i++) {
-        if (!p->children[i].ready)
+        if (p->children[i].channel && !p->children[i].ready)
             return false;
     }
     return true;
@@ -572,13 +695,22 @@ static bool live(struct parent *p)
         end_roles(p);
         return false;
     }
-    while (!p->over && !p->broken && !all_ready(p) && now_ms() < until)
+    if (p->setup->dialogue >= 0)
+        close(p->setup->dialogue); /* the front's end is the client's end too */
+    while (!p->over && !p->broken && !p->draining && !all_ready(p) && now_ms() < until)
         wait_until(p, until);
-    bool good = all_ready(p);
+    /* A dialogue may be over before everybody was needed. */
+    bool good = all_ready(p) || (p->draining && !p->broken);
     if (!good && !p->stopping && !p->broken)
         complain(p, "a role is not ready after %d seconds", START_MS / 1000);
     if (good && p->detached.answer >= 0)
         detach_say(&p->detached, EX_OK);
+    if (good && p->setup->dialogue >= 0)
+        let_go();
+    if (good) {
+        open_control(p);
+        give_order(p);
+    }
     while (good && !p->over && !p->broken && now_ms() < stop) {
         wait_until(p, stop);
         if (p->stopping && stop == INT64_MAX)
@@ -595,6 +727,8 @@ static int live_on(struct parent *p)
 
     if (!live(p))
         return p->status ? p->status : EX_OSERR;
+    if (p->setup->once)
+        return p->over || p->stopping ? p->status : EX_OSERR;
     while (!p->over && !p->stopping) {
         const int64_t again = now_ms() - began < SOUND_MS ? now_ms() + AGAIN_MS : 0;
         while (!p->over && !p->stopping && now_ms() < again)
@@ -659,7 +793,7 @@ static int prepare(struct parent *p)
         status = EX_CONFIG;
     else if (setup->listens && !listen_all(p->arena, l, n, &p->listening, &why))
         status = EX_OSERR;
-    else
+    else if (setup->store < 0)
         status = queue_make(p->arena, setting_text(setup->program, "QueueDirectory"),
                             p->sandbox.uid, p->sandbox.gid, &why);
     if (status)
@@ -676,25 +810,30 @@ static int run(struct parent *p)
     catch_signals(p);
     if (p->signal < 0)
         return EX_OSERR;
-    write_pid(p);
+    if (!p->setup->once)
+        write_pid(p);
     for (;;) {
         status = live_on(p);
         if (!p->restarting || p->over)
             break;
+        close_control(p);
         restart_now(&p->restart, &p->listening);
         syslog(LOG_ERR, "no restart: %s: %s", p->restart.path, strerror(errno));
         p->restarting = p->stopping = false;
     }
-    remove_pid(p);
+    close_control(p);
+    if (!p->setup->once)
+        remove_pid(p);
     return status;
 }
 
 int parent_run(struct arena *a, const struct parent_setup *setup)
 {
-    struct parent p = {.setup = setup, .arena = a, .detached = {-1, STDERR_FILENO}};
+    struct parent p = {.setup = setup, .arena = a, .control = -1, .detached = {-1, STDERR_FILENO}};
     int status = -1;
 
-    openlog("mcfd", LOG_PID | LOG_NDELAY, LOG_MAIL);
+    if (!setup->log)
+        openlog("mcfd", LOG_PID | LOG_NDELAY, LOG_MAIL);
     restart_init(a, &p.restart, setup->arguments);
     if (!setup->foreground && !listen_is_inherited())
         status = detach_begin(&p.detached);

@@ -3,11 +3,14 @@
  *
  * It opens the ports, forks the roles, and waits: for orders of the store to run programs, for
  * signals, and for the end of a role, behind which all of them are started anew.  It reads nothing
- * that came from outside.
+ * that came from outside.  Who comes to the control socket is handed to the store.
  */
 #ifndef MCF_MTA_PARENT_H
 #define MCF_MTA_PARENT_H
 
+#include "mta/log.h"
+#include "mta/peer.h"
+#include "mta/protocol.h"
 #include "mta/settings.h"
 
 struct parent_setup {
@@ -19,6 +22,18 @@ struct parent_setup {
     bool listens;           /* -bd, -bD; else only the queue is run */
     bool foreground;        /* -bD */
     char *const *arguments; /* main's, for SIGHUP and the file of the process number */
+    /* No daemon: it ends when what is due was tried once, behind the dialogue and the order. */
+    bool once;
+    bool rests;   /* nothing is delivered */
+    bool alone;   /* only the store is started */
+    int dialogue; /* -bs: a socket whose other end has the client; -1: there is none */
+    int store;    /* the store of whoever has the queue (control.h); -1: one of our own */
+    const struct peer *peer; /* of the dialogue */
+    const struct log *log;   /* NULL: nobody reads it */
+    struct texts order;      /* what the store is told first; none: nothing */
+    /* Its report. */
+    void (*report)(void *ctx, uint64_t status, struct bytes text);
+    void *report_ctx;
 };
 
 /* A sysexits code; says on standard error why it did not start.  Not in the foreground, it comes

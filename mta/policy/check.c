@@ -170,6 +170,35 @@ static void set_client(struct worker *w, struct context *c, const struct message
     worker_set(w, "opMode", "d");
 }
 
+/* The client on standard input is somebody of this system, unless inetd has it from the network. */
+static void set_dialogue(struct worker *w, struct context *c, const struct message_CONNECT *m)
+{
+    const char *address = bytes_string(w->arena, m->address);
+    bool unix_socket = *address == '[';
+
+    worker_set(w, "daemon_name", "");
+    worker_set(w, "daemon_addr", "");
+    worker_set(w, "daemon_family", "");
+    worker_set(w, "daemon_flags", "c u");
+    worker_set(w, "daemon_port", "");
+    worker_set(w, "daemon_info", "");
+    worker_set(w, "if_name", "");
+    worker_set(w, "opMode", "s");
+    if (!unix_socket && !strchr(address, '@'))
+        return;
+    c->address = arena_strdup(c->arena, unix_socket ? address : "0");
+    c->name = unix_socket ? "localhost" : "";
+    c->peer = arena_strdup(c->arena, unix_socket ? "localhost [[UNIX: localhost]]" : address);
+    worker_set(w, "client_addr", c->address);
+    worker_set(w, "client_name", c->name);
+    worker_set(w, "client_ptr", c->name);
+    worker_set(w, "client_resolve", "");
+    worker_set(w, "client_connections", "");
+    worker_set(w, "if_addr", "");
+    worker_set(w, "if_family", "");
+    worker_set(w, "_", c->peer);
+}
+
 static void set_load(struct worker *w)
 {
     double load[1];
@@ -206,6 +235,8 @@ static void answer_connect(struct worker *w, struct context *c, const struct mes
 
     c->listener = &s->listeners[m->listener < s->nlisteners ? m->listener : 0];
     set_client(w, c, m);
+    if (m->listener == CONNECT_DIALOGUE)
+        set_dialogue(w, c, m);
     set_load(w);
     set_now(w);
     worker_setf(w, "deliveryMode", "%c",

@@ -8,18 +8,25 @@
 
 enum { LIST_MOST = PROTOCOL_MAX - (1 << 20) };
 
-enum whom { WHOM_ALL, WHOM_ID, WHOM_RECIPIENT, WHOM_SENDER };
+enum whom { WHOM_ALL, WHOM_ID, WHOM_RECIPIENT, WHOM_SENDER, WHOM_QUARANTINE, WHOM_GROUP, WHOMS };
 enum verb { VERB_LIST, VERB_HOLD, VERB_RELEASE, VERB_REMOVE, VERB_RUN, VERB_QUARANTINE };
 enum form { FORM_TEXT, FORM_VERBOSE, FORM_JSON };
 
+struct criterion {
+    enum whom whom;
+    bool negated;
+    struct bytes text;
+};
+
 struct order {
     enum verb verb;
-    enum whom whom;
-    struct bytes argument, text;
+    struct bytes argument;
+    struct criterion *criteria; /* none: all */
+    size_t n;
 };
 
 static const char *const verbs[] = {"list", "hold", "release", "remove", "run", "quarantine"};
-static const char *const whoms[] = {"all", "id", "recipient", "sender"};
+static const char *const whoms[] = {"all", "id", "recipient", "sender", "quarantine", "group"};
 static const char *const forms[] = {"text", "verbose", "json"};
 
 /* Its number among n words, or n. */
@@ -32,8 +39,27 @@ static size_t word(struct bytes b, const char *const *words, size_t n)
     return i;
 }
 
-static bool read_order(struct texts words, struct order *o)
+/* [not] KIND TEXT, from words.v[*i] on. */
+static bool read_criterion(struct texts words, size_t *i, struct criterion *c)
 {
+    static const char *const no[] = {"not"};
+
+    c->negated = word(words.v[*i], no, 1) == 0;
+    *i += c->negated;
+    if (*i + 1 >= words.n)
+        return false;
+    size_t whom = word(words.v[*i], whoms, WHOMS);
+    if (whom == WHOMS || whom == WHOM_ALL)
+        return false;
+    c->whom = (enum whom)whom;
+    c->text = words.v[*i + 1];
+    *i += 2;
+    return true;
+}
+
+static bool read_order(struct arena *a, struct texts words, struct order *o)
+{
+    static const char *const all[] = {"all"};
     size_t i = 1;
 
     *o = (struct order){0};
@@ -48,18 +74,14 @@ static bool read_order(struct texts words, struct order *o)
             return false;
         o->argument = words.v[i++];
     }
-    if (i >= words.n)
-        return false;
-    size_t whom = word(words.v[i++], whoms, sizeof whoms / sizeof *whoms);
-    if (whom == sizeof whoms / sizeof *whoms)
-        return false;
-    o->whom = (enum whom)whom;
-    if (o->whom != WHOM_ALL) {
-        if (i >= words.n)
+    if (i + 1 == words.n && word(words.v[i], all, 1) == 0)
+        return true;
+    o->criteria = arena_calloc(a, words.n, sizeof *o->criteria);
+    while (i < words.n) {
+        if (!read_criterion(words, &i, &o->criteria[o->n++]))
             return false;
-        o->text = words.v[i++];
     }
-    return i == words.n;
+    return o->n > 0;
 }
 
 static bool has(struct bytes in, struct bytes text)
@@ -71,22 +93,53 @@ static bool has(struct bytes in, struct bytes text)
     return text.len == 0;
 }
 
-static bool is_meant(const struct order *o, const struct envelope *e)
+static bool has_recipient(const struct envelope *e, struct bytes text)
 {
-    switch (o->whom) {
-    case WHOM_ALL:
-        return true;
-    case WHOM_ID:
-        return has(e->id, o->text);
-    case WHOM_SENDER:
-        return has(e->sender, o->text);
-    case WHOM_RECIPIENT:
-        for (size_t i = 0; i < e->nrecipients; i++) {
-            if (has(e->recipients[i].address, o->text))
-                return true;
-        }
+    for (size_t i = 0; i < e->nrecipients; i++) {
+        if (has(e->recipients[i].address, text))
+            return true;
     }
     return false;
+}
+
+static bool is_group(const struct envelope *e, struct bytes name)
+{
+    static const struct bytes usual = {"mqueue", 6};
+    const struct bytes *group = e->group.len ? &e->group : &usual;
+
+    return group->len == name.len && strncasecmp(group->p, name.p, name.len) == 0;
+}
+
+static bool meets(const struct criterion *c, const struct envelope *e)
+{
+    switch (c->whom) {
+    case WHOM_ID:
+        return has(e->id, c->text) != c->negated;
+    case WHOM_SENDER:
+        return has(e->sender, c->text) != c->negated;
+    case WHOM_RECIPIENT:
+        return has_recipient(e, c->text) != c->negated;
+    case WHOM_QUARANTINE:
+        return (e->quarantine.len && has(e->quarantine, c->text)) != c->negated;
+    case WHOM_GROUP:
+        return is_group(e, c->text) != c->negated;
+    case WHOM_ALL:
+    case WHOMS:
+        break;
+    }
+    return true;
+}
+
+/* Of each kind one criterion has to be met. */
+static bool is_meant(const struct order *o, const struct envelope *e)
+{
+    bool named[WHOMS] = {false}, met[WHOMS] = {false};
+
+    for (size_t i = 0; i < o->n; i++) {
+        named[o->criteria[i].whom] = true;
+        met[o->criteria[i].whom] |= meets(&o->criteria[i], e);
+    }
+    return memcmp(named, met, sizeof named) == 0;
 }
 
 /* --- lists --------------------------------------------------------------------------------- */
@@ -362,32 +415,32 @@ static struct bytes apply_all(struct store *s, const struct order *o, struct ord
     return bytes_of(arena_printf(s->scratch, "%zu message%s\n", to->n, to->n == 1 ? "" : "s"));
 }
 
-static void say(struct store *s, uint64_t order, int status, struct bytes text)
+static void say(struct channel *to, uint64_t order, int status, struct bytes text)
 {
     struct message m = {.kind = MESSAGE_REPORT};
 
     m.as.REPORT = (struct message_REPORT){order, (uint64_t)status, text};
-    channel_send(s->parent, &m, -1);
+    channel_send(to, &m, -1);
 }
 
-void order_take(struct store *s, const struct message_ORDER *m)
+void order_take(struct store *s, struct channel *via, const struct message_ORDER *m)
 {
     struct order o;
     size_t form = 0;
-    bool right = read_order(m->words, &o);
+    bool right = read_order(s->scratch, m->words, &o);
 
     if (right && o.verb == VERB_LIST)
         right = (form = word(o.argument, forms, sizeof forms / sizeof *forms)) <
                 sizeof forms / sizeof *forms;
     if (!right) {
-        say(s, m->order, EX_USAGE, bytes_of("no such order\n"));
+        say(via, m->order, EX_USAGE, bytes_of("no such order\n"));
     } else if (o.verb == VERB_LIST) {
-        say(s, m->order, 0, list(s, &o, (enum form)form));
+        say(via, m->order, 0, list(s, &o, (enum form)form));
     } else {
         s->orders =
             arena_grow(s->scratch, s->orders, s->norders, &s->orders_room, sizeof *s->orders, 4);
         struct ordered *to = &s->orders[s->norders++];
-        *to = (struct ordered){.order = m->order};
+        *to = (struct ordered){.via = via, .order = m->order};
         to->text = apply_all(s, &o, to);
         if (o.verb == VERB_RUN)
             to->n = 0; /* nothing of it is kept */
@@ -418,7 +471,7 @@ void order_committed(struct store *s, int status)
         struct ordered *o = &s->orders[i];
         for (size_t j = 0; j < o->n; j++)
             follow(s, a, o->changed[j]);
-        say(s, o->order, status, status ? bytes_of(queue_error(s->queue)) : o->text);
+        say(o->via, o->order, status, status ? bytes_of(queue_error(s->queue)) : o->text);
     }
     s->norders = 0;
     arena_free(a);

@@ -42,8 +42,9 @@ struct delivery {
     struct host *host;
     struct channel *agent; /* of a child of the parent; NULL: the front carries it out */
     bool started;
-    struct bytes lines;    /* of the transcript */
-    struct delivery *next; /* of all, in order */
+    struct bytes lines;      /* of the transcript */
+    uint64_t begun;          /* when, seconds */
+    struct delivery *next;   /* of all, in order */
     struct delivery *behind; /* of the same work, in the order of its plans */
 };
 
@@ -53,27 +54,36 @@ struct work {
     struct entry *entry;
     struct stored m;
     struct delivery *first, **last; /* all of them, in the order of the plans */
-    size_t open;  /* deliveries that are not through */
-    bool routed;  /* policy has answered */
-    bool asked;   /* for its head, as a report has it */
-    struct bytes head; /* that */
-    bool changed; /* outcomes wait for a commit */
-    bool over;    /* nothing of it is on its way: to be settled */
-    bool removed; /* somebody had it removed meanwhile */
-    bool settled; /* it waits for the commit: what it is then: */
+    size_t open;                    /* deliveries that are not through */
+    bool routed;                    /* policy has answered */
+    bool asked;                     /* for its head, as a report has it */
+    struct bytes head;              /* that */
+    bool changed;                   /* outcomes wait for a commit */
+    bool over;                      /* nothing of it is on its way: to be settled */
+    bool removed;                   /* somebody had it removed meanwhile */
+    bool settled;                   /* it waits for the commit: what it is then: */
     struct envelope after;
     bool gone;
     struct report *reports;
     struct work *next;
 };
 
+/* Somebody who came by the control socket. */
+struct caller {
+    struct channel *channel;
+    bool gone; /* goes at the end of the turn */
+    struct caller *next;
+};
+
 struct incoming {
+    struct channel *via; /* who brings it; his transactions have his numbers */
     uint64_t transaction, body;
     int status;
 };
 
 /* An answer that waits for the commit. */
 struct answer {
+    struct channel *via;
     uint64_t transaction;
     int status;
     struct bytes *ids;
@@ -83,6 +93,7 @@ struct answer {
 
 /* A report on an order that waits for the commit, and the entries that the order changed. */
 struct ordered {
+    struct channel *via; /* who ordered */
     uint64_t order;
     struct bytes text;
     struct entry **changed;
@@ -95,6 +106,7 @@ struct store {
     struct arena *scratch; /* of one turn of the loop */
     struct queue *queue;
     struct channel *front, *policy, *parent;
+    struct caller *callers;
     struct entry **entries;
     size_t nentries, entries_room;
     struct entry *free_entry;
@@ -147,9 +159,11 @@ void work_committed(struct store *s, bool done);
  *     list text|verbose|json WHOM       as mailq, mailq -v, or an array of objects
  *     hold WHOM, release WHOM, remove WHOM, run WHOM
  *     quarantine REASON WHOM            an empty reason ends it
- * WHOM: all; id TEXT, recipient TEXT, sender TEXT: those that have TEXT in theirs.
+ * WHOM: all, or criteria one after the other, of which each kind that is named has to be met by one
+ * of its criteria: [not] id TEXT, recipient TEXT, sender TEXT, quarantine TEXT: it has TEXT in its
+ * own; group TEXT: it is of that queue group.
  * REPORT has status 0 and what was asked for, or how many messages it was; EX_USAGE: no order. */
-void order_take(struct store *s, const struct message_ORDER *m);
+void order_take(struct store *s, struct channel *via, const struct message_ORDER *m);
 /* Says REPORT: status is the commit's. */
 void order_committed(struct store *s, int status);
 

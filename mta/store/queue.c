@@ -2,6 +2,8 @@
 
 #include <errno.h>
 #include <lmdb.h>
+#include <limits.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
@@ -498,6 +500,20 @@ int queue_open(struct arena *a, const char *dir, const struct queue_settings *s,
     }
     *out = q;
     return 0;
+}
+
+bool queue_is_held(const char *dir)
+{
+    char path[PATH_MAX];
+    bool held = false;
+
+    snprintf(path, sizeof path, "%s/mcfd.queue", dir);
+    int fd = open(path, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+    if (fd >= 0) {
+        held = flock(fd, LOCK_SH | LOCK_NB) != 0 && errno == EWOULDBLOCK;
+        close(fd);
+    }
+    return held;
 }
 
 void queue_close(struct queue *q)

@@ -56,6 +56,8 @@ int queue_make(struct arena *a, const char *dir, uid_t uid, gid_t gid, const cha
  * live as long as the queue. */
 int queue_open(struct arena *a, const char *dir, const struct queue_settings *s, struct queue **q,
                const char **why);
+/* Whether somebody has it open for writing. */
+bool queue_is_held(const char *dir);
 void queue_close(struct queue *q); /* NULL is fine; what was not committed is gone */
 
 /* Whether size bytes more leave the free blocks that were asked for. */

@@ -21,10 +21,10 @@ struct report_settings {
     const char *daemon;        /* $n: "MAILER-DAEMON" */
     const char *double_bounce; /* O DoubleBounceAddress; NULL or empty: nobody */
     const char *copy;          /* O PostmasterCopy; NULL or empty: nobody */
-    const char *text;          /* O ErrorHeader, expanded: stands before the addresses; NULL: none */
-    bool plain;                /* O SendMimeErrors=False */
-    bool no_body;              /* PrivacyOptions=nobodyreturn */
-    bool no_actual;            /* PrivacyOptions=noactualrecipient */
+    const char *text; /* O ErrorHeader, expanded: stands before the addresses; NULL: none */
+    bool plain;       /* O SendMimeErrors=False */
+    bool no_body;     /* PrivacyOptions=nobodyreturn */
+    bool no_actual;   /* PrivacyOptions=noactualrecipient */
     uint64_t expires; /* Timeout.queuereturn of this message, seconds: how long it was tried */
     uint64_t warned;  /* Timeout.queuewarn of it */
     struct bytes transcript; /* of this try: lines, each with its end */

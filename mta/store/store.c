@@ -1,11 +1,14 @@
+#include "mta/store/note.h"
 #include "mta/store/parts.h"
 
 #include <errno.h>
 #include <poll.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 #include <time.h>
+#include <unistd.h>
 
 #include "lib/base/table.h"
 
@@ -101,16 +104,17 @@ static void read_queue(struct store *s)
 
 /* --- messages that come -------------------------------------------------------------------- */
 
-static struct incoming *find_incoming(struct store *s, uint64_t transaction)
+static struct incoming *find_incoming(struct store *s, struct channel *via, uint64_t transaction)
 {
     for (size_t i = 0; i < s->nincoming; i++) {
-        if (s->incoming[i].transaction == transaction)
+        if (s->incoming[i].via == via && s->incoming[i].transaction == transaction)
             return &s->incoming[i];
     }
     s->incoming =
         arena_grow(s->arena, s->incoming, s->nincoming, &s->incoming_room, sizeof *s->incoming, 16);
     struct incoming *in = &s->incoming[s->nincoming++];
-    *in = (struct incoming){.transaction = transaction, .body = queue_body_begin(s->queue)};
+    *in = (struct incoming){
+        .via = via, .transaction = transaction, .body = queue_body_begin(s->queue)};
     return in;
 }
 
@@ -183,15 +187,15 @@ static int take_envelopes(struct store *s, const struct message_COMMIT *m, struc
     return queue_add(s->queue, in->body, to->envelopes, to->n);
 }
 
-static void commit_message(struct store *s, const struct message_COMMIT *m)
+static void commit_message(struct store *s, struct channel *via, const struct message_COMMIT *m)
 {
-    struct incoming *in = find_incoming(s, m->transaction);
+    struct incoming *in = find_incoming(s, via, m->transaction);
     size_t room = s->answers_room;
 
     s->answers = arena_grow(s->scratch, s->answers, s->nanswers, &room, sizeof *s->answers, 64);
     s->answers_room = room;
     struct answer *to = &s->answers[s->nanswers++];
-    *to = (struct answer){.transaction = m->transaction};
+    *to = (struct answer){.via = via, .transaction = m->transaction};
     more_body(s, in, m->bytes);
     to->status = in->status;
     if (to->status == 0)
@@ -211,10 +215,12 @@ static void answer_all(struct store *s, int status)
             (struct message_STORED){.transaction = to->transaction, .status = (uint64_t)to->status};
         if (to->status == 0) {
             m.as.STORED.ids = (struct texts){to->ids, to->n};
-            for (size_t j = 0; j < to->n; j++)
+            for (size_t j = 0; j < to->n; j++) {
                 store_enter(s, &to->envelopes[j]);
+                note_from(s, &to->envelopes[j]);
+            }
         }
-        channel_send(s->front, &m, -1);
+        channel_send(to->via, &m, -1);
     }
     s->nanswers = 0;
 }
@@ -251,28 +257,37 @@ static void broken(struct store *s, const char *who)
     s->status = s->stopping ? 0 : EX_PROTOCOL;
 }
 
-static bool from_front(struct store *s, const struct message *m)
+/* What the front and callers bring. */
+static bool bring(struct store *s, struct channel *via, const struct message *m)
 {
     struct incoming *in;
 
     switch ((int)m->kind) {
     case MESSAGE_BODY:
-        more_body(s, find_incoming(s, m->as.BODY.transaction), m->as.BODY.bytes);
+        more_body(s, find_incoming(s, via, m->as.BODY.transaction), m->as.BODY.bytes);
         return true;
     case MESSAGE_COMMIT:
-        commit_message(s, &m->as.COMMIT);
+        commit_message(s, via, &m->as.COMMIT);
         return true;
     case MESSAGE_DROP:
-        in = find_incoming(s, m->as.DROP.transaction);
+        in = find_incoming(s, via, m->as.DROP.transaction);
         queue_body_drop(s->queue, in->body);
         end_incoming(s, in);
         return true;
+    default:
+        return false;
+    }
+}
+
+static bool from_front(struct store *s, const struct message *m)
+{
+    switch ((int)m->kind) {
     case MESSAGE_FETCH:
         return work_fetch(s, s->front, &m->as.FETCH);
     case MESSAGE_HANDED_OVER:
         return work_handed_over(s, s->front, &m->as.HANDED_OVER);
     default:
-        return false;
+        return bring(s, s->front, m);
     }
 }
 
@@ -284,10 +299,68 @@ static bool from_policy(struct store *s, const struct message *m)
     return true;
 }
 
+static void add_caller(struct store *s, int fd)
+{
+    struct caller *c;
+
+    if (fd < 0)
+        return;
+    c = malloc(sizeof *c);
+    if (!c || s->stopping) {
+        free(c);
+        close(fd);
+        return;
+    }
+    *c = (struct caller){channel_new(s->arena, fd, ROLE_STORE, ROLE_FRONT), false, s->callers};
+    s->callers = c;
+}
+
+/* What he began and did not end is dropped; what is being kept for him is kept. */
+static void drop_caller(struct store *s, struct caller *c)
+{
+    for (size_t i = s->nincoming; i-- > 0;) {
+        if (s->incoming[i].via == c->channel) {
+            queue_body_drop(s->queue, s->incoming[i].body);
+            end_incoming(s, &s->incoming[i]);
+        }
+    }
+    c->gone = true;
+}
+
+static void free_gone_callers(struct store *s, bool all)
+{
+    for (struct caller **at = &s->callers; *at;) {
+        struct caller *c = *at;
+        if (!c->gone && !all) {
+            at = &c->next;
+            continue;
+        }
+        *at = c->next;
+        channel_free(c->channel);
+        free(c);
+    }
+}
+
+static void hear_caller(struct store *s, struct caller *c)
+{
+    struct message m;
+    bool right = true;
+
+    channel_read(c->channel);
+    while (right && channel_next(c->channel, s->scratch, &m, NULL)) {
+        if (m.kind == MESSAGE_ORDER)
+            order_take(s, c->channel, &m.as.ORDER);
+        else
+            right = bring(s, c->channel, &m);
+    }
+    if (!right || channel_state(c->channel) != CHANNEL_OPEN)
+        drop_caller(s, c);
+}
+
 static bool from_parent(struct store *s, const struct message *m)
 {
     if (m->kind == MESSAGE_ORDER) {
-        order_take(s, &m->as.ORDER);
+        order_take(s, s->parent, &m->as.ORDER);
     } else if (m->kind == MESSAGE_STOP) {
         s->stop = s->stopping || !m->as.STOP.gracefully;
         s->stopping = true;
@@ -299,13 +372,20 @@ static void hear(struct store *s, struct channel *c, const char *who,
                  bool (*take)(struct store *s, const struct message *m))
 {
     struct message m;
+    int fd;
 
     bool more = true;
     for (int i = 0; more && i < READS; i++) {
         channel_read(c);
         more = false;
-        while (channel_next(c, s->scratch, &m, NULL)) {
+        while (channel_next(c, s->scratch, &m, &fd)) {
             more = true;
+            if (c == s->parent && m.kind == MESSAGE_CALLER) {
+                add_caller(s, fd);
+                continue;
+            }
+            if (fd >= 0)
+                close(fd);
             if (!take(s, &m)) {
                 broken(s, who);
                 return;
@@ -340,6 +420,12 @@ static void watch(struct pollfd *p, const struct channel *c)
         (short)((channel_waiting(c) < MUCH ? POLLIN : 0) | (channel_wants_write(c) ? POLLOUT : 0));
 }
 
+/* A graceful end begins with what is due, where that was asked for. */
+static bool begins_what_is_due(const struct store *s)
+{
+    return !s->setup->rests && (!s->stopping || s->setup->drains);
+}
+
 static int sleep_ms(const struct store *s)
 {
     const struct scheduled *first = heap_first(&s->heap);
@@ -347,7 +433,7 @@ static int sleep_ms(const struct store *s)
 
     if (s->retry_at && s->retry_at < until)
         until = s->retry_at;
-    if (first && first->due < until && !s->stopping && s->nworks < s->setup->messages)
+    if (first && first->due < until && begins_what_is_due(s) && s->nworks < s->setup->messages)
         until = first->due;
     return until > s->now ? (int)(until - s->now) * 1000 : 0;
 }
@@ -359,6 +445,9 @@ static void wait_and_hear(struct store *s)
 
     for (struct delivery *d = s->deliveries; d; d = d->next)
         n += d->agent != NULL;
+    const size_t nagents = n;
+    for (struct caller *c = s->callers; c; c = c->next)
+        n++;
     struct pollfd *p = arena_calloc(s->scratch, n, sizeof *p);
     struct delivery **of = arena_calloc(s->scratch, n, sizeof(struct delivery *));
     watch(&p[0], s->front);
@@ -371,13 +460,19 @@ static void wait_and_hear(struct store *s)
             watch(&p[i++], d->agent);
         }
     }
+    for (struct caller *c = s->callers; c; c = c->next)
+        watch(&p[i++], c->channel);
     if (poll(p, n, sleep_ms(s)) < 0 && errno != EINTR)
         broken(s, "poll");
     s->now = (uint64_t)time(NULL);
     const short in = POLLIN | POLLHUP | POLLERR;
-    for (i = 3; i < n; i++) {
+    for (i = 3; i < nagents; i++) {
         if (p[i].revents & in)
             hear_agent(s, of[i]);
+    }
+    for (struct caller *c = s->callers; c; c = c->next, i++) {
+        if (p[i].revents & in)
+            hear_caller(s, c);
     }
     if (p[0].revents & in)
         hear(s, s->front, "front", from_front);
@@ -396,6 +491,18 @@ static void flush(struct store *s)
         if (d->agent)
             channel_flush(d->agent);
     }
+    for (struct caller *c = s->callers; c; c = c->next)
+        channel_flush(c->channel);
+}
+
+static bool is_through(const struct store *s)
+{
+    const struct scheduled *first = heap_first(&s->heap);
+
+    if (s->nworks || s->callers)
+        return false;
+    return !begins_what_is_due(s) ||
+           (s->next_ready == s->nready && (!first || first->due > s->now));
 }
 
 static bool has_agents(const struct store *s)
@@ -411,10 +518,11 @@ static void turn(struct store *s)
 {
     wait_and_hear(s);
     store_commit(s);
-    if (!s->stopping)
+    if (begins_what_is_due(s))
         work_start_due(s);
     flush(s);
-    if (s->stopping && s->front_gone && !has_agents(s))
+    free_gone_callers(s, false);
+    if (s->stopping && (s->setup->drains ? is_through(s) : s->front_gone && !has_agents(s)))
         s->stop = true;
     s->answers = NULL;
     s->answers_room = 0;
@@ -440,6 +548,7 @@ static void end(struct store *s)
         next = w->next; /* it lives there itself */
         arena_free(w->arena);
     }
+    free_gone_callers(s, true);
     queue_close(s->queue);
     channel_free(s->front);
     channel_free(s->policy);

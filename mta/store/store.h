@@ -13,12 +13,16 @@
  * means another delivery, of the same message by id and Message-Id.  A commit that fails (a full
  * disk) is tried again; to the front it is said at once.
  *
+ * Callers come from the parent (CALLER), each with a channel of his own; they give orders, and
+ * bring messages as the front does.
+ *
  * What is here of a message at rest is an entry (when it is due, and in what order); its envelope
  * is read when it is its turn.
  */
 #ifndef MCF_MTA_STORE_STORE_H
 #define MCF_MTA_STORE_STORE_H
 
+#include "mta/log.h"
 #include "mta/store/queue.h"
 #include "mta/store/report.h"
 #include "mta/store/schedule.h"
@@ -32,10 +36,13 @@ struct store_setup {
     uint64_t messages;             /* on their way at a time; 0: the usual 100 */
     uint64_t host_deliveries;      /* to one host at a time; 0: the usual 10 */
     uint64_t host_status;          /* O Timeout.hoststatus, seconds; 0: hosts are not remembered */
+    bool rests;                    /* orders are carried out, and nothing is delivered */
+    bool drains;                   /* STOP, gracefully: what is due is tried first */
     uint64_t (*load)(void);        /* the machine's load, rounded; NULL: 0 */
     /* One line for the log; NULL: nobody reads it. */
     void (*log)(void *ctx, const char *line);
     void *log_ctx;
+    const struct log *events; /* messages that come and go; NULL: nobody reads it */
 };
 
 /* Says READY to the parent and works until STOP, or until one of the others is gone.  STOP

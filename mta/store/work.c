@@ -5,6 +5,7 @@
 
 #include "lib/base/table.h"
 #include "mta/message/exits.h"
+#include "mta/store/note.h"
 #include "mta/store/parts.h"
 
 enum {
@@ -387,6 +388,7 @@ static bool begin(struct store *s, struct delivery *d)
     /* What is of this machine is the parent's: the front opens no files. */
     bool local = d->plan.path.len > 0;
     d->started = true;
+    d->begun = s->now;
     h->running++;
     if (local ? !run(s, d) : !hand_over(s, d)) {
         all_outcomes(s, d->work, &d->plan, RECIPIENT_WAITS, "4.3.0",
@@ -417,12 +419,12 @@ static bool fits(const struct work *w, const struct plan *p)
 /* What a report that tells of success has of it. */
 static void tell_success(struct buf *b, const struct plan_recipient *p, uint64_t state)
 {
-    const char *how = state == RECIPIENT_IN_TIME  ? "Deliver-by notify: relayed"
-                      : state == RECIPIENT_TRACED ? "Deliver-By trace: relayed"
+    const char *how = state == RECIPIENT_IN_TIME      ? "Deliver-by notify: relayed"
+                      : state == RECIPIENT_TRACED     ? "Deliver-By trace: relayed"
                       : !(p->notify & NOTIFY_SUCCESS) ? NULL
-                      : state == RECIPIENT_RELAYED ? "relayed; expect no further notifications"
-                      : state == RECIPIENT_DELIVERED ? "Successfully delivered"
-                                                     : NULL;
+                      : state == RECIPIENT_RELAYED    ? "relayed; expect no further notifications"
+                      : state == RECIPIENT_DELIVERED  ? "Successfully delivered"
+                                                      : NULL;
 
     if (!how)
         return;
@@ -504,6 +506,7 @@ void work_routed(struct store *s, const struct message_ROUTED *m)
         return;
     }
     if (m->status == 0 && take_envelope(s, w, m->envelope)) {
+        note_unrouted(s, w);
         /* None is over before all have begun. */
         w->open++;
         for (size_t i = 0; i < m->plans.n; i++)
@@ -561,6 +564,7 @@ bool work_handed_over(struct store *s, struct channel *via, const struct message
     add_lines(d->work, d, m->transcript);
     add_lines(d->work, d, (struct bytes){success.data, success.len});
     d->work->changed = true;
+    note_outcomes(s, d, o, n);
     struct host *h = d->host;
     remember_host(s, h, o, n);
     end_delivery(s, d);

@@ -1,0 +1,33 @@
+/*
+ * mode: what a mode of mcfd is given, and the modes, a file each.
+ *
+ * All print what they say, and give the exit status.
+ */
+#ifndef MCF_MTA_MODE_H
+#define MCF_MTA_MODE_H
+
+#include "lib/base/diag.h"
+#include "mta/arguments.h"
+#include "mta/log.h"
+#include "mta/settings.h"
+
+struct mode_setup {
+    struct arena *arena;
+    const struct arguments *given;
+    const struct program *program;
+    const struct lookup_world *world;
+    const struct log *log;
+    struct diag *findings; /* of the configuration */
+};
+
+int aliases_run(const struct mode_setup *m);  /* -bi */
+int check_run(const struct mode_setup *m);    /* check */
+int daemon_run(const struct mode_setup *m);   /* -bd, -bD, -qTIME */
+int dialogue_run(const struct mode_setup *m); /* -bs */
+int orders_run(const struct mode_setup *m);   /* -bp, -bP, -q, queue */
+int verify_run(const struct mode_setup *m);   /* -bv */
+
+/* Adds what is refused, and what this machine lacks, to the findings. */
+void check_machine(const struct mode_setup *m);
+
+#endif

@@ -1,0 +1,197 @@
+#include <errno.h>
+#include <stdio.h>
+#include <string.h>
+#include <sysexits.h>
+
+#include "lib/base/arena.h"
+#include "mta/control.h"
+#include "mta/message/envelope.h"
+#include "mta/modes/mode.h"
+#include "mta/parent/parent.h"
+#include "mta/policy/worker.h"
+
+static const char usage[] = "usage: mcfd queue list [all | WHICH...] [--json]\n"
+                            "       mcfd queue hold|release|remove|run all | WHICH...\n"
+                            "       mcfd queue quarantine REASON all | WHICH...\n"
+                            "WHICH: ID, or [not] id|sender|recipient|quarantine|group TEXT\n";
+
+struct asking {
+    const struct mode_setup *setup;
+    struct bytes *words;
+    size_t n, room;
+    bool prints; /* what the report says */
+    bool delivers;
+    int status;
+};
+
+static void say(struct asking *k, struct bytes word)
+{
+    k->words = arena_grow(k->setup->arena, k->words, k->n, &k->room, sizeof *k->words, 16);
+    k->words[k->n++] = word;
+}
+
+static void say_text(struct asking *k, const char *word)
+{
+    say(k, bytes_of(word));
+}
+
+/* Those of -qI and its like; quarantined ones only where they were asked for. */
+static void say_criteria(struct asking *k)
+{
+    const struct arguments *g = k->setup->given;
+    bool named = false;
+
+    for (size_t i = 0; i < g->ncriteria; i++) {
+        named = named || (g->criteria[i].len == strlen("quarantine") &&
+                          memcmp(g->criteria[i].p, "quarantine", g->criteria[i].len) == 0);
+        say(k, g->criteria[i]);
+    }
+    if (named)
+        return;
+    if (!g->quarantined)
+        say_text(k, "not");
+    say_text(k, "quarantine");
+    say_text(k, "");
+}
+
+static const char *form(const struct arguments *g)
+{
+    return g->json ? "json" : g->verbose ? "verbose" : "text";
+}
+
+/* The words of `mcfd queue ...`.  False: they are no order. */
+static bool read_words(struct asking *k)
+{
+    static const char *const kinds[] = {"not", "id", "sender", "recipient", "quarantine", "group"};
+    const struct arguments *g = k->setup->given;
+    size_t i = 1;
+    bool is_kind = false;
+
+    if (g->nwords == 0)
+        return false;
+    const char *verb = g->words[0];
+    say_text(k, verb);
+    if (strcmp(verb, "list") == 0)
+        say_text(k, form(g));
+    else if (strcmp(verb, "quarantine") == 0 && i < g->nwords)
+        say_text(k, g->words[i++]);
+    if (i == g->nwords && strcmp(verb, "list") != 0)
+        return false;
+    if (i == g->nwords) {
+        say_text(k, "all");
+        return true;
+    }
+    for (size_t n = 0; n < sizeof kinds / sizeof *kinds; n++)
+        is_kind = is_kind || strcmp(g->words[i], kinds[n]) == 0;
+    bool all = strcmp(g->words[i], "all") == 0;
+    for (; i < g->nwords; i++) {
+        if (!is_kind && !all)
+            say_text(k, "id");
+        say_text(k, g->words[i]);
+    }
+    k->delivers = strcmp(verb, "run") == 0;
+    return true;
+}
+
+static bool read_order(struct asking *k)
+{
+    const struct arguments *g = k->setup->given;
+
+    if (g->mode == MODE_LIST || g->mode == MODE_COUNT) {
+        say_text(k, "list");
+        say_text(k, form(g));
+        say_criteria(k);
+    } else if (g->quarantine) {
+        k->prints = g->verbose;
+        say_text(k, "quarantine");
+        say_text(k, g->quarantine);
+        say_criteria(k);
+    } else if (g->runs_queue) {
+        k->prints = g->verbose;
+        k->delivers = true;
+        say_text(k, "run");
+        say_criteria(k);
+    } else {
+        return read_words(k);
+    }
+    return true;
+}
+
+/* The last line of a list says how many they are. */
+static void print_count(struct bytes text)
+{
+    size_t at = text.len > 0 ? text.len - 1 : 0;
+
+    while (at > 0 && text.p[at - 1] != '\n' && text.p[at - 1] != '\t')
+        at--;
+    fwrite(text.p + at, 1, text.len - at, stdout);
+}
+
+static void take_report(void *ctx, uint64_t status, struct bytes text)
+{
+    struct asking *k = ctx;
+
+    k->status = (int)status;
+    if (status)
+        fprintf(stderr, "mcfd: %.*s%s", (int)text.len, text.p, status == EX_USAGE ? usage : "");
+    else if (k->setup->given->mode == MODE_COUNT)
+        print_count(text);
+    else if (k->prints)
+        fwrite(text.p, 1, text.len, stdout);
+    fflush(stdout);
+}
+
+/* Nobody has the queue: we do, for as long as it takes. */
+static int ask_own(struct asking *k)
+{
+    const struct mode_setup *m = k->setup;
+    const struct service *s = service_new(m->arena, m->program, m->world);
+    struct parent_setup setup = {.program = m->program,
+                                 .world = m->world,
+                                 .host = s->host,
+                                 .version = s->version,
+                                 .foreground = true,
+                                 .once = true,
+                                 .rests = !k->delivers,
+                                 .alone = !k->delivers,
+                                 .log = m->log,
+                                 .arguments = m->given->argv,
+                                 .dialogue = -1,
+                                 .store = -1,
+                                 .order = {k->words, k->n},
+                                 .report = take_report,
+                                 .report_ctx = k};
+    int status = parent_run(m->arena, &setup);
+
+    return status ? status : k->status;
+}
+
+int orders_run(const struct mode_setup *m)
+{
+    struct asking k = {.setup = m, .prints = true};
+    const char *path = control_path(m->arena, m->program);
+    uint64_t status;
+    struct bytes text;
+
+    if (!read_order(&k)) {
+        fputs(usage, stderr);
+        return EX_USAGE;
+    }
+    int fd = control_connect(path);
+    if (fd < 0 && errno == EACCES) {
+        fprintf(stderr, "mcfd: %s: %s: only root and the queue's owner may\n", path,
+                strerror(errno));
+        return EX_NOPERM;
+    }
+    if (fd < 0)
+        return ask_own(&k);
+    struct channel *c = channel_new(m->arena, fd, ROLE_FRONT, ROLE_STORE);
+    bool answered = control_order(m->arena, c, (struct texts){k.words, k.n}, &status, &text);
+    channel_free(c);
+    if (!answered) {
+        fprintf(stderr, "mcfd: %s: whoever has the queue does not answer\n", path);
+        return EX_TEMPFAIL;
+    }
+    take_report(&k, status, text);
+    return k.status;
+}

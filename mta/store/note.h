@@ -1,0 +1,15 @@
+/*
+ * note: what the store writes into the log: from= of each message that it takes, to= of each try.
+ */
+#ifndef MCF_MTA_STORE_NOTE_H
+#define MCF_MTA_STORE_NOTE_H
+
+#include "mta/store/parts.h"
+
+void note_from(struct store *s, const struct envelope *e);
+/* What came of a delivery's n recipients: those that fared alike are in one line. */
+void note_outcomes(struct store *s, const struct delivery *d, const struct outcome *o, size_t n);
+/* Recipients whom policy has found nobody for in this turn. */
+void note_unrouted(struct store *s, const struct work *w);
+
+#endif
