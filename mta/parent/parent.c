@@ -396,6 +396,8 @@ static void drain(struct parent *p)
 {
     struct message m = {.kind = MESSAGE_STOP};
 
+    if (p->draining || p->stopping)
+        return; /* it was told: a second STOP would end it at once */
     m.as.STOP.gracefully = true;
     p->draining = true;
     if (!channel_of(p, ROLE_STORE))
@@ -457,7 +459,7 @@ static void close_control(struct parent *p)
     fs_close(&p->control);
 }
 
-/* Policy answers the others to the end. */
+/* Policy answers the others to the end; a store that drains was told. */
 static void stop_all(struct parent *p)
 {
     struct message m = {.kind = MESSAGE_STOP};
@@ -465,14 +467,17 @@ static void stop_all(struct parent *p)
     m.as.STOP.gracefully = 1;
     p->stopping = true;
     for (size_t i = 0; i < CHILDREN; i++) {
-        if (p->children[i].channel && p->children[i].role != ROLE_POLICY) {
-            channel_send(p->children[i].channel, &m, -1);
-            channel_flush(p->children[i].channel);
-        }
+        struct child *c = &p->children[i];
+        if (!c->channel || c->role == ROLE_POLICY || (c->role == ROLE_STORE && p->draining))
+            continue;
+        channel_send(c->channel, &m, -1);
+        channel_flush(c->channel);
     }
     /* Then nobody listens; for a restart we do, so that clients wait. */
     for (size_t i = 0; i < p->listening.n && !p->restarting; i++)
         fs_close(&p->listening.fds[i]);
+    if (!p->restarting)
+        close_control(p);
 }
 
 static void take_message(struct parent *p, struct child *c, const struct message *m, int fd)
@@ -605,7 +610,7 @@ static void take_signal(struct parent *p)
         return;
     if (s.ssi_signo == SIGCHLD) {
         reap(p);
-    } else if (s.ssi_signo == SIGHUP) {
+    } else if (s.ssi_signo == SIGHUP && !p->setup->once) {
         if (!p->stopping)
             check_restart(p);
     } else if (p->stopping && !p->restarting) {
@@ -834,7 +839,8 @@ int parent_run(struct arena *a, const struct parent_setup *setup)
 
     if (!setup->log)
         openlog("mcfd", LOG_PID | LOG_NDELAY, LOG_MAIL);
-    restart_init(a, &p.restart, setup->arguments);
+    if (!setup->once)
+        restart_init(a, &p.restart, setup->arguments);
     if (!setup->foreground && !listen_is_inherited())
         status = detach_begin(&p.detached);
     if (status >= 0)

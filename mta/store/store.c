@@ -299,6 +299,13 @@ static bool from_policy(struct store *s, const struct message *m)
     return true;
 }
 
+/* No work is begun any more.  Where draining was asked for, that is not so while somebody is there
+ * to carry out what is due. */
+static bool is_ending(const struct store *s)
+{
+    return s->stopping && (!s->setup->drains || s->front_gone);
+}
+
 static void add_caller(struct store *s, int fd)
 {
     struct caller *c;
@@ -306,7 +313,7 @@ static void add_caller(struct store *s, int fd)
     if (fd < 0)
         return;
     c = malloc(sizeof *c);
-    if (!c || s->stopping) {
+    if (!c || is_ending(s)) {
         free(c);
         close(fd);
         return;
@@ -420,10 +427,9 @@ static void watch(struct pollfd *p, const struct channel *c)
         (short)((channel_waiting(c) < MUCH ? POLLIN : 0) | (channel_wants_write(c) ? POLLOUT : 0));
 }
 
-/* A graceful end begins with what is due, where that was asked for. */
 static bool begins_what_is_due(const struct store *s)
 {
-    return !s->setup->rests && (!s->stopping || s->setup->drains);
+    return !s->setup->rests && !is_ending(s);
 }
 
 static int sleep_ms(const struct store *s)
@@ -495,11 +501,12 @@ static void flush(struct store *s)
         channel_flush(c->channel);
 }
 
-static bool is_through(const struct store *s)
+/* What is due was tried. */
+static bool is_drained(const struct store *s)
 {
     const struct scheduled *first = heap_first(&s->heap);
 
-    if (s->nworks || s->callers)
+    if (!s->setup->drains || s->nworks || s->callers)
         return false;
     return !begins_what_is_due(s) ||
            (s->next_ready == s->nready && (!first || first->due > s->now));
@@ -514,6 +521,26 @@ static bool has_agents(const struct store *s)
     return false;
 }
 
+/* A message comes from a caller, or what was said to him waits. */
+static bool has_busy_callers(const struct store *s)
+{
+    for (size_t i = 0; i < s->nincoming; i++) {
+        if (s->incoming[i].via != s->front)
+            return true;
+    }
+    for (const struct caller *c = s->callers; c; c = c->next) {
+        if (channel_wants_write(c->channel))
+            return true;
+    }
+    return false;
+}
+
+/* Where it was told to stop. */
+static bool is_through(const struct store *s)
+{
+    return !has_busy_callers(s) && (is_drained(s) || (s->front_gone && !has_agents(s)));
+}
+
 static void turn(struct store *s)
 {
     wait_and_hear(s);
@@ -522,7 +549,7 @@ static void turn(struct store *s)
         work_start_due(s);
     flush(s);
     free_gone_callers(s, false);
-    if (s->stopping && (s->setup->drains ? is_through(s) : s->front_gone && !has_agents(s)))
+    if (s->stopping && is_through(s))
         s->stop = true;
     s->answers = NULL;
     s->answers_room = 0;

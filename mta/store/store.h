@@ -47,9 +47,10 @@ struct store_setup {
 
 /* Says READY to the parent and works until STOP, or until one of the others is gone.  STOP
  * gracefully: nothing is begun any more, and it ends when the front and all children of the parent
- * have; a second one: at once.  0, or a
- * sysexits code: the queue cannot be opened (READY says why), a channel broke.  The arena is for
- * what lives as long.  SIGXFSZ has to be ignored, where files are limited. */
+ * have, and no caller brings a message; where it drains, it also ends when what is due was tried
+ * and no caller is left.  A second one: at once.  0, or a sysexits code: the queue cannot be opened
+ * (READY says why), a channel broke.  The arena is for what lives as long.  SIGXFSZ has to be
+ * ignored, where files are limited. */
 int store_run(struct arena *a, const struct store_setup *setup);
 
 #endif
