@@ -324,6 +324,7 @@ int policy_run(struct arena *a, const struct policy_setup *setup)
     p->service = service_new(a, setup->program, setup->world);
     p->service->sasl = sasl_settings_open(a, setup->program, p->service->host, &why);
     p->service->queue_seconds = setup->interval;
+    p->service->log = setup->log;
     p->front = channel_to(p, setup->front, ROLE_FRONT);
     p->store = channel_to(p, setup->store, ROLE_STORE);
     p->parent = channel_to(p, setup->parent, ROLE_PARENT);

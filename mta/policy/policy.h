@@ -13,6 +13,7 @@
 struct policy_setup {
     const struct program *program;
     const struct lookup_world *world;
+    const struct log *log;    /* NULL: nobody reads it */
     int front, store, parent; /* sockets; -1: there is none */
     unsigned threads;
     uint64_t interval; /* seconds between two looks at the queue; 0: there are none */

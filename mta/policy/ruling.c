@@ -3,8 +3,11 @@
 #include <ctype.h>
 #include <string.h>
 #include <sysexits.h>
+#include <syslog.h>
 
 #include "lib/base/arena.h"
+#include "mta/message/envelope.h"
+#include "mta/places.h"
 
 enum { CODE_PLAIN = 553, CODE_SOFTWARE = 554, CODE_SYNTAX = 501, CODE_LATER = 451 };
 
@@ -158,6 +161,32 @@ static void scan_into(struct worker *w, struct tokens *ws, const char *text)
         ws->v[ws->n++] = part->v[i];
 }
 
+/* Which ruleset said no to what, and which line of it. */
+static void log_ruling(struct worker *w, const char *ruleset, const char *const *texts, size_t n,
+                       const struct ruling *r)
+{
+    enum { LEVEL = 4 };
+    const struct log *log = w->service->log;
+    const struct item *it = w->decided ? w->decided->item : NULL;
+    const char *from = it && log ? places_find(log->places, it->at.line) : NULL;
+    struct log_event l;
+
+    log_begin(&l, log, w->arena, LEVEL, LOG_NOTICE, "ruling", bytes_of(worker_get(w, "i")));
+    log_text(&l, "ruleset", ruleset);
+    for (size_t i = 0; i < n; i++)
+        log_text(&l, arena_printf(w->arena, "arg%zu", i + 1), texts[i]);
+    log_text(&l, "relay", worker_get(w, "_"));
+    if (r->kind == RULING_REFUSED)
+        log_text(&l, "reject", r->reply);
+    else
+        log_text(&l, r->kind == RULING_QUARANTINE ? "quarantine" : "discard", r->text);
+    if (it)
+        log_detail(&l, "rule", arena_printf(w->arena, "%u", it->at.line));
+    if (from)
+        log_text(&l, "source", from);
+    log_end(&l);
+}
+
 struct ruling ruling_of(struct worker *w, const char *ruleset, const char *const *texts, size_t n,
                         const char *to)
 {
@@ -167,6 +196,7 @@ struct ruling ruling_of(struct worker *w, const char *ruleset, const char *const
     if (!s)
         return r;
     worker_forget_notes(w);
+    w->decided = NULL;
     rewrite_begin(w->r);
     struct tokens *ws = rewrite_workspace(w->r);
     for (size_t i = 0; i < n; i++) {
@@ -182,6 +212,8 @@ struct ruling ruling_of(struct worker *w, const char *ruleset, const char *const
     r = ruling_read(w->r, w->arena, ws, to);
     if (wrong && r.kind != RULING_REFUSED)
         software(w->arena, &r, wrong);
+    if (r.kind == RULING_REFUSED || r.kind == RULING_DISCARD || r.kind == RULING_QUARANTINE)
+        log_ruling(w, ruleset, texts, n, &r);
     return r;
 }
 

@@ -16,6 +16,14 @@ static void keep_note(void *ctx, int status, const char *text)
     w->notes[w->nnotes++] = (struct note){status, arena_strdup(w->arena, text)};
 }
 
+static void keep_rule(void *ctx, const struct rule *rule, const struct tokens *ws)
+{
+    struct worker *w = ctx;
+
+    if (ws)
+        w->decided = rule;
+}
+
 struct service *service_new(struct arena *a, const struct program *p,
                             const struct lookup_world *world)
 {
@@ -48,6 +56,8 @@ struct worker *worker_new(struct arena *a, const struct service *s)
     w->world.resolver = w->resolver;
     w->r = rewrite_new(a, p, &w->world);
     w->watch = (struct rewrite_watch){.ctx = w, .note = keep_note};
+    if (s->log && (s->log->places || s->log->json >= 0))
+        w->watch.tried = keep_rule;
     rewrite_watch(w->r, &w->watch);
     return w;
 }

@@ -10,6 +10,7 @@
 
 #include "lib/maps/resolver.h"
 #include "lib/rewrite/address.h"
+#include "mta/log.h"
 #include "mta/settings.h"
 
 struct sasl_settings;
@@ -24,6 +25,7 @@ struct service {
     const char *host;       /* $j */
     const char *version;    /* $v, and the configuration's $Z: as Received lines have them */
     const struct sasl_settings *sasl; /* NULL: there is no AUTH */
+    const struct log *log;            /* NULL: nobody reads it */
 };
 
 struct note {
@@ -38,6 +40,7 @@ struct worker {
     struct lookup_world world;
     struct rewrite *r;
     struct rewrite_watch watch;
+    const struct rule *decided; /* the last rule that matched, where the log wants to know */
     struct note *notes;
     size_t nnotes, note_room;
 };
