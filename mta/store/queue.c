@@ -24,7 +24,8 @@ enum {
     FLUSH_AT = 8 << 20, /* bytes of bodies that wait in memory, at most */
     KEY_BODY = 16,      /* number and offset, big endian: pieces lie in order */
     KEY_SHARE = 8 + QUEUE_ID,
-    IDS_A_SECOND = 3600
+    IDS_A_SECOND = 3600,
+    RESERVE = 256 << 10 /* bytes: for what is noted of messages while the disk is full */
 };
 
 /* What stands before the bytes of an envelope. */
@@ -60,6 +61,7 @@ struct queue {
     unsigned in_second;
     bool clock_moved;
     size_t unreadable;
+    bool reserved; /* the reserve is there */
 };
 
 /* --- ids ---------------------------------------------------------------------------------- */
@@ -450,6 +452,84 @@ static int remove_orphans(struct queue *q)
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
+/* --- room ----------------------------------------------------------------------------------- */
+
+/* To note that messages are delivered takes room, too: without it a full disk would have them
+ * delivered again and again.  So some is kept, and given up when a commit had none. */
+static const char reserve_name[] = "reserve";
+
+static void take_reserve(struct queue *q)
+{
+    int fd = open(fs_join(q->scratch, q->folder, reserve_name), O_RDWR | O_CREAT | O_CLOEXEC, 0600);
+
+    q->reserved = fd >= 0 && posix_fallocate(fd, 0, RESERVE) == 0;
+    fs_close(&fd);
+    if (!q->reserved)
+        unlink(fs_join(q->scratch, q->folder, reserve_name));
+}
+
+static void give_up_reserve(struct queue *q)
+{
+    unlink(fs_join(q->scratch, q->folder, reserve_name));
+    q->reserved = false;
+}
+
+/* Pages that nobody needs go back to the disk: the file has holes there.  LMDB writes a page before
+ * it reads it.  `list`: how many, and their numbers. */
+static void punch(int fd, const MDB_val *list, off_t page)
+{
+    size_t n, at;
+    const char *p = list->mv_data;
+
+    if (list->mv_size < sizeof n)
+        return;
+    memcpy(&n, p, sizeof n);
+    for (size_t i = 1; i <= n && (i + 1) * sizeof n <= list->mv_size; i++) {
+        memcpy(&at, p + i * sizeof n, sizeof at);
+        fallocate(fd, FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE, (off_t)at * page, page);
+    }
+}
+
+/* Those that the last two commits do not have: one of these is what a restart finds. */
+static void give_back(struct queue *q)
+{
+    enum { FREE_PAGES = 0 }; /* LMDB's table of them, by the commit that freed them */
+    MDB_txn *t;
+    MDB_cursor *c;
+    MDB_val key, value;
+    MDB_stat st;
+    int fd;
+
+    if (!q->env || mdb_env_get_fd(q->env, &fd) != 0 || begin(q, MDB_RDONLY, &t) != 0)
+        return;
+    const size_t last = mdb_txn_id(t);
+    if (mdb_env_stat(q->env, &st) == 0 && mdb_cursor_open(t, FREE_PAGES, &c) == 0) {
+        while (mdb_cursor_get(c, &key, &value, MDB_NEXT) == 0) {
+            size_t id;
+            if (key.mv_size != sizeof id)
+                break;
+            memcpy(&id, key.mv_data, sizeof id);
+            if (id + 1 >= last)
+                break;
+            punch(fd, &value, (off_t)st.ms_psize);
+        }
+        mdb_cursor_close(c);
+    }
+    mdb_txn_abort(t);
+}
+
+/* Behind a commit. */
+static void see_to_reserve(struct queue *q, int status)
+{
+    if (status) {
+        give_up_reserve(q);
+    } else if (!q->reserved) {
+        give_back(q);
+        take_reserve(q);
+    }
+    arena_reset(q->scratch);
+}
+
 static const char clock_key[] = "clock";
 
 static int read_clock(struct queue *q)
@@ -531,6 +611,8 @@ bool queue_has_room(const struct queue *q, uint64_t size)
 {
     struct statvfs st;
 
+    if (!q->reserved)
+        return false; /* what is there goes first */
     if (statvfs(q->folder, &st) != 0 || st.f_frsize == 0)
         return true; /* nobody knows */
     uint64_t kib = st.f_frsize >= 1024 ? st.f_bavail * (st.f_frsize / 1024)
@@ -765,6 +847,9 @@ int queue_commit(struct queue *q)
     q->failed = 0;
     q->changed = false;
     q->waiting = 0;
+    /* A disk that is full may be told as an error of it. */
+    if (status || !q->reserved)
+        see_to_reserve(q, status);
     return status;
 }
 

@@ -60,7 +60,9 @@ int queue_open(struct arena *a, const char *dir, const struct queue_settings *s,
 bool queue_is_held(const char *dir);
 void queue_close(struct queue *q); /* NULL is fine; what was not committed is gone */
 
-/* Whether size bytes more leave the free blocks that were asked for. */
+/* Whether size bytes more leave the free blocks that were asked for.  While the disk is so full
+ * that the queue lives on its reserve, nothing does; commits, which remove messages, give back
+ * room. */
 bool queue_has_room(const struct queue *q, uint64_t size);
 
 /* A new body; its number is the queue's. */
