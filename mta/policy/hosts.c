@@ -20,8 +20,12 @@ struct search {
 
 static void add(struct search *f, const char *name, const char *address)
 {
-    const char *parts[HOST_PARTS] = {name, address, f->port};
+    /* For all, one address, by whatever names (O ConnectOnlyTo). */
+    const char *only = setting_text(f->w->service->program, "ConnectOnlyTo");
+    const char *parts[HOST_PARTS] = {name, *only ? only : address, f->port};
 
+    if (*only && f->n > 0)
+        return;
     for (size_t i = 0; i < HOST_PARTS && f->n < (size_t)HOST_PARTS * HOSTS_MAX; i++) {
         f->v = arena_grow(f->w->arena, f->v, f->n, &f->room, sizeof *f->v, 12);
         f->v[f->n++] = bytes_of(arena_strdup(f->w->arena, parts[i]));
