@@ -22,7 +22,7 @@ PIECES = ['a', 'b', 'x.y', 'Full Name', 'host.dom', '1', 'grp', 'Smith, J.', "O'
           '[1.2.3.4]', '[IPv6:::1]', '\u00e9', '\u00fc.', ' ', '  ', '\t', ' ', ' ', '', ':include:/x', '|prog', '/file', '"|prog x"',
           '"/f x"', '\\|x', '=', '+', '$', "'", '&', '^', '\x7f', '\x01', '$x', 'err', 'q1', 'q2', 'q3', 'temp']
 STATUSES = range(64, 79)
-CUT = 254  # the reference cuts longer results
+CUT, CUT_WHOLE = 254, 256  # the reference cuts an address that was rewritten, and what the form makes of it
 KINDS = ['ER', 'ES', 'HR', 'HS']
 
 
@@ -75,9 +75,14 @@ def address(r):
 
 
 def is_cut(x, y):
-    """Do they differ only in what the reference cut off?"""
-    return len(x) == len(y) and all(
-        u == v or len(v) > len(u) >= CUT and os.path.commonprefix([u, v])[CUT - 60:] for u, v in zip(x, y))
+    """Do they differ only in what the reference cut off of an address?"""
+    def cut(u, v):
+        head = re.match(r'Rcode = \d+, addr = |mailer .*?, user ', v)
+        if not head or not u.startswith(head[0]):
+            return False
+        n = len(head[0])
+        return len(v) > len(u) and CUT <= len(u) - n <= CUT_WHOLE and len(os.path.commonprefix([u[n:], v[n:]])) >= CUT
+    return len(x) == len(y) and all(u == v or cut(u, v) for u, v in zip(x, y))
 
 
 def is_leftover(x, y):

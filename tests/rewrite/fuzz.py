@@ -170,6 +170,10 @@ class Maker:
         return out
 
 
+# How lines begin that are no notes, whatever stands in them.
+ANSWERS = 'Cracked address = ', 'Trying ', 'mailer ', 'Rcode = '
+
+
 def plain(line):
     """Without what the reference adds by accident: the text of an old errno, and in notes the bytes that are operators to
     it; and without its remark on fields that a pattern has not. Of a long text in a
@@ -180,7 +184,7 @@ def plain(line):
     if re.match(r'(invalid ruleset name: "[\x00-\x1f]"|Unknown ruleset [\x00-\x1f])$', line):
         return re.sub(r' ?[\x00-\x1f]', '', line) if line[0] == 'U' else 'invalid ruleset name: ""'
     line = re.sub(r'\d\d ?: ?\d\d ?: ?\d\d(?= GMT)', 'TIME', line)  # of $b: a second may go by
-    if '... ' not in line:
+    if '... ' not in line or line.startswith(ANSWERS):
         return line
     line = re.sub(r'[\x00-\x1f]', '', line)
     return line if len(line) < 200 else line[:90] + line[line.rindex('... '):]
