@@ -134,6 +134,8 @@ static struct session_settings session_settings(const struct program *p, const c
         switches |= SESSION_NO_RECEIPTS;
     if (setting_true(p, "AllowBogusHELO"))
         switches |= SESSION_ALLOW_BOGUS_HELO;
+    if (setting_true(p, "SoftBounce"))
+        switches |= SESSION_SOFT;
     if (setting_true(p, "RejectNUL"))
         switches |= SESSION_REJECT_NUL;
     if (setting_true(p, "SevenBitInput"))
@@ -142,7 +144,6 @@ static struct session_settings session_settings(const struct program *p, const c
         switches |= SESSION_STRICT_8BIT;
     return (struct session_settings){
         .name = host,
-        .version = "8.17.1.9",
         .switches = switches,
         .max_size = positive(setting_number(p, "MaxMessageSize")),
         .max_recipients = positive(setting_number(p, "MaxRecipientsPerMessage")),

@@ -45,10 +45,10 @@ static bool is_digit(char c)
 
 static bool is_hex(char c)
 {
-    return is_digit(c) || (c >= 'A' && c <= 'F');
+    return is_digit(c) || (c >= 'A' && c <= 'F') || (c >= 'a' && c <= 'f');
 }
 
-/* RFC 3461 4: printable, and a '+' begins two capital hexadecimal digits. */
+/* RFC 3461 4: printable, and a '+' begins two hexadecimal digits, of any case here. */
 static bool is_xtext(struct bytes value)
 {
     for (size_t i = 0; i < value.len; i++) {

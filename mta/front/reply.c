@@ -15,16 +15,40 @@ void reply_init(struct replies *r, struct arena *a)
     buf_init(&r->scratch, a);
 }
 
+/* "550 5.7.1 text" as "450 4.7.1 text". */
+static void soften(char *s, size_t len)
+{
+    enum { CODE = 3 };
+
+    if (len < CODE || s[0] != '5')
+        return;
+    s[0] = '4';
+    if (len > CODE + 2 && s[CODE + 1] == '5' && s[CODE + 2] == '.')
+        s[CODE + 1] = '4';
+}
+
+/* Bytes without their eighth bit, up to one that is nothing without it; a CR is shown where the
+ * client itself sent it. */
+static void add(struct replies *r, const char *s, size_t len, bool shows_cr)
+{
+    size_t from = r->out.len, n = 0;
+
+    while (n < len && (s[n] == '\0' || (s[n] & 0x7f) != 0))
+        n++;
+    buf_add(&r->out, s, n);
+    for (size_t i = from; i < r->out.len; i++) {
+        bool cr = r->out.data[i] == '\r' && shows_cr;
+        char c = (char)(r->out.data[i] & 0x7f);
+        r->out.data[i] = c == '\n' || c == '\0' || (c == '\r' && !cr) ? ' ' : c;
+    }
+    if (r->soft)
+        soften(r->out.data + from, r->out.len - from);
+    buf_adds(&r->out, "\r\n");
+}
+
 void reply_line(struct replies *r, const char *s, size_t len)
 {
-    size_t from = r->out.len;
-
-    buf_add(&r->out, s, len);
-    for (size_t i = from; i < r->out.len; i++) {
-        char c = (char)(r->out.data[i] & 0x7f);
-        r->out.data[i] = c == '\r' || c == '\n' || c == '\0' ? ' ' : c;
-    }
-    buf_adds(&r->out, "\r\n");
+    add(r, s, len, false);
 }
 
 void reply_lines(struct replies *r, const char *s, size_t len)
@@ -79,7 +103,8 @@ void reply_echo(struct replies *r, const char *what, struct bytes line)
     }
     buf_add(&r->scratch, line.p, line.len);
     buf_addc(&r->scratch, '"');
-    scratch(r);
+    add(r, r->scratch.data, r->scratch.len, true);
+    buf_truncate(&r->scratch, 0);
 }
 
 void reply_hold(struct replies *r, uint64_t ms)

@@ -8,6 +8,7 @@
 #ifndef MCF_MTA_REPLY_H
 #define MCF_MTA_REPLY_H
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "lib/base/buf.h"
@@ -18,6 +19,7 @@ struct replies {
     size_t sent;      /* bytes of out that are gone */
     size_t open_to;   /* those that may go while it is held */
     uint64_t held_ms; /* 0: it is not */
+    bool soft;        /* SoftBounce: 5xx is said as 4xx */
 };
 
 void reply_init(struct replies *r, struct arena *a);

@@ -6,7 +6,6 @@
 #include <sysexits.h>
 
 #include "mta/front/auth.h"
-#include "mta/front/help.h"
 #include "mta/front/incoming.h"
 #include "mta/front/parameters.h"
 #include "mta/front/reply.h"
@@ -59,6 +58,7 @@ struct session {
     /* input and output */
     struct buf line; /* a command as far as it came */
     bool behind;     /* there was input behind what was taken last */
+    bool ended;      /* there is no more */
     struct replies out;
 
     /* what is counted */
@@ -73,9 +73,10 @@ struct session {
     /* the question */
     bool asks;
     struct session_question question;
-    bool helo_next;  /* HELO is asked behind RESET */
-    bool extended;   /* it was EHLO */
-    struct buf held; /* texts of the question that are not part of `line` */
+    bool helo_next;      /* HELO is asked behind RESET */
+    bool extended;       /* it was EHLO */
+    const char *welcome; /* what HELO is told behind the client's name */
+    struct buf held;     /* texts of the question that are not part of `line` */
     struct bytes *envelopes;
     size_t envelopes_room;
 
@@ -188,7 +189,16 @@ static bool is_name(struct bytes b)
         if (!plain && memchr(others, c, sizeof others - 1) == NULL)
             return false;
     }
-    return b.len <= NAME_MAX_LEN;
+    return true;
+}
+
+/* With AllowBogusHELO only the first word is looked at, and only mentioned. */
+static struct bytes first_word(struct bytes b)
+{
+    for (size_t i = 0; i < b.len; i++)
+        if (is_blank(b.p[i]))
+            b.len = i;
+    return b;
 }
 
 static struct bytes without_end_blanks(struct bytes b)
@@ -221,12 +231,15 @@ static void run_helo(struct session *s, struct bytes verb, struct bytes argument
     argument = without_end_blanks(argument);
     if (impatient(s)) {
         refuse_impatience(s);
-    } else if (argument.len == 0) {
+    } else if (argument.len == 0 && !is_set(s, SESSION_ALLOW_BOGUS_HELO)) {
         reply_of(&s->out, "501 5.0.0 ", verb, " requires domain address");
-    } else if (!is_name(argument) && !is_set(s, SESSION_ALLOW_BOGUS_HELO)) {
+    } else if (argument.len > NAME_MAX_LEN ||
+               (!is_name(argument) && !is_set(s, SESSION_ALLOW_BOGUS_HELO))) {
         reply_text(&s->out, "501 5.0.0 Invalid domain name");
     } else {
         bool begun = s->mail;
+        s->welcome =
+            is_name(first_word(argument)) ? "pleased to meet you" : "accepting invalid domain name";
         buf_truncate(&s->sender, 0);
         buf_add(&s->sender, argument.p, argument.len);
         s->helo_next = begun;
@@ -401,7 +414,7 @@ static void ask_about(struct session *s, struct bytes verb, struct bytes argumen
 static void run_vrfy(struct session *s, struct bytes verb, struct bytes argument)
 {
     slow_down(s, ++s->vrfys, MOST_VRFY);
-    if (is_set(s, SESSION_NO_VRFY) && (s->introduced || !is_set(s, SESSION_NEED_VRFY_HELO)))
+    if (is_set(s, SESSION_NO_VRFY))
         reply_text(&s->out,
                    "252 2.5.2 Cannot VRFY user; try RCPT to attempt delivery (or try finger)");
     else
@@ -411,7 +424,7 @@ static void run_vrfy(struct session *s, struct bytes verb, struct bytes argument
 static void run_expn(struct session *s, struct bytes verb, struct bytes argument)
 {
     slow_down(s, ++s->vrfys, MOST_VRFY);
-    if (!has_expn(s) && (s->introduced || !is_set(s, SESSION_NEED_EXPN_HELO)))
+    if (!has_expn(s))
         reply_text(&s->out, "502 5.7.0 Sorry, we do not allow this operation");
     else
         ask_about(s, verb, argument, SESSION_NEED_EXPN_HELO);
@@ -513,8 +526,7 @@ static void run_unimplemented(struct session *s, struct bytes verb, struct bytes
 
 static void run_help(struct session *s, struct bytes verb, struct bytes argument)
 {
-    (void)verb;
-    help(&s->out, s->set->version, argument);
+    ask_command(s, verb, argument);
 }
 
 enum allowed { ALWAYS, TRUSTED };
@@ -524,7 +536,7 @@ static const struct verb {
     void (*run)(struct session *s, struct bytes verb, struct bytes argument);
     enum allowed allowed;
 } verbs[] = {
-#define VERB(name, function, allowed, help) {#name, run_##function, allowed},
+#define VERB(name, function, allowed) {#name, run_##function, allowed},
 #include "mta/front/verbs.def"
 };
 
@@ -635,6 +647,8 @@ static void greet(struct session *s)
     buf_adds(b, " ESMTP");
     buf_adds(b, text + host);
     for (const char *p = b->data, *end = p + b->len; p < end;) {
+        while (p > b->data && p < end && (*p == ' ' || *p == '\t'))
+            p++;
         const char *lf = memchr(p, '\n', (size_t)(end - p));
         int len = (int)((lf != NULL ? lf : end) - p);
         reply_format(&s->out, "220%c%.*s", lf != NULL && lf + 1 < end ? '-' : ' ', len, p);
@@ -664,7 +678,7 @@ static void say_ehlo(struct session *s)
 {
     const struct session_settings *set = s->set;
 
-    reply_format(&s->out, "250-%s Hello %s, pleased to meet you", set->name, s->client);
+    reply_format(&s->out, "250-%s Hello %s, %s", set->name, s->client, s->welcome);
     if (s->refusal != NULL && !s->busy) {
         reply_text(&s->out, "250 ENHANCEDSTATUSCODES");
         return;
@@ -704,7 +718,7 @@ static void answer_helo(struct session *s)
     if (s->extended)
         say_ehlo(s);
     else
-        reply_format(&s->out, "250 %s Hello %s, pleased to meet you", s->set->name, s->client);
+        reply_format(&s->out, "250 %s Hello %s, %s", s->set->name, s->client, s->welcome);
 }
 
 static void start_data(struct session *s)
@@ -831,11 +845,6 @@ static bool take_reply(struct session *s, const struct session_answer *a)
     return a->reply.p[0] == '2' || a->reply.p[0] == '3';
 }
 
-static bool closes(const struct session_answer *a)
-{
-    return (a->flags & VERDICT_CLOSE) || (a->reply.len >= 3 && memcmp(a->reply.p, "421", 3) == 0);
-}
-
 /* Behind RESET. */
 static void go_on(struct session *s)
 {
@@ -853,7 +862,7 @@ void session_answer(struct session *s, const struct session_answer *a)
     s->turn++;
     if (q.kind == SESSION_RESET) {
         go_on(s);
-    } else if (closes(a)) {
+    } else if (a->flags & VERDICT_CLOSE) {
         take_reply(s, a);
         over(s);
     } else if (q.kind == SESSION_CONNECT) {
@@ -872,6 +881,8 @@ void session_answer(struct session *s, const struct session_answer *a)
     }
     if (!s->asks)
         buf_truncate(&s->line, 0);
+    if (!s->asks && s->ended)
+        over(s);
 }
 
 /* --- input --------------------------------------------------------------------------------- */
@@ -1007,12 +1018,8 @@ size_t session_input(struct session *s, const char *bytes, size_t len)
     return used;
 }
 
-void session_end_of_input(struct session *s)
-{
-    over(s);
-}
-
-static void data_timeout(struct session *s)
+/* "421 4.4.1 collect: ...": a message that does not come. */
+static void say_lost(struct session *s, const char *why)
 {
     const char *address = strstr(s->client, " [");
     int host = (int)(address != NULL ? (size_t)(address - s->client) : strlen(s->client));
@@ -1020,8 +1027,19 @@ static void data_timeout(struct session *s)
     buf_truncate(&s->held, 0);
     buf_printf(&s->held, "421 4.4.1 collect: relay=%.*s, from=", host, s->client);
     buf_add(&s->held, s->sender.data, s->sender.len);
-    buf_adds(&s->held, ", info=read timeout");
+    buf_printf(&s->held, ", info=%s", why);
     reply_line(&s->out, s->held.data, s->held.len);
+}
+
+void session_end_of_input(struct session *s)
+{
+    s->ended = true;
+    if (s->stage == STAGE_DATA)
+        say_lost(s, "unexpected close");
+    else if (s->stage == STAGE_COMMAND && takes_input(s) && s->line.len > 0)
+        run_line(s, s->line.len, LINES_MORE); /* what came of it counts as a line */
+    if (!s->asks)
+        over(s);
 }
 
 void session_timeout(struct session *s)
@@ -1035,7 +1053,7 @@ void session_timeout(struct session *s)
             greet(s);
     } else if (w.kind != SESSION_WAIT_ANSWER && w.kind != SESSION_WAIT_NOTHING) {
         if (w.kind == SESSION_WAIT_DATA)
-            data_timeout(s);
+            say_lost(s, "read timeout");
         over(s);
     }
 }
@@ -1062,6 +1080,7 @@ struct session *session_new(struct arena *a, const struct session_settings *sett
         s->has[i] = true;
     buf_init(&s->line, a);
     reply_init(&s->out, a);
+    s->out.soft = (settings->switches & SESSION_SOFT) != 0;
     buf_init(&s->held, a);
     buf_init(&s->sender, a);
     incoming_init(&s->in, a);

@@ -60,12 +60,12 @@ enum session_switches {
     SESSION_SEVEN_BIT = 2048,       /* SevenBitInput: the eighth bit is taken off */
     /* LF alone ends a command, and a CR is part of it: as with the reference, for people who type,
      * and for programs that let their input write commands. */
-    SESSION_LAX_COMMANDS = 4096
+    SESSION_LAX_COMMANDS = 4096,
+    SESSION_SOFT = 8192 /* SoftBounce: what is refused is refused for now */
 };
 
 struct session_settings {
     const char *name;          /* $j */
-    const char *version;       /* $v, for HELP */
     uint64_t switches;         /* SESSION_NO_VRFY ... */
     uint64_t max_size;         /* MaxMessageSize, bytes with LF line ends; 0: no limit */
     uint64_t max_recipients;   /* MaxRecipientsPerMessage; 0: no limit */
@@ -84,13 +84,13 @@ enum session_question_kind {
     /* Answer: texts[0] the greeting (SmtpGreetingMessage), texts[1] the client as the reply to
      * HELO names it, texts[2] its features' letters (features.def), texts[3] what EHLO says of
      * AUTH (auth.h); missing ones are empty.  VERDICT_AUTH_REQUIRED: MAIL is refused before AUTH.
-     * wait_ms: greet_pause.  A reply refuses all that the client may say, or, with VERDICT_CLOSE
-     * or as 421, ends the session. */
+     * wait_ms: greet_pause.  A reply refuses all that the client may say, or, with VERDICT_CLOSE,
+     * ends the session. */
     SESSION_CONNECT,
     SESSION_HELO,
     SESSION_MAIL,
     SESSION_RCPT,
-    /* DATA, VRFY, EXPN, ETRN.  VRFY and EXPN have no usual reply. */
+    /* DATA, VRFY, EXPN, ETRN, HELP.  VRFY, EXPN and HELP have no usual reply. */
     SESSION_COMMAND,
     /* Answer: with VERDICT_CHALLENGE texts[0] is one, which SESSION_AUTH_STEP answers; a reply
      * refuses, and without one the client has logged in. */

@@ -7,11 +7,12 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/sysinfo.h>
+#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
 #include "lib/base/arena.h"
+#include "lib/base/fs.h"
 #include "mta/message/seen.h"
 #include "mta/message/dates.h"
 #include "mta/store/queue.h"
@@ -19,6 +20,7 @@
 #include "mta/policy/client.h"
 #include "mta/policy/collect.h"
 #include "mta/policy/disk.h"
+#include "mta/policy/help.h"
 #include "mta/policy/recipient.h"
 #include "mta/policy/ruling.h"
 #include "mta/policy/verdict.h"
@@ -244,13 +246,13 @@ static void answer_connect(struct worker *w, struct context *c, const struct mes
     struct ruling relay = ask_two(w, "check_relay", c->name, c->address, NULL);
     set_time(w, time(NULL));
     set_id(w, c, time(NULL));
-    struct ruling features = ask_two(w, "srv_features", c->name, c->address, NULL);
+    struct ruling features = ask_two(w, "srv_features", c->name, "", NULL);
     struct ruling pause = ask_two(w, "greet_pause", c->name, c->address, NULL);
     if (!consents(c, &relay, v) && relay.code == CODE_CLOSE)
         v->flags |= VERDICT_CLOSE;
     c->discard_all = c->discard;
     if (strcasecmp(features.words, "temp") == 0 && !v->reply.len)
-        say(v, ruling_reply(w->arena, CODE_LATER, "4.3.0", NULL, "Temporary system failure"));
+        say(v, "450 4.3.0 Please try again later.");
     if (!v->reply.len && !disk_has_room(s->program, 0)) {
         say(v, disk_full);
         v->flags |= VERDICT_BUSY;
@@ -579,8 +581,6 @@ static void answer_name(struct worker *w, const char *argument, bool expand,
     struct recipient as = {.address = bytes_of(argument)};
     struct target t = recipient_parse(w, argument, argument, false);
     bool local = t.mailer && strchr(t.mailer->flags, 'l');
-    size_t len = strlen(argument);
-    bool has_brackets = len > 1 && argument[0] == '<' && argument[len - 1] == '>';
     struct expanded got = {.reply = t.reply};
 
     if (local)
@@ -588,8 +588,7 @@ static void answer_name(struct worker *w, const char *argument, bool expand,
     if (got.reply)
         say(v, got.reply);
     else if (!local)
-        say(v, arena_printf(w->arena, "%s 2.1.5 %s%s%s", expand ? "250" : "252",
-                            has_brackets ? "" : "<", argument, has_brackets ? "" : ">"));
+        say(v, arena_printf(w->arena, "%s 2.1.5 <%s>", expand ? "250" : "252", t.user));
     else if (expand)
         list_sends(w, &list, v);
     else
@@ -599,6 +598,22 @@ static void answer_name(struct worker *w, const char *argument, bool expand,
         }
 }
 
+static bool has_group(const struct program *p, const char *name)
+{
+    for (const struct item *it = p->config->first; it; it = it->next) {
+        if (it->kind == ITEM_QUEUE && strcasecmp(it->name, name) == 0)
+            return true;
+    }
+    return strcasecmp(name, "mqueue") == 0;
+}
+
+/* "@host" and "host" are nodes, "#name" is a queue group (RFC 1985 5.2). */
+static void answer_etrn(struct worker *w, const char *argument, struct message_VERDICT *v)
+{
+    if (*argument == '#' && !has_group(w->service->program, argument + 1))
+        say(v, arena_printf(w->arena, "459 4.5.4 Queue %s unknown", argument + 1));
+}
+
 static void answer_command(struct worker *w, struct context *c, const struct message_COMMAND *m,
                            struct message_VERDICT *v)
 {
@@ -606,6 +621,10 @@ static void answer_command(struct worker *w, struct context *c, const struct mes
     const char *argument = bytes_string(w->arena, m->argument);
     struct ruling r = {RULING_NONE, NULL, 0, "", "", ""};
 
+    if (strcasecmp(verb, "HELP") == 0) {
+        say(v, help_answer(w, argument));
+        return;
+    }
     if (strcasecmp(verb, "DATA") == 0)
         set_time(w, time(NULL));
     if (strcasecmp(verb, "DATA") == 0)
@@ -618,6 +637,8 @@ static void answer_command(struct worker *w, struct context *c, const struct mes
         r = ask_one(w, "check_expn", argument, NULL);
     if (!consents(c, &r, v))
         return;
+    if (strcasecmp(verb, "ETRN") == 0)
+        answer_etrn(w, argument, v);
     if (strcasecmp(verb, "VRFY") != 0 && strcasecmp(verb, "EXPN") != 0)
         return;
     answer_name(w, argument, *verb == 'E' || *verb == 'e', v);
@@ -798,11 +819,53 @@ static void answer_end(struct worker *w, struct context *c, const struct message
     end_transaction(w, c);
 }
 
+/* "/var/spool/mqueue/q*" are folders in that one. */
+static const char *queue_folder(const struct worker *w)
+{
+    const char *path = setting_text(w->service->program, "QueueDirectory");
+
+    return strchr(path, '*') ? fs_dirname(w->arena, path) : path;
+}
+
+/* Whether a message of this size leaves MinFreeBlocks of the queue's file system free. */
+static bool has_room(const struct worker *w, uint64_t size)
+{
+    const struct program *p = w->service->program;
+    long least = setting_number(p, "MinFreeBlocks");
+    struct statvfs fs;
+
+    if (least <= 0 || statvfs(queue_folder(w), &fs) != 0 || fs.f_frsize == 0)
+        return true;
+    return fs.f_bavail >= (uint64_t)least + size / fs.f_frsize;
+}
+
+/* What cannot be done without room for a message; true: that is said. */
+static bool lacks_room(struct worker *w, const struct message *ask, struct message_VERDICT *v)
+{
+    uint64_t size = 0;
+
+    if (ask->kind == MESSAGE_MAIL) {
+        const char *said = parameter(w, ask->as.MAIL.parameters, "SIZE");
+        size = said ? strtoull(said, NULL, 10) : 0;
+    } else if (ask->kind != MESSAGE_RCPT && ask->kind != MESSAGE_COMMAND) {
+        return false;
+    }
+    if (ask->kind == MESSAGE_COMMAND &&
+        strcasecmp(bytes_string(w->arena, ask->as.COMMAND.verb), "ETRN") == 0)
+        return false;
+    if (has_room(w, size))
+        return false;
+    say(v, "452 4.4.5 Insufficient disk space; try again later");
+    return true;
+}
+
 void check_answer(struct worker *w, struct context *c, const struct message *ask,
                   struct message_VERDICT *v)
 {
     *v = (struct message_VERDICT){.session = c->session};
     worker_begin(w, c->macros);
+    if (lacks_room(w, ask, v))
+        return;
     switch (ask->kind) {
     case MESSAGE_CONNECT:
         answer_connect(w, c, &ask->as.CONNECT, v);

@@ -11,6 +11,7 @@
 #include "lib/base/arena.h"
 #include "mta/channel.h"
 #include "mta/policy/check.h"
+#include "mta/policy/help.h"
 #include "mta/policy/route.h"
 #include "mta/policy/sasl.h"
 
@@ -323,6 +324,7 @@ int policy_run(struct arena *a, const struct policy_setup *setup)
     p->arena = a;
     p->service = service_new(a, setup->program, setup->world);
     p->service->sasl = sasl_settings_open(a, setup->program, p->service->host, &why);
+    p->service->help = help_read(a, setup->program);
     p->service->queue_seconds = setup->interval;
     p->service->log = setup->log;
     p->front = channel_to(p, setup->front, ROLE_FRONT);

@@ -224,7 +224,7 @@ static const struct {
     const char *enhanced;
 } refusing[] = {
     {"... Unbalanced '", CODE_PLAIN, "5.0.0"},
-    {" too long", CODE_PLAIN, "5.0.0"},
+    {" too long", CODE_PLAIN, "5.1.0"},
     {"8-bit character in mailbox address", CODE_SYNTAX, "5.1.3"},
     {"Syntax error in mailbox address", CODE_SYNTAX, "5.1.3"},
 };

@@ -21,6 +21,7 @@ struct service {
     const struct listener *listeners;
     size_t nlisteners;
     unsigned privacy;       /* PRIVACY_* */
+    const char *help;       /* the text of O HelpFile; NULL: there is none */
     uint64_t queue_seconds; /* how often the daemon looks at the queue; 0: it does not */
     const char *host;       /* $j */
     const char *version;    /* $v, and the configuration's $Z: as Received lines have them */
