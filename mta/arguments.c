@@ -155,11 +155,13 @@ static int read_queue(struct reading *r, const char *text)
 
 /* --- flags -------------------------------------------------------------------------------- */
 
-static char *letters(struct arena *a)
+/* Behind mcfd's own words flags may stand anywhere; else the first word ends them. */
+static char *letters(struct arena *a, bool anywhere)
 {
     char *s = arena_alloc(a, 3 * (sizeof flags / sizeof *flags) + 3), *p = s;
 
-    *p++ = '+'; /* the first word ends the flags */
+    if (!anywhere)
+        *p++ = '+';
     *p++ = ':';
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++) {
         *p++ = flags[i].letter;
@@ -239,7 +241,8 @@ static int take_flag(struct reading *r, int c, const char *arg)
 
 static int read_flags(struct reading *r, int argc, char **argv)
 {
-    const char *known = letters(r->arena);
+    bool anywhere = r->out->mode == MODE_CHECK || (r->out->mode == MODE_QUEUE && r->given);
+    const char *known = letters(r->arena, anywhere);
     int c, status = 0;
 
     opterr = 0;

@@ -92,7 +92,7 @@ static char *age(struct store *s, uint64_t seconds)
 /* As it was named, or as an alias has it. */
 static char *named(struct store *s, const struct recipient *r)
 {
-    return r->final.len ? arena_printf(s->scratch, "%.*s", (int)r->address.len, r->address.p)
+    return r->shown.len ? arena_printf(s->scratch, "%.*s", (int)r->shown.len, r->shown.p)
                         : bracketed(s, r->address);
 }
 
@@ -169,7 +169,9 @@ static void tell(struct store *s, const struct work *w, const struct plan *p, ui
         log_text(&l, "relay",
                  p ? relay(s, p, t->host)
                    : arena_printf(s->scratch, "%.*s", (int)t->host.len, t->host.p));
-    add_if(&l, "dsn", t->code);
+    /* What a report says of a local user is another code. */
+    bool sent = level == LEVEL_SENT && !t->host.len;
+    add_if(&l, "dsn", sent ? bytes_of("2.0.0") : t->code);
     if (p && t->host.len && (t->state == RECIPIENT_FAILED || t->state == RECIPIENT_WAITS))
         log_field(&l, "reply", t->answer);
     log_text(&l, "stat", status(s, p, t));

@@ -170,9 +170,9 @@ static void add_why(struct buf *b, const struct envelope *e)
     struct bytes why = why_it_waits(e);
 
     if (e->quarantine.len) {
-        buf_adds(b, "                 (quarantined: ");
+        buf_adds(b, "     QUARANTINE: ");
         add_plain(b, e->quarantine);
-        buf_adds(b, ")\n");
+        buf_addc(b, '\n');
     }
     if (e->flags & ENVELOPE_HELD)
         buf_adds(b, "                 (held)\n");
@@ -210,9 +210,9 @@ static void add_text(struct buf *b, const struct stored *m, const struct entry *
         if (!is_waiting(r))
             continue;
         buf_adds(b, verbose ? "\t\t\t\t\t\t" : "\t\t\t\t\t ");
-        buf_adds(b, r->final.len ? "" : "<");
-        add_plain(b, r->address);
-        buf_adds(b, r->final.len ? "\n" : ">\n");
+        buf_adds(b, r->shown.len ? "" : "<");
+        add_plain(b, r->shown.len ? r->shown : r->address);
+        buf_adds(b, r->shown.len ? "\n" : ">\n");
     }
 }
 

@@ -629,7 +629,8 @@ static struct report *make(struct making *m)
     m->failed = somebody_failed(m);
     /* The whole goes back with bad news only, and where nobody said otherwise (RFC 3461 4.3). */
     m->whole = (m->failed || m->kind == REPORT_DELAYED) && !m->settings->no_body &&
-               !(m->of->flags & ENVELOPE_RET_HDRS) && !is_too_large(m) && (int64_t)m->of->priority >= 0 && m->whole;
+               !(m->of->flags & ENVELOPE_RET_HDRS) && !is_too_large(m) &&
+               (int64_t)m->of->priority >= 0 && m->whole;
     m->boundary = arena_printf(m->arena, "%.*s.%llu/%s", (int)m->id.len, m->id.p,
                                (unsigned long long)m->now, m->settings->hostname);
     buf_init(&m->text, m->arena);

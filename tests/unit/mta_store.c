@@ -614,7 +614,7 @@ static void orders_hold_release_and_remove(void **state)
     assert_string_equal(order(&st, "quarantine", "odd", "id", one), "1 message\n");
     char *list = order(&st, "list", "text", "all", NULL);
     assert_in(list, "                 (held)\n");
-    assert_in(list, "                 (quarantined: odd)\n");
+    assert_in(list, "     QUARANTINE: odd\n");
     assert_string_equal(order(&st, "run", "all", NULL, NULL), "2 messages\n");
     assert_true(is_quiet(&st, st.policy, 50));
     stop(&st);

@@ -1,0 +1,286 @@
+#!/usr/bin/env python3
+"""run.py [-v] [NAME]...
+
+How mcfd is called: its modes, flags, exit codes, the queue's commands, the log, and what it says of a configuration. Where
+the reference can be asked the same, it is, in the same namespace.
+"""
+import argparse
+import json
+import os
+import re
+import subprocess
+import sys
+import tempfile
+
+HERE = os.path.dirname(os.path.realpath(__file__))
+sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+from reference import SENDMAIL, compile_mc
+from report import BUILD, ROOT, Report, need_programs, need_root
+
+NS = os.path.join(ROOT, "tests", "lib", "ns")
+MCFD = os.environ.get("MCFD", os.path.join(BUILD, "mcfd"))
+PLACE = "/run/modes"
+CASES = {}
+
+
+def case(fn):
+    CASES[fn.__name__.replace("_", " ")] = fn
+    return fn
+
+
+# ---------------------------------------------------------------- inside the namespace
+
+def run(engine, *words, text=""):
+    p = subprocess.run([engine, *words], input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30,
+                       errors="replace")
+    return p.returncode, p.stdout
+
+
+def fresh(**options):
+    """A .cf with an empty queue of its own; returns its path."""
+    subprocess.run("rm -rf %s/q; mkdir -m 755 %s/q" % (PLACE, PLACE), shell=True, check=True)
+    with open("/run/keep.cf") as f:
+        lines = f.read()
+    lines += "".join("O %s=%s\n" % item for item in options.items())
+    with open(PLACE + "/t.cf", "w") as f:
+        f.write(lines)
+    return PLACE + "/t.cf"
+
+
+def speak(engine, cf, *lines):
+    """SMTP on standard input, command by command."""
+    p = subprocess.Popen([engine, "-bs", "-C", cf], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    replies, data = [], False
+
+    def reply():
+        while True:
+            line = p.stdout.readline()
+            replies.append(line.rstrip("\r\n"))
+            if not re.match(r"\d\d\d-", line):
+                return line
+    reply()
+    for line in lines:
+        p.stdin.write(line + "\r\n")
+        p.stdin.flush()
+        if data and line != ".":
+            continue
+        data = reply().startswith("354")
+    p.stdin.close()
+    p.wait(20)
+    return p.returncode, replies
+
+
+MAIL = ("HELO client.example", "MAIL FROM:<u@example.net>", "RCPT TO:<alice>", "DATA", "Subject: a", "", "text", ".", "QUIT")
+
+
+def same(text):
+    text = re.sub(r"\b[0-9A-Za-z]{8}\d{6,8}\b", "ID", text)
+    text = re.sub(r"\w{3} \w{3} +\d+ \d\d:\d\d|\w{3} +\d+ \d\d:\d\d(:\d\d)?", "TIME", text)
+    return re.sub(r"pri=\d+|(?<= ) *\d+(?= TIME)", "N", text)
+
+
+def alike(what, ours, theirs):
+    return "" if ours == theirs else "%s\nmcfd: %r\nthe reference: %r" % (what, ours, theirs)
+
+
+@case
+def wrong_flags():
+    cf = fresh()
+    out = []
+    for words in (["-bZ"], ["-bz"], ["-Y"], ["-qx"], ["-V"], ["-bv"]):
+        ours, theirs = run(MCFD, "-C", cf, *words), run(SENDMAIL, "-C", cf, *words)
+        strip = [re.sub(r"^\S*/(mcfd|sendmail)?:? ?", "", t[1].replace(MCFD, "").replace(SENDMAIL, "")).strip(": \n") for t in (ours, theirs)]
+        out.append(alike(words, (ours[0], strip[0]), (theirs[0], strip[1])))
+    out.append("" if run(MCFD, "-C", cf, "-bp", "-bs")[0] == 64 else "-bp and -bs together are taken")
+    return "\n".join(filter(None, out))
+
+
+@case
+def no_configuration():
+    ours, theirs = run(MCFD, "-bv", "-C", "/nonexist.cf", "alice"), run(SENDMAIL, "-bv", "-C", "/nonexist.cf", "alice")
+    return alike("-C /nonexist.cf", ours, theirs)
+
+
+@case
+def the_queue_as_mailq_shows_it():
+    out = []
+    for words in (["-bp"], ["-bp", "-v"], ["-bp", "-qSexample"], ["-bp", "-q!Sexample"], ["-bp", "-qRnobody"], ["-bp", "-qQ"]):
+        shown = []
+        for engine in (MCFD, SENDMAIL):
+            cf = fresh(DeliveryMode="queueonly")
+            speak(engine, cf, *MAIL)
+            status, text = run(engine, "-C", cf, *words)
+            shown.append((status, same(text)))
+        out.append(alike(words, *shown))
+    return "\n".join(filter(None, out))
+
+
+@case
+def orders_with_and_without_a_daemon():
+    cf = fresh(DeliveryMode="queueonly")
+    status, replies = speak(MCFD, cf, *MAIL)
+    if not any("Message accepted" in r for r in replies):
+        return "the message is not taken: %r" % replies
+    out = []
+
+    def expect(wanted, *words):
+        got = run(MCFD, *words, "-C", cf)
+        if got[1].strip() != wanted:
+            out.append("%s: %r" % (words, got))
+
+    def states():
+        return [(m["held"], m["quarantine"]) for m in json.loads(run(MCFD, "queue", "list", "--json", "-C", cf)[1])]
+    for daemon in (False, True):
+        d = subprocess.Popen([MCFD, "-bD", "-C", cf], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) if daemon else None
+        for _ in range(50 if daemon else 0):
+            if os.path.exists(PLACE + "/q/mcfd.control"):
+                break
+            subprocess.run(["sleep", "0.1"])
+        expect("0 messages", "queue", "hold", "sender", "nobody")
+        expect("1 message", "queue", "hold", "all")
+        expect("1 message", "queue", "quarantine", "looks odd", "not", "sender", "nobody")
+        if states() != [(True, "looks odd")]:
+            out.append("held, in quarantine: %r" % states())
+        expect("1 message", "queue", "quarantine", "", "quarantine", "odd")
+        expect("1 message", "queue", "release", "recipient", "alice")
+        if states() != [(False, "")]:
+            out.append("released: %r" % states())
+        if daemon:
+            expect("1 message", "queue", "remove", "all")
+            d.terminate()
+            d.wait(20)
+    if run(MCFD, "queue", "hold", "-C", cf)[0] != 64:
+        out.append("hold of nothing is taken")
+    if "Total requests: 0" not in run(MCFD, "-bp", "-C", cf)[1]:
+        out.append("it is not removed")
+    return "\n".join(out)
+
+
+@case
+def what_is_refused():
+    cf = fresh(InputMailFilters="one")
+    with open(cf, "a") as f:
+        f.write("Xone, S=inet:1@127.0.0.1\n")
+    out = []
+    status, text = run(MCFD, "-bD", "-C", cf)
+    if status != 78 or "InputMailFilters" not in text or not re.search(r"t\.cf:\d+:1: error", text) or "--without-InputMailFilters" not in text:
+        out.append("it starts, or does not say why not: %d %s" % (status, text))
+    status, text = run(MCFD, "-bs", "--without-InputMailFilters", "-C", cf)
+    if status:
+        out.append("--without: %d %s" % (status, text))
+    return "\n".join(out)
+
+
+@case
+def check_says_what_is_missing():
+    cf = fresh(DefaultUser="nosuch:nosuch")
+    with open(cf, "a") as f:
+        f.write("Kgone hash /etc/mail/gone\nKold hash /etc/mail/access\n")
+    os.utime("/etc/mail/access.db", (1, 1))
+    status, text = run(MCFD, "check", "-C", cf)
+    wanted = ["/etc/mail/gone.db: No such file", "/etc/mail/access.db is older than", "there is no user nosuch", "there is no group nosuch"]
+    out = ["not said: " + w for w in wanted if w not in text] + (["exit %d" % status] if status != 1 else [])
+    rows = json.loads(run(MCFD, "check", "--json", "--all", "-C", cf)[1])
+    names = {r["name"] for r in rows["rows"] if r["kind"] == "option"}
+    with open(os.path.join(ROOT, "lib", "model", "options.def")) as f:
+        known = set(re.findall(r"^OPTION(?:_ELSEWHERE)?\((\w+), ", f.read(), re.M))
+    out += ["no row of option " + n for n in sorted(known - names)] + ["a row of no option: " + n for n in sorted(names - known)]
+    return "\n".join(out)
+
+
+@case
+def lines_of_the_log():
+    """As programs that read logs look for them."""
+    got = []
+    for engine in (MCFD, SENDMAIL):
+        cf = fresh(LogLevel="9", DeliveryMode="interactive")
+        open(PLACE + "/syslog", "w").close()
+        speak(engine, cf, *MAIL[:1], "MAIL FROM:<u@nosuch.invalid>", *MAIL[1:])
+        subprocess.run(["sleep", "0.5"])
+        with open(PLACE + "/syslog") as f:
+            lines = [same(re.sub(r"^<\d+>.*?\]: ", "", l)) for l in f if re.search(r"from=<u@ex|to=|ruleset=", l)]
+        got.append(lines)
+    return alike("the lines", *got)
+
+
+LOGGER = """
+import os, socket
+s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
+s.bind("/dev/log")
+os.chmod("/dev/log", 0o666)
+while True:
+    data = s.recv(65536).rstrip(b"\\0\\n")
+    with open("%s/syslog", "ab") as f:
+        f.write(data + b"\\n")
+""" % PLACE
+
+
+def inside(names):
+    os.makedirs(PLACE + "/dev")
+    # A /dev of our own: the system's log is nobody's to take.
+    shell = "mount -t tmpfs -o mode=755 tmpfs {0}; for d in null zero random urandom full tty; do touch {0}/$d; mount --bind /dev/$d {0}/$d; done; " \
+            "mkdir {0}/shm; ln -s /proc/self/fd {0}/fd; mount --rbind {0} /dev".format(PLACE + "/dev")
+    subprocess.run(shell, shell=True, check=True)
+    subprocess.Popen([sys.executable, "-c", LOGGER])
+    with open(PLACE + "/record", "w") as f:
+        f.write("#!/bin/sh\ncat >/dev/null\n")
+    os.chmod(PLACE + "/record", 0o755)
+    for name in names:
+        try:
+            why = CASES[name]()
+        except Exception as e:
+            why = repr(e)
+        print(json.dumps([name, why]), flush=True)
+    os._exit(0)
+
+
+# ---------------------------------------------------------------- outside
+
+def configuration():
+    with tempfile.TemporaryDirectory() as folder:
+        with open(os.path.join(ROOT, "tests", "smtp", "base.mc")) as f:
+            text = f.read().replace("HERE\n", "")
+        with open(folder + "/t.mc", "w") as f:
+            f.write(text)
+        cf = compile_mc(folder + "/t.mc")[1].decode("latin-1")
+    out = []
+    for line in cf.split("\n"):
+        if re.match(r"O\s*(DaemonPortOptions|QueueDirectory|PidFile|LogLevel|DeliveryMode|StatusFile|QueueLA|RefuseLA|DefaultUser)\b", line):
+            continue
+        if re.match(r"M(?:local|prog|procmail|cyrus\w*),", line):
+            line = re.sub(r"P=[^,]+", "P=%s/record" % PLACE, line, count=1)
+        out.append(line)
+    return "\n".join(out + ["O DaemonPortOptions=Port=25,Addr=127.0.0.1,Name=MTA", "O QueueDirectory=%s/q" % PLACE, "O PidFile=%s/pid" % PLACE,
+                            "O DontProbeInterfaces=True", "O QueueLA=1000", "O RefuseLA=1000", "O DontBlameSendmail=safe,GroupWritableDirPathSafe", ""])
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-v", "--verbose", action="store_true")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("cases", nargs="*")
+    given = parser.parse_args()
+    names = given.cases or list(CASES)
+    if given.inside:
+        inside(names)
+    need_root()
+    need_programs("sendmail", "makemap", "unshare", "ip", "m4")
+    report = Report("modes", "tests/modes/run.py '{}'", given.verbose)
+    with tempfile.NamedTemporaryFile("w", suffix=".cf") as f:
+        f.write(configuration())
+        f.flush()
+        command = [NS, "sh", "-c", 'cat > /run/keep.cf && exec "$@"', "sh", sys.executable, os.path.realpath(__file__), "--inside", *names]
+        with open(f.name) as cf:
+            p = subprocess.run(command, stdin=cf, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    told = {}
+    for line in p.stdout.splitlines():
+        name, why = json.loads(line)
+        told[name] = why
+    for name in names:
+        why = told.get(name, "it did not end: " + p.stderr[-500:])
+        report.check(name, not why, why)
+    report.close()
+
+
+if __name__ == "__main__":
+    main()
