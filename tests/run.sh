@@ -76,7 +76,7 @@ for suite in $suites; do
     start=$SECONDS
     case $suite in
     unit|fuzz) $suite > "$out" 2>&1; status=0;;
-    golden|cli|formats|maps|lookups|rewrite|head|smtp|roles|pages|breakage|cage|story|features|differential)
+    golden|cli|formats|maps|lookups|rewrite|head|smtp|roles|modes|pages|breakage|cage|story|features|differential)
         tests/$suite/run.py $verbose > "$out" 2>&1; status=$?;;
     *) echo "run.sh: there is no suite $suite; there are: $all" >&2; exit 2;;
     esac

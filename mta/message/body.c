@@ -70,7 +70,7 @@ struct body_form body_form_of(const struct plan *p)
     f.line_limit =
         p->line_limit < LEAST_LIMIT || p->line_limit > SIZE_MAX / 2 ? 0 : (size_t)p->line_limit;
     f.from = plan_has_flag(p, 'E');
-    f.seven = plan_has_flag(p, '7');
+    f.seven = plan_has_flag(p, '7') || p->body & ENVELOPE_7BIT; /* BODY=7BIT was promised */
     f.blank_end = plan_has_flag(p, 'b');
     return f;
 }

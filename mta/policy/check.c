@@ -541,7 +541,7 @@ static void answer_rcpt(struct worker *w, struct context *c, const struct messag
 /* --- other commands ----------------------------------------------------------------------- */
 
 /* "Full Name <user@host>", as VRFY and EXPN have it. */
-static const char *mailbox_of(struct worker *w, const struct send *s)
+static const char *mailbox_of(struct worker *w, const struct send *s, bool nameless)
 {
     const struct mailer *m = program_mailer(w->service->program, s->mailer, strlen(s->mailer));
     const char *address = bytes_string(w->arena, s->recipient.address);
@@ -549,10 +549,9 @@ static const char *mailbox_of(struct worker *w, const struct send *s)
     const bool special = m && (strcmp(s->mailer, "prog") == 0 || strcmp(s->mailer, "*file*") == 0);
 
     if (special || !m || !strchr(m->flags, 'l'))
-        return arena_printf(w->arena, *address == '<' ? "%s" : "<%s>", special ? s->user : address);
-    return arena_printf(w->arena, "%s<%s%s@%s>",
-                        s->state == SEND_OPEN ? recipient_full_name(w, s->user) : "", slash,
-                        s->user, w->service->host);
+        return arena_printf(w->arena, "<%s>", s->user);
+    return arena_printf(w->arena, "%s<%s%s@%s>", nameless ? "" : recipient_full_name(w, s->user),
+                        slash, s->user, w->service->host);
 }
 
 /* EXPN (RFC 5321 3.5): all that come of it, a line each. */
@@ -567,7 +566,7 @@ static void list_sends(struct worker *w, const struct send_list *l, struct messa
         if (l->v[i]->state != SEND_OPEN)
             continue;
         buf_printf(&out, "%s250%c2.1.5 %s", open ? "\n" : "", open + 1 < n ? '-' : ' ',
-                   mailbox_of(w, l->v[i]));
+                   mailbox_of(w, l->v[i], false));
         open++;
     }
     say(v, out.data);
@@ -579,23 +578,23 @@ static void answer_name(struct worker *w, const char *argument, bool expand,
 {
     struct send_list list = {.arena = w->arena};
     struct recipient as = {.address = bytes_of(argument)};
-    struct target t = recipient_parse(w, argument, argument, false);
-    bool local = t.mailer && strchr(t.mailer->flags, 'l');
-    struct expanded got = {.reply = t.reply};
+    struct expanded got = expand_add(w, &list, &as, argument);
 
-    if (local)
-        got = expand_add(w, &list, &as, argument);
-    if (got.reply)
+    if (got.reply) {
         say(v, got.reply);
-    else if (!local)
-        say(v, arena_printf(w->arena, "%s 2.1.5 <%s>", expand ? "250" : "252", t.user));
-    else if (expand)
+        return;
+    }
+    if (expand) {
         list_sends(w, &list, v);
-    else
-        for (size_t i = 0; i < list.n; i++) {
-            if (!list.v[i]->parent)
-                say(v, arena_printf(w->arena, "250 2.1.5 %s", mailbox_of(w, list.v[i])));
-        }
+        return;
+    }
+    for (size_t i = 0; i < list.n; i++) {
+        struct send *s = list.v[i];
+        const struct mailer *m = program_mailer(w->service->program, s->mailer, strlen(s->mailer));
+        if (!s->parent)
+            say(v, arena_printf(w->arena, "%s 2.1.5 %s", m && strchr(m->flags, 'l') ? "250" : "252",
+                                mailbox_of(w, s, s->aliased)));
+    }
 }
 
 static bool has_group(const struct program *p, const char *name)

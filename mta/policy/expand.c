@@ -239,6 +239,7 @@ static bool visit_alias(struct walk *k, struct send *s)
     if (!value)
         return false;
     s->state = SEND_EXPANDED;
+    s->aliased = true;
     find_owner(k, s);
     uint64_t kept = s->recipient.notify;
     expand_notify(s, value);

@@ -81,7 +81,7 @@ static void add_addresses(struct search *f, const char *name, const char *shown)
                 ? (const void *)&((const struct sockaddr_in6 *)(const void *)i->ai_addr)->sin6_addr
                 : (const void *)&((const struct sockaddr_in *)(const void *)i->ai_addr)->sin_addr;
         if (inet_ntop(i->ai_family, in, text, sizeof text))
-            add(f, shown, text);
+            add(f, arena_printf(f->w->arena, "%s.", whole), text);
     }
     if (!failed)
         freeaddrinfo(list);

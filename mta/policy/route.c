@@ -518,7 +518,9 @@ static void plan_group(struct routing *g, const struct group *from)
                      .envid = g->e->envid,
                      .envelope = g->e->flags,
                      .deliver_by = g->e->deliver_by,
-                     .size = g->e->size};
+                     .size = g->e->size,
+                     .mark = bytes_of(arena_printf(g->arena, "%s id %s", g->w->service->host,
+                                                   text_of(g, g->e->id)))};
 
     if (is_too_large(g, from))
         return;
@@ -611,6 +613,28 @@ static void head_for_report(struct routing *g)
     add_plan(g, &p);
 }
 
+/* It goes round in a circle (RFC 5321 6.3): nobody gets it any more. */
+static bool too_many_hops(struct routing *g)
+{
+    struct envelope *e = g->e;
+    long most = setting_number(g->w->service->program, "MaxHopCount");
+
+    if (most < 0 || e->hops < (uint64_t)most || e->flags & ENVELOPE_REPORT)
+        return false; /* our own line is one more */
+    for (size_t i = 0; i < e->nrecipients; i++) {
+        struct recipient *r = &e->recipients[i];
+        if (r->state != RECIPIENT_WAITS)
+            continue;
+        if (g->refused.len == 0)
+            buf_printf(&g->refused,
+                       "554 5.4.6 Too many hops %llu (%ld max): from <%s> via localhost, to %s\n",
+                       (unsigned long long)e->hops + 1, most, text_of(g, e->sender),
+                       text_of(g, shown_of(g, r)));
+        conclude(g, r, RECIPIENT_FAILED, "5.4.6", "554 5.4.6 Too many hops", "");
+    }
+    return true;
+}
+
 static void plan_all(struct routing *g)
 {
     struct envelope *e = g->e;
@@ -619,7 +643,7 @@ static void plan_all(struct routing *g)
         collect_report(g->w->r, g->arena, e);
     worker_set(g->w, "addr_type", "e r");
     expand_open(g);
-    for (size_t i = 0; i < e->nrecipients; i++) {
+    for (size_t i = 0, over = too_many_hops(g); i < e->nrecipients && !over; i++) {
         if (e->recipients[i].state == RECIPIENT_WAITS)
             place(g, i);
     }

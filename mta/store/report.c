@@ -430,6 +430,17 @@ static void add_received_from(struct buf *b, struct bytes relay)
     buf_addc(b, '\n');
 }
 
+/* Hops are counted before anybody is delivered to. */
+static bool goes_round(const struct making *m)
+{
+    for (size_t i = 0; i < m->of->nrecipients; i++) {
+        const struct recipient *r = &m->of->recipients[i];
+        if (in_it(m, r) && !r->host.len && same(r->status, bytes_of("5.4.6")))
+            return true;
+    }
+    return false;
+}
+
 static void add_fields(struct making *m)
 {
     struct buf *b = &m->text;
@@ -441,7 +452,7 @@ static void add_fields(struct making *m)
         buf_addc(b, '\n');
     }
     buf_printf(b, "Reporting-MTA: dns; %s\n", m->settings->hostname);
-    if (!m->settings->from_queue)
+    if (!m->settings->from_queue && !goes_round(m))
         add_received_from(b, m->of->relay);
     buf_adds(b, "Arrival-Date: ");
     report_date(b, m->of->made);
@@ -699,14 +710,16 @@ static bool is_set(const char *s)
 /* Who is told beside the sender: whoever runs this machine, where it is at fault, and Errors-To. */
 static void add_others(struct making *m)
 {
-    bool config = false; /* the last failure counts */
+    bool config = false, other = false;
 
     for (size_t i = 0; i < m->of->nrecipients; i++) {
         const struct recipient *r = &m->of->recipients[i];
-        if (in_it(m, r) && has_failed(r))
-            config = r->flags & RECIPIENT_IS_CONFIG;
+        if (!in_it(m, r) || !has_failed(r))
+            continue;
+        config = config || r->flags & RECIPIENT_IS_CONFIG;
+        other = other || !(r->flags & RECIPIENT_IS_CONFIG);
     }
-    if (config)
+    if (config && !other)
         m->to[m->nto++] = bytes_of("postmaster");
     if (m->of->errors_to.len && somebody_failed(m))
         m->to[m->nto++] = m->of->errors_to;
