@@ -70,7 +70,8 @@ struct body_form body_form_of(const struct plan *p)
     f.line_limit =
         p->line_limit < LEAST_LIMIT || p->line_limit > SIZE_MAX / 2 ? 0 : (size_t)p->line_limit;
     f.from = plan_has_flag(p, 'E');
-    f.seven = plan_has_flag(p, '7') || p->body & ENVELOPE_7BIT; /* BODY=7BIT was promised */
+    f.seven = plan_has_flag(p, '7');
+    f.seven_body = (p->body & ENVELOPE_7BIT) != 0; /* it was promised */
     f.blank_end = plan_has_flag(p, 'b');
     return f;
 }
@@ -119,7 +120,7 @@ static void line_start(struct body *b)
 
 static void put_byte(struct body *b, char c)
 {
-    if (b->form.seven)
+    if (b->form.seven || (b->form.seven_body && !b->in_head))
         c = (char)(c & 0x7f);
     if (b->form.from && !b->in_head && b->column == 0 && !b->holding && c == "From "[b->nstart]) {
         b->start[b->nstart++] = c;

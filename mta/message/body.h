@@ -54,6 +54,7 @@ struct body_form {
     bool dots;         /* a line that begins with '.' gets one more: SMTP and LMTP, flag X */
     bool from;         /* flag E: '>' before a body's line that begins with "From " */
     bool seven;        /* flag 7: the eighth bit is taken off */
+    bool seven_body;   /* BODY=7BIT: the same of the body alone */
     bool blank_end;    /* flag b: an empty line at the end */
 };
 

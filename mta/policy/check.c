@@ -13,6 +13,7 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/fs.h"
+#include "lib/maps/map_aliases.h"
 #include "mta/message/seen.h"
 #include "mta/message/dates.h"
 #include "mta/store/queue.h"
@@ -25,7 +26,13 @@
 #include "mta/policy/ruling.h"
 #include "mta/policy/verdict.h"
 
-enum { CODE_CLOSE = 421, CODE_LATER = 451, GREETING_TEXTS = 4, PASSWD_BYTES = 16 << 10 };
+enum {
+    CODE_CLOSE = 421,
+    CODE_LATER = 451,
+    GREETING_TEXTS = 4,
+    NAMES_MAX = 100,
+    PASSWD_BYTES = 16 << 10
+};
 
 /* --- answers ------------------------------------------------------------------------------ */
 
@@ -572,29 +579,66 @@ static void list_sends(struct worker *w, const struct send_list *l, struct messa
     say(v, out.data);
 }
 
+static size_t count_names(const struct send_list *l)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < l->n; i++)
+        n += !l->v[i]->parent;
+    return n;
+}
+
+/* The addresses of an argument, the last one first; a refusal, or NULL. */
+static const char *add_names(struct worker *w, struct send_list *list, const char *argument)
+{
+    struct alias_span whole = {0, strlen(argument)}, v[NAMES_MAX];
+    struct alias_item item;
+    size_t pos = 0, n = 0;
+
+    while (n < NAMES_MAX && alias_item_next(argument, whole, &pos, &item))
+        v[n++] = item.at;
+    if (n <= 1)
+        v[0] = whole;
+    for (n = n ? n : 1; n-- > 0;) {
+        const char *one = arena_strndup(w->arena, argument + v[n].begin, v[n].end - v[n].begin);
+        struct recipient as = {.address = bytes_of(one)};
+        struct expanded got = expand_add(w, list, &as, one);
+        if (got.reply)
+            return got.reply;
+    }
+    return NULL;
+}
+
+static void list_names(struct worker *w, const struct send_list *l, struct message_VERDICT *v)
+{
+    struct buf out;
+
+    buf_init(&out, w->arena);
+    for (size_t i = 0, left = count_names(l); i < l->n; i++) {
+        const struct send *s = l->v[i];
+        const struct mailer *m = program_mailer(w->service->program, s->mailer, strlen(s->mailer));
+        if (s->parent)
+            continue;
+        left--;
+        buf_printf(&out, "%s%c2.1.5 %s%s", m && strchr(m->flags, 'l') ? "250" : "252",
+                   left ? '-' : ' ', mailbox_of(w, s, s->aliased), left ? "\n" : "");
+    }
+    say(v, out.data);
+}
+
 /* VRFY (the same 3.5.1) names whom it was asked for, EXPN those that are in his place. */
 static void answer_name(struct worker *w, const char *argument, bool expand,
                         struct message_VERDICT *v)
 {
     struct send_list list = {.arena = w->arena};
-    struct recipient as = {.address = bytes_of(argument)};
-    struct expanded got = expand_add(w, &list, &as, argument);
+    const char *refusal = add_names(w, &list, argument);
 
-    if (got.reply) {
-        say(v, got.reply);
-        return;
-    }
-    if (expand) {
+    if (refusal)
+        say(v, refusal);
+    else if (expand)
         list_sends(w, &list, v);
-        return;
-    }
-    for (size_t i = 0; i < list.n; i++) {
-        struct send *s = list.v[i];
-        const struct mailer *m = program_mailer(w->service->program, s->mailer, strlen(s->mailer));
-        if (!s->parent)
-            say(v, arena_printf(w->arena, "%s 2.1.5 %s", m && strchr(m->flags, 'l') ? "250" : "252",
-                                mailbox_of(w, s, s->aliased)));
-    }
+    else
+        list_names(w, &list, v);
 }
 
 static bool has_group(const struct program *p, const char *name)

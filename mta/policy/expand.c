@@ -315,6 +315,16 @@ static void visit_include(struct walk *k, const struct target *t, const char *sh
         fclose(f);
 }
 
+/* Nobody else may put files into its folder. */
+static bool is_safe_folder(struct arena *a, const char *path)
+{
+    const char *slash = strrchr(path, '/');
+    struct stat st;
+
+    return slash && stat(arena_strndup(a, path, (size_t)(slash - path) + 1), &st) == 0 &&
+           !(st.st_mode & 022);
+}
+
 /* A .forward that may be trusted: the user's own, which nobody else can write. */
 static FILE *open_forward(const char *path, const char *user, struct stat *st)
 {
@@ -348,7 +358,7 @@ static bool visit_forward(struct walk *k, struct send *s, const struct target *t
     for (size_t n; *paths; paths += n + (paths[n] == ':')) {
         n = strcspn(paths, ":");
         const char *path = arena_strndup(w->arena, paths, n);
-        FILE *f = n ? open_forward(path, t->user, &st) : NULL;
+        FILE *f = n && is_safe_folder(w->arena, path) ? open_forward(path, t->user, &st) : NULL;
         if (!f)
             continue;
         s->state = SEND_EXPANDED;
@@ -522,7 +532,7 @@ static void begin_primary(struct walk *k, const struct recipient *as, const char
 static void take_back(struct send_list *l, const struct send *of)
 {
     for (size_t i = 0; i < l->n; i++) {
-        if (primary(l->v[i]) == of && l->v[i]->state != SEND_BAD)
+        if (primary(l->v[i]) == of && (l->v[i] == of || l->v[i]->state != SEND_BAD))
             l->v[i]->state = SEND_GONE;
     }
 }

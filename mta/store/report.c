@@ -369,7 +369,8 @@ static void add_diagnostic(struct buf *b, const struct recipient *r)
         buf_addc(b, '\n');
     }
     if (is_reply(r->answer)) {
-        buf_adds(b, "Diagnostic-Code: SMTP; ");
+        bool hops = !host.len && same(r->status, bytes_of("5.4.6"));
+        buf_printf(b, "Diagnostic-Code: %s; ", hops ? "X-Unix" : "SMTP");
         add_line(b, first_line(r->answer));
         buf_addc(b, '\n');
     } else if (r->state == RECIPIENT_FAILED && x) {

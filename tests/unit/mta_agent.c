@@ -50,13 +50,16 @@ static struct plan plan(struct arena *a, enum plan_kind kind, size_t n)
     return p;
 }
 
+static struct buf transcript; /* of the last delivery */
+
 static struct outcome *deliver(struct arena *a, const struct plan *p, const char *body,
                                uint64_t fails_at)
 {
     struct text_source text = {body, fails_at};
     struct agent_source source = {read_text, &text};
 
-    return agent_deliver(a, p, &source, 0);
+    buf_init(&transcript, a);
+    return agent_deliver(a, p, &source, 0, &transcript);
 }
 
 static struct outcome *run_shell(struct arena *a, const char *script, const char *body)
@@ -99,24 +102,33 @@ static void exit_statuses(void **state)
     static const struct {
         const char *script;
         uint64_t state, status;
-        const char *code, *answer;
+        const char *code, *answer, *transcript;
     } table[] = {
-        {"", RECIPIENT_DELIVERED, 0, "2.0.0", "Sent"},
-        {"exit 64", RECIPIENT_FAILED, 64, "5.0.0", "Command line usage error"},
-        {"exit 67", RECIPIENT_FAILED, 67, "5.1.1", "User unknown"},
-        {"echo no such; echo user >&2; exit 67", RECIPIENT_FAILED, 67, "5.1.1", "no such user"},
-        {"exit 71", RECIPIENT_WAITS, 71, "4.0.0", "Operating system error"},
-        {"exit 75", RECIPIENT_WAITS, 75, "4.0.0", "prog mailer (/bin/sh) exited with EX_TEMPFAIL"},
-        {"exit 78", RECIPIENT_FAILED, 78, "5.3.5", "Local configuration error"},
-        {"exit 1", RECIPIENT_FAILED, 70, "5.3.0", "unknown mailer error 1"},
-        {"exit 255", RECIPIENT_FAILED, 70, "5.3.0", "unknown mailer error 255"},
+        {"", RECIPIENT_DELIVERED, 0, "2.1.5", "Sent", ""},
+        {"exit 64", RECIPIENT_FAILED, 64, "5.5.4", "Command line usage error",
+         "500 5.0.0 Command line usage error\n"},
+        {"exit 67", RECIPIENT_FAILED, 67, "5.1.1", "User unknown",
+         "550 5.1.1 u,u... User unknown\n"},
+        {"echo no such; echo user >&2; exit 67", RECIPIENT_FAILED, 67, "5.1.1", "User unknown",
+         "no such\nuser\n550 5.1.1 u,u... User unknown\n"},
+        {"exit 71", RECIPIENT_WAITS, 71, "4.0.0", "Operating system error",
+         "u,u... Deferred: Operating system error\n"},
+        {"exit 75", RECIPIENT_WAITS, 75, "4.0.0", "prog mailer (/bin/sh) exited with EX_TEMPFAIL",
+         "u,u... Deferred: prog mailer (/bin/sh) exited with EX_TEMPFAIL\n"},
+        {"exit 78", RECIPIENT_FAILED, 78, "5.5.0", "Local configuration error",
+         "554 5.3.5 Local configuration error\n"},
+        {"exit 1", RECIPIENT_FAILED, 70, "5.0.0", "1", "554 5.3.0 unknown mailer error 1\n"},
+        {"exit 255", RECIPIENT_FAILED, 70, "5.0.0", "255", "554 5.3.0 unknown mailer error 255\n"},
         {"kill -9 $$", RECIPIENT_WAITS, 75, "4.0.0",
-         "prog mailer (/bin/sh) exited with EX_TEMPFAIL"},
-        {"cat; exit 73", RECIPIENT_FAILED, 73, "5.0.0", "From s  now A: b  x"},
+         "prog mailer (/bin/sh) exited with EX_TEMPFAIL",
+         "u,u... Deferred: prog mailer (/bin/sh) exited with EX_TEMPFAIL\n"},
+        {"cat; exit 73", RECIPIENT_FAILED, 73, "5.3.0", "Can't create output",
+         "From s  now\nA: b\n\nx\n550 5.0.0 u,u... Can't create output\n"},
     };
 
     for (size_t i = 0; i < sizeof table / sizeof *table; i++) {
         struct outcome *o = run_shell(*state, table[i].script, "x");
+        assert_string_equal(transcript.len ? transcript.data : "", table[i].transcript);
         for (int r = 0; r < 2; r++) {
             assert_int_equal(o[r].state, table[i].state);
             assert_int_equal(o[r].status, table[i].status);

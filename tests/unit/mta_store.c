@@ -254,7 +254,7 @@ static void hand_over(struct stage *st, struct channel *c, uint64_t delivery,
     buf_init(&b, st->arena);
     outcome_encode(o, &b);
     struct bytes outcome = {b.data, b.len};
-    m.as.HANDED_OVER = (struct message_HANDED_OVER){delivery, {&outcome, 1}};
+    m.as.HANDED_OVER = (struct message_HANDED_OVER){delivery, {&outcome, 1}, {"", 0}};
     say(c, &m);
 }
 
