@@ -9,6 +9,7 @@ int daemon_run(const struct mode_setup *m)
                                  .world = m->world,
                                  .host = s->host,
                                  .version = s->version,
+                                 .error_text = s->error_text,
                                  .interval = m->given->interval,
                                  .listens = m->given->mode != MODE_QUEUE_RUNNER,
                                  .foreground = m->given->mode == MODE_DAEMON_FOREGROUND,

@@ -126,6 +126,7 @@ static int run_roles(const struct mode_setup *m, int client)
                                  .world = m->world,
                                  .host = s->host,
                                  .version = s->version,
+                                 .error_text = s->error_text,
                                  .foreground = true,
                                  .once = true,
                                  .rests = how == 'q' || how == 'd',

@@ -150,6 +150,7 @@ static int ask_own(struct asking *k)
                                  .world = m->world,
                                  .host = s->host,
                                  .version = s->version,
+                                 .error_text = s->error_text,
                                  .foreground = true,
                                  .once = true,
                                  .rests = !k->delivers,

@@ -162,7 +162,7 @@ static int run_store(struct parent *p, const struct pairs *s)
                    .daemon = "MAILER-DAEMON",
                    .double_bounce = setting_text(program, "DoubleBounceAddress"),
                    .copy = setting_text(program, "PostmasterCopy"),
-                   .text = setting_text(program, "ErrorHeader"),
+                   .text = p->setup->error_text,
                    .plain = !setting_true(program, "SendMimeErrors"),
                    .no_body = privacy & PRIVACY_NOBODYRETURN,
                    .no_actual = privacy & PRIVACY_NOACTUALRECIPIENT},

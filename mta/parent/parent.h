@@ -18,6 +18,7 @@ struct parent_setup {
     const struct lookup_world *world;
     const char *host;       /* $j */
     const char *version;    /* $v, and the configuration's $Z */
+    const char *error_text; /* O ErrorHeader, expanded */
     uint64_t interval;      /* -q, seconds; 0: nothing is tried again by itself */
     bool listens;           /* -bd, -bD; else only the queue is run */
     bool foreground;        /* -bD */

@@ -23,8 +23,9 @@ struct walk {
     struct send_list *list;
     const char *reply; /* the first refusal */
     bool later, looped;
-    size_t live;      /* that are delivered to, or were before */
-    const char *file; /* the list that is read; NULL: none */
+    const struct send *same; /* the recipient itself is there already, as this one */
+    size_t live;             /* that are delivered to, or were before */
+    const char *file;        /* the list that is read; NULL: none */
     size_t line, files;
     const char *user; /* as whom programs and files are used; NULL: as usual */
 };
@@ -132,7 +133,7 @@ static void inherit(struct walk *k, struct send *s, const char *shown)
 static struct bytes final_address(struct walk *k, const struct target *t, struct bytes address)
 {
     if (!has_flag(t->mailer, 'l'))
-        return address;
+        return strchr(t->user, '@') ? bytes_of(arena_strdup(k->list->arena, t->user)) : address;
     return bytes_of(arena_printf(k->list->arena, "%s@%s", t->user, k->w->service->host));
 }
 
@@ -428,11 +429,14 @@ static bool replace(struct walk *k, struct send *s, struct target *t, const char
         struct send *same = known(k->list, t, s);
         if (same) {
             s->state = SEND_GONE;
+            k->same = s->parent ? NULL : same;
             meet(k, same, t, shown, s->parent);
             return false;
         }
         set_target(k->list, s, t);
         put_again(k->list, s);
+        if (!s->parent)
+            s->recipient.from = bytes_of(arena_strdup(k->list->arena, shown));
         if (has_flag(t->mailer, 'A') && visit_alias(k, s))
             return false;
     }
@@ -563,7 +567,7 @@ struct expanded expand_add(struct worker *w, struct send_list *l, const struct r
         k.reply = "554 5.4.6 aliasing/forwarding loop broken";
     if (k.reply)
         take_back(l, s);
-    return (struct expanded){.reply = k.reply, .later = k.later};
+    return (struct expanded){.reply = k.reply, .later = k.later, .same = k.reply ? NULL : k.same};
 }
 
 struct recipient *expand_recipients(const struct send_list *l, struct arena *a, size_t *n)
@@ -573,12 +577,11 @@ struct recipient *expand_recipients(const struct send_list *l, struct arena *a, 
     *n = 0;
     for (size_t i = 0; i < l->n; i++) {
         const struct send *s = l->v[i];
-        bool told = s->state == SEND_EXPANDED && s->owned && s->recipient.notify & NOTIFY_SUCCESS;
-        if (s->state != SEND_OPEN && !told)
+        if (s->state != SEND_OPEN)
             continue;
         v[*n] = s->recipient;
         v[*n].flags |= RECIPIENT_IS_FINAL;
-        v[*n].state = told ? RECIPIENT_EXPANDED : RECIPIENT_WAITS;
+        v[*n].state = RECIPIENT_WAITS;
         ++*n;
     }
     return v;

@@ -50,8 +50,7 @@ struct expanded {
  * as replies show it.  One that is refused leaves nobody in the list but those that are bad. */
 struct expanded expand_add(struct worker *w, struct send_list *l, const struct recipient *as,
                            const char *shown);
-/* Those that an envelope is to have: all that are open, and mailing lists whose sender wants to
- * know; *n: how many. */
+/* Those that an envelope is to have: all that are open; *n: how many. */
 struct recipient *expand_recipients(const struct send_list *l, struct arena *a, size_t *n);
 
 #endif

@@ -121,12 +121,25 @@ bool recipient_replaced(struct worker *w, struct target *t, const char *shown)
     return other;
 }
 
+static const char *in_small_letters(struct worker *w, const char *user)
+{
+    char *small = arena_strdup(w->arena, user);
+
+    for (char *s = small; *s; s++)
+        *s = (char)tolower((unsigned char)*s);
+    return small;
+}
+
 struct target recipient_user(struct worker *w, struct target t, const char *shown)
 {
     if (!has_flag(t.mailer, 'w'))
         return t;
     t.user = bare_user(t.user);
     int found = find_user(w, t.user, &t.home);
+    if (found == 0) {
+        t.user = in_small_letters(w, t.user);
+        found = find_user(w, t.user, &t.home);
+    }
     if (found < 0)
         return nobody(ruling_reply(w->arena, 451, "4.3.0", shown, "Temporary lookup failure"));
     const char *other = found == 0 && setting_true(w->service->program, "MatchGECOS")

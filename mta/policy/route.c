@@ -167,6 +167,13 @@ static const char *domain_of(struct routing *g, const char *address)
     return at ? arena_strndup(g->arena, at + 1, strcspn(at + 1, ">")) : address;
 }
 
+/* Its mail waits until it is asked for (F=%), or for the queue's run (F=e, HoldExpensive). */
+static bool is_held(struct routing *g, const struct mailer *m)
+{
+    return has_flag(m, '%') || (has_flag(m, 'e') && g->e->tries == 0 &&
+                                setting_true(g->w->service->program, "HoldExpensive"));
+}
+
 static void place(struct routing *g, size_t index)
 {
     struct recipient *r = &g->e->recipients[index];
@@ -188,7 +195,9 @@ static void place(struct routing *g, size_t index)
                                             domain_of(g, address))));
         return;
     }
-    if (strcmp(t.mailer->name, "discard") == 0)
+    if (is_held(g, t.mailer))
+        conclude(g, r, RECIPIENT_WAITS, "", "", "");
+    else if (strcmp(t.mailer->name, "discard") == 0)
         conclude(g, r, RECIPIENT_DELIVERED, "2.0.0", "discarded", "");
     else if (compatible(g, r))
         join(g, index, &t);
@@ -257,7 +266,8 @@ static bool is_too_large(struct routing *g, const struct group *from)
         return false;
     for (size_t i = 0; i < from->n; i++) {
         struct recipient *r = &g->e->recipients[from->members[i].index];
-        conclude(g, r, RECIPIENT_FAILED, code, exit_by_code(EX_UNAVAILABLE)->text, "");
+        conclude(g, r, RECIPIENT_FAILED, code, m->smtp ? "" : exit_by_code(EX_UNAVAILABLE)->text,
+                 "");
         r->flags |= RECIPIENT_IS_TOO_LARGE;
     }
     buf_init(&b, g->arena);

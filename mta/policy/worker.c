@@ -37,6 +37,9 @@ struct service *service_new(struct arena *a, const struct program *p,
     rewrite_begin(r);
     s->host = arena_strdup(a, rewrite_expand(r, "$j", 2, NULL));
     s->version = arena_strdup(a, rewrite_expand(r, "$v/$Z", 5, NULL));
+    const char *text = setting_text(p, "ErrorHeader");
+    s->error_text =
+        *text == '/' ? "" : arena_strdup(a, rewrite_expand(r, text, strlen(text), NULL));
     rewrite_close(r);
     return s;
 }

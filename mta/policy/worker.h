@@ -24,6 +24,7 @@ struct service {
     const char *help;       /* the text of O HelpFile; NULL: there is none */
     uint64_t queue_seconds; /* how often the daemon looks at the queue; 0: it does not */
     const char *host;       /* $j */
+    const char *error_text; /* O ErrorHeader, expanded, or the text of its file; "": none */
     const char *version;    /* $v, and the configuration's $Z: as Received lines have them */
     const struct sasl_settings *sasl; /* NULL: there is no AUTH */
     const struct log *log;            /* NULL: nobody reads it */

@@ -492,7 +492,16 @@ static void add_original_head(struct making *m, struct bytes sender)
     const struct texts *h = &m->of->header;
 
     if (m->settings->head.len) {
-        add(b, m->settings->head);
+        struct bytes head = m->settings->head;
+        size_t line = first_line(head).len + 1;
+        /* A list's owner is its sender. */
+        if (m->owner.len && line <= head.len && memcmp(head.p, "Return-Path:", 12) == 0) {
+            buf_adds(b, "Return-Path: <");
+            add_line(b, sender);
+            buf_adds(b, ">\n");
+            head = (struct bytes){head.p + line, head.len - line};
+        }
+        add(b, head);
         return;
     }
     buf_adds(b, "Return-Path: <");
@@ -588,9 +597,10 @@ static struct texts report_head(struct making *m, uint64_t *size)
 
     for (size_t i = 0; i < m->nto; i++) {
         buf_init(&b, m->arena);
-        buf_adds(&b, i || m->postmaster ? " " : " <");
+        bool bare = i || m->postmaster || m->owner.len;
+        buf_adds(&b, bare ? " " : " <");
         add_line(&b, m->to[i]);
-        buf_adds(&b, i || m->postmaster ? "" : ">");
+        buf_adds(&b, bare ? "" : ">");
         field(&f, "2", "To", &b);
     }
     if (!m->settings->plain) {
@@ -657,7 +667,7 @@ static struct report *make(struct making *m)
         buf_printf(&b, "\n--%s--\n\n", m->boundary);
     for (size_t i = 0; i < m->nto; i++)
         to[i] = (struct recipient){.address = m->to[i],
-                                   .shown = i || m->postmaster ? m->to[i] : (struct bytes){"", 0}};
+                                   .shown = i || m->postmaster || m->owner.len ? m->to[i] : (struct bytes){"", 0}};
     uint64_t body = m->of->flags & (ENVELOPE_HAS_8BIT | ENVELOPE_CR_LF);
     if (body & ENVELOPE_HAS_8BIT)
         body |= ENVELOPE_8BIT;
