@@ -19,14 +19,15 @@ enum envelope_flags {
     ENVELOPE_REPORT = 32,    /* a report on another message */
     ENVELOPE_BY_RETURN = 64, /* BY=...;R: a report, and no more tries, when it is late */
     ENVELOPE_BY_TRACE = 128,
-    ENVELOPE_HELD = 256, /* by whoever runs this machine */
-    ENVELOPE_CR_LF = 512,   /* bare CR or LF are in it */
+    ENVELOPE_HELD = 256,        /* by whoever runs this machine */
+    ENVELOPE_CR_LF = 512,       /* bare CR or LF are in it */
     ENVELOPE_FOR_REPORT = 2048, /* of ROUTE: only its head is asked for, as a report has it */
-    ENVELOPE_COLLECTED = 1024 /* the configuration's fields are in its header */
+    ENVELOPE_COLLECTED = 1024   /* the configuration's fields are in its header */
 };
 
 enum recipient_flags {
-    RECIPIENT_IS_FINAL = 1, /* aliases and .forward files were asked: nothing more is put in its place */
+    RECIPIENT_IS_FINAL =
+        1, /* aliases and .forward files were asked: nothing more is put in its place */
     RECIPIENT_IS_TOO_LARGE = 4, /* the message is, for its mailer or host */
     RECIPIENT_IS_CONFIG = 2 /* it failed because of the configuration: postmaster is told, too */
 };

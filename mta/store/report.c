@@ -666,8 +666,9 @@ static struct report *make(struct making *m)
     else
         buf_printf(&b, "\n--%s--\n\n", m->boundary);
     for (size_t i = 0; i < m->nto; i++)
-        to[i] = (struct recipient){.address = m->to[i],
-                                   .shown = i || m->postmaster || m->owner.len ? m->to[i] : (struct bytes){"", 0}};
+        to[i] = (struct recipient){
+            .address = m->to[i],
+            .shown = i || m->postmaster || m->owner.len ? m->to[i] : (struct bytes){"", 0}};
     uint64_t body = m->of->flags & (ENVELOPE_HAS_8BIT | ENVELOPE_CR_LF);
     if (body & ENVELOPE_HAS_8BIT)
         body |= ENVELOPE_8BIT;

@@ -386,8 +386,7 @@ static bool begin(struct store *s, struct delivery *d)
     if (h->running >= s->setup->host_deliveries)
         return false;
     /* What is of this machine is the parent's: the front opens no files. */
-    bool local =
-        d->plan.kind == PLAN_PROGRAM || d->plan.kind == PLAN_FILE || d->plan.path.len > 0;
+    bool local = d->plan.kind == PLAN_PROGRAM || d->plan.kind == PLAN_FILE || d->plan.path.len > 0;
     d->started = true;
     d->begun = s->now;
     h->running++;

@@ -177,7 +177,7 @@ static const struct dialogue dialogues[] = {
     {"DATA 421", E "250 m\n250 r\n421 x", EHLO MAIL RCPT "DATA\nQUIT\n", "waits 4.0.0 75",
      CLIENT_NEXT, false},
     {"DATA 451", E "250 m\n250 r\n451 x", NULL, "waits 4.0.0 75", CLIENT_NEXT, false},
-    {"DATA 554", E "250 m\n250 r\n554 x", NULL, "failed 5.0.0 69", CLIENT_NO_NEXT, true},
+    {"DATA 554", E "250 m\n250 r\n554 x", NULL, "failed 5.5.0 69", CLIENT_NO_NEXT, true},
     {"DATA 250", E "250 m\n250 r\n250 x", NULL, "failed 5.5.1 76", CLIENT_NO_NEXT, true},
     /* The message */
     {". 421", TO_FINAL "421 x", SENT "QUIT\n", "waits 4.0.0 75", CLIENT_NEXT, false},
@@ -206,7 +206,7 @@ static void what_a_host_says_and_what_comes_of_it(void **state)
 static void enhanced_codes_where_they_are_offered(void **state)
 {
     static const struct dialogue table[] = {
-        {"passed", ALL "250 m\n250 r\n354 go\n250 2.6.0 ok", NULL, "passed 2.6.0 0", CLIENT_NO_NEXT,
+        {"passed", ALL "250 m\n250 2.6.0 r\n354 go\n250 ok", NULL, "passed 2.6.0 0", CLIENT_NO_NEXT,
          true},
         {"MAIL", ALL "550 5.7.1 x", NULL, "failed 5.7.1 69", CLIENT_NO_NEXT, true},
         {"MAIL 421", ALL "421 4.3.2 x", NULL, "waits 4.0.0 75", CLIENT_NEXT, false},
@@ -216,7 +216,7 @@ static void enhanced_codes_where_they_are_offered(void **state)
         {"no code", ALL "550 5.7", NULL, "failed 5.0.0 69", CLIENT_NO_NEXT, true},
         {"of the last line", ALL "450-4.7.2 a\n550 5.7.1 b", NULL, "failed 5.7.1 69",
          CLIENT_NO_NEXT, true},
-        {"DATA", ALL "250 m\n250 r\n550 5.7.1 x", NULL, "failed 5.0.0 69", CLIENT_NO_NEXT, true},
+        {"DATA", ALL "250 m\n250 r\n550 5.7.1 x", NULL, "failed 5.5.0 69", CLIENT_NO_NEXT, true},
         {"final", ALL "250 m\n250 r\n354 x\n550 5.7.1 x", NULL, "failed 5.7.1 69", CLIENT_NO_NEXT,
          true},
     };
@@ -316,7 +316,7 @@ static void parameters_that_are_offered(void **state)
     d.said = EHLO MAIL "RCPT To:<u@x> NOTIFY=SUCCESS,DELAY ORCPT=rfc822;a+2Bb\n";
     d.outcomes = "failed 5.1.1 67";
     hold(*state, &p, &d);
-    p.recipients[0].notify = NOTIFY_NEVER;
+    p.recipients[0].notify = NOTIFY_NEVER | NOTIFY_SAID;
     p.recipients[0].original = bytes_of("");
     p.sender = bytes_of("");
     d.said = EHLO "MAIL From:<>\nRCPT To:<u@x> NOTIFY=NEVER\n";
@@ -415,7 +415,8 @@ static void the_next_host_gets_those_that_wait(void **state)
     talk(c, E "250 m\n250 b\n354 go\n250-ok\n250 so", false, &said);
     assert_string_equal(said.data, EHLO MAIL "RCPT To:<v@x>\nDATA\n" TEXT);
     assert_string_equal(outcomes(*state, h), "relayed 2.0.0 0;relayed 2.0.0 0;failed 5.1.1 67");
-    assert_string_equal(h->outcomes[1].answer.p, "250-ok\n250 so");
+    /* Of success, what was said to RCPT. */
+    assert_string_equal(h->outcomes[1].answer.p, "250 b");
     assert_string_equal(h->outcomes[1].host.p, "three.x");
 }
 
