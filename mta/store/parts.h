@@ -126,6 +126,7 @@ struct store {
     size_t norders, orders_room;
     uint64_t now;
     uint64_t retry_at; /* a commit failed: when it is tried again */
+    uint64_t tend_at;  /* queue_tend */
     bool stopping, stop;
     bool front_gone; /* while we are stopping: what it was to hand over is due again later */
     int status;

@@ -607,6 +607,20 @@ void queue_close(struct queue *q)
     arena_free(q->scratch);
 }
 
+bool queue_tend(struct queue *q)
+{
+    if (q->txn || q->failed || queue_has_room(q, RESERVE))
+        return false;
+    /* Two commits, and no page that was freed before is of one of the last two. */
+    for (int i = 0; i < 2; i++) {
+        q->clock_moved = true;
+        if (gather(q) != 0 || queue_commit(q) != 0)
+            return true;
+    }
+    give_back(q);
+    return true;
+}
+
 bool queue_has_room(const struct queue *q, uint64_t size)
 {
     struct statvfs st;

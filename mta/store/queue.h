@@ -64,6 +64,9 @@ void queue_close(struct queue *q); /* NULL is fine; what was not committed is go
  * that the queue lives on its reserve, nothing does; commits, which remove messages, give back
  * room. */
 bool queue_has_room(const struct queue *q, uint64_t size);
+/* Now and then, between commits: where room is short, what the queue does not need goes back to the
+ * disk.  Whether it was. */
+bool queue_tend(struct queue *q);
 
 /* A new body; its number is the queue's. */
 uint64_t queue_body_begin(struct queue *q);

@@ -13,8 +13,10 @@
 #include "lib/base/table.h"
 
 enum {
-    MUCH = 4 << 20,     /* bytes that wait for somebody who does not read: he is not heard then */
-    RETRY_COMMIT = 1,   /* seconds */
+    MUCH = 4 << 20,   /* bytes that wait for somebody who does not read: he is not heard then */
+    RETRY_COMMIT = 1, /* seconds */
+    TEND_AGAIN = 2,   /* seconds, where room is short */
+    TEND_ELSE = 5,
     LONGEST_SLEEP = 60, /* seconds */
     READS = 16          /* of one channel in a turn: what comes with them is committed at once */
 };
@@ -439,6 +441,8 @@ static int sleep_ms(const struct store *s)
 
     if (s->retry_at && s->retry_at < until)
         until = s->retry_at;
+    if (s->tend_at < until)
+        until = s->tend_at;
     if (first && first->due < until && begins_what_is_due(s) && s->nworks < s->setup->messages)
         until = first->due;
     return until > s->now ? (int)(until - s->now) * 1000 : 0;
@@ -541,10 +545,19 @@ static bool is_through(const struct store *s)
     return !has_busy_callers(s) && (is_drained(s) || (s->front_gone && !has_agents(s)));
 }
 
+/* Clients may be refused meanwhile, so that nothing else comes to do it. */
+static void tend(struct store *s)
+{
+    if (s->now < s->tend_at)
+        return;
+    s->tend_at = s->now + (queue_tend(s->queue) ? TEND_AGAIN : TEND_ELSE);
+}
+
 static void turn(struct store *s)
 {
     wait_and_hear(s);
     store_commit(s);
+    tend(s);
     if (begins_what_is_due(s))
         work_start_due(s);
     flush(s);
