@@ -32,6 +32,7 @@ static int queue_leave(void **state)
 {
     remove("mcfd.queue/data.mdb");
     remove("mcfd.queue/lock.mdb");
+    remove("mcfd.queue/reserve");
     remove("mcfd.queue");
     return folder_leave(state);
 }

@@ -29,6 +29,7 @@ static int store_leave_folder(void **state)
 {
     remove("mcfd.queue/data.mdb");
     remove("mcfd.queue/lock.mdb");
+    remove("mcfd.queue/reserve");
     remove("mcfd.queue");
     return folder_leave(state);
 }
