@@ -8,7 +8,7 @@
 set -u
 cd "$(dirname "$(readlink -f "$0")")/.." || exit 1
 export BUILD=${BUILD:-build}
-all="unit golden cli formats maps lookups rewrite head roles modes pages fuzz breakage cage story features differential"
+all="unit golden cli formats maps lookups rewrite head pages fuzz breakage cage story features differential"
 verbose=
 [ "${1:-}" = -v ] && { verbose=-v; shift; }
 suites=${*:-$all}

@@ -68,7 +68,7 @@ static void policy(struct run *r, const struct session_question *q)
         a.reply = text(r->refusal);
         a.flags = strncmp(r->refusal, "421", 3) == 0 ? VERDICT_CLOSE : 0;
         a.wait_ms = r->greet_pause;
-        a.flags = r->required ? VERDICT_AUTH_REQUIRED : 0;
+        a.flags |= r->required ? VERDICT_AUTH_REQUIRED : 0;
         break;
     case SESSION_MAIL:
     case SESSION_RCPT:

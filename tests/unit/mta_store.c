@@ -196,6 +196,15 @@ struct routed {
     struct envelope envelope;
 };
 
+/* The head that a report shows: as it is kept. */
+static void say_head(struct stage *st, uint64_t number)
+{
+    struct message m = {.kind = MESSAGE_ROUTED};
+
+    m.as.ROUTED = (struct message_ROUTED){.delivery = number, .envelope = {"", 0}};
+    say(st->policy, &m);
+}
+
 static struct routed route(struct stage *st)
 {
     struct message m = next(st, st->policy, MESSAGE_ROUTE, NULL);
@@ -206,11 +215,20 @@ static struct routed route(struct stage *st)
     assert_true(envelope_decode(st->arena, copy, b.len, &r.envelope));
     if (!(r.envelope.flags & ENVELOPE_FOR_REPORT))
         return r;
-    /* The head that a report shows: as it is kept. */
-    m = (struct message){.kind = MESSAGE_ROUTED};
-    m.as.ROUTED = (struct message_ROUTED){.delivery = r.number, .envelope = {"", 0}};
-    say(st->policy, &m);
+    say_head(st, r.number);
     return route(st);
+}
+
+/* It is asked for, and nothing else. */
+static void answer_head(struct stage *st)
+{
+    struct message m = next(st, st->policy, MESSAGE_ROUTE, NULL);
+    struct bytes b = m.as.ROUTE.envelope;
+    struct envelope e;
+
+    assert_true(envelope_decode(st->arena, arena_strndup(st->arena, b.p, b.len), b.len, &e));
+    assert_true(e.flags & ENVELOPE_FOR_REPORT);
+    say_head(st, m.as.ROUTE.delivery);
 }
 
 /* All recipients by one plan. */
@@ -579,19 +597,20 @@ static void what_is_too_old_is_given_up(void **state)
     send_made(&st, 2, "old@b.example", now - 10 * 86400);
     stored_id(&st, 1);
     stored_id(&st, 2);
+    struct routed r[2];
+    for (int i = 0; i < 2; i++)
+        r[i] = route(&st);
+    for (int i = 0; i < 2; i++)
+        answer_route(&st, &r[i], PLAN_SMTP);
     for (int i = 0; i < 2; i++) {
-        struct routed r = route(&st);
-        answer_route(&st, &r, PLAN_SMTP);
         struct message m = next(&st, st.front, MESSAGE_HAND_OVER, NULL);
-        uint64_t number = m.as.HAND_OVER.delivery;
-        /* Its report comes before its next try. */
-        hand_over(&st, st.front, number, &o);
-        char *list;
-        do
-            list = order(&st, "list", "json", "sender", "");
-        while (!strstr(list, "\"sender\":\"\""));
+        hand_over(&st, st.front, m.as.HAND_OVER.delivery, &o);
     }
-    char *list = order(&st, "list", "text", "all", NULL);
+    for (int i = 0; i < 2; i++)
+        answer_head(&st);
+    char *list = NULL;
+    for (int i = 0; i < 1000 && (!list || !strstr(list, "(3 requests)")); i++)
+        list = order(&st, "list", "text", "all", NULL);
     assert_in(list, "late@b.example");
     assert_null(strstr(list, "old@b.example"));
     assert_in(list, "(3 requests)");
