@@ -182,7 +182,6 @@ static void converse(struct arena *a, const uint8_t *data, size_t size, size_t s
 {
     static const char *const features[] = {"F", "F", "F", "F G U", "F g2 u2", "F G O", "F B D E X"};
     struct session_settings set = {.name = "mail.example",
-                                   .version = "1",
                                    .max_head = HEAD_MAX,
                                    .max_size = SIZE_MAX_,
                                    .max_recipients = 3,
