@@ -153,11 +153,11 @@ static int wrong_usage(struct arena *a, const char *name, const char *why)
     struct buf b;
 
     buf_init(&b, a);
-    if (*why)
-        fprintf(stderr, "%s: %s\n", name, why);
-    if (*why)
-        return EX_USAGE;
     arguments_usage(&b);
+    if (*why) {
+        fprintf(stderr, "%s: %s\n%s", name, why, b.data);
+        return EX_USAGE;
+    }
     fputs(b.data, stdout);
     return EX_OK;
 }
