@@ -2,7 +2,6 @@
 
 #include <ctype.h>
 #include <errno.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
@@ -13,6 +12,7 @@
 #include "lib/maps/lookup.h"
 #include "lib/maps/map_aliases.h"
 #include "mta/policy/ruling.h"
+#include "mta/policy/users.h"
 #include "mta/settings.h"
 
 enum { LISTS_MAX = 32, LIST_BYTES_MAX = 16 << 20, OWNER = 6 /* owner- */ };
@@ -327,17 +327,16 @@ static bool is_safe_folder(struct arena *a, const char *path)
 }
 
 /* A .forward that may be trusted: the user's own, which nobody else can write. */
-static FILE *open_forward(const char *path, const char *user, struct stat *st)
+static FILE *open_forward(struct arena *a, const char *path, const char *user, struct stat *st)
 {
-    struct passwd *pw = NULL, entry;
-    char bytes[4096];
     FILE *f = fopen(path, "re");
+    struct user u;
 
     if (!f)
         return NULL;
-    getpwnam_r(user, &entry, bytes, sizeof bytes, &pw);
+    bool known = users_find(a, user, &u) == USER_FOUND;
     if (fstat(fileno(f), st) == 0 && S_ISREG(st->st_mode) && !(st->st_mode & 022) &&
-        (st->st_uid == 0 || (pw && st->st_uid == pw->pw_uid)))
+        (st->st_uid == 0 || (known && st->st_uid == u.uid)))
         return f;
     fclose(f);
     return NULL;
@@ -359,7 +358,8 @@ static bool visit_forward(struct walk *k, struct send *s, const struct target *t
     for (size_t n; *paths; paths += n + (paths[n] == ':')) {
         n = strcspn(paths, ":");
         const char *path = arena_strndup(w->arena, paths, n);
-        FILE *f = n && is_safe_folder(w->arena, path) ? open_forward(path, t->user, &st) : NULL;
+        FILE *f =
+            n && is_safe_folder(w->arena, path) ? open_forward(w->arena, path, t->user, &st) : NULL;
         if (!f)
             continue;
         s->state = SEND_EXPANDED;

@@ -10,6 +10,7 @@
 
 #include "lib/base/arena.h"
 #include "mta/policy/ruling.h"
+#include "mta/policy/users.h"
 #include "mta/settings.h"
 
 enum { PASSWD_BYTES = 16 << 10 };
@@ -25,18 +26,13 @@ static struct target nobody(const char *reply)
         .host = "", .user = "", .home = "", .reply = reply, .later = reply && *reply == '4'};
 }
 
-/* 1: there is such a user, 0: there is none, -1: that cannot be said now. */
-static int find_user(struct worker *w, const char *name, const char **home)
+static enum user_verdict find_user(struct worker *w, const char *name, const char **home)
 {
-    char *bytes = arena_alloc(w->arena, PASSWD_BYTES);
-    struct passwd pw, *found = NULL;
-    int failed = getpwnam_r(name, &pw, bytes, PASSWD_BYTES, &found);
+    struct user u;
+    enum user_verdict verdict = users_find(w->arena, name, &u);
 
-    *home = "";
-    if (!found)
-        return failed == 0 || failed == ENOENT || failed == ESRCH ? 0 : -1;
-    *home = arena_strdup(w->arena, pw.pw_dir);
-    return 1;
+    *home = u.home;
+    return verdict;
 }
 
 static bool is_blank_like(char c)
@@ -135,19 +131,19 @@ struct target recipient_user(struct worker *w, struct target t, const char *show
     if (!has_flag(t.mailer, 'w'))
         return t;
     t.user = bare_user(t.user);
-    int found = find_user(w, t.user, &t.home);
-    if (found == 0) {
+    enum user_verdict found = find_user(w, t.user, &t.home);
+    if (found == USER_UNKNOWN) {
         t.user = in_small_letters(w, t.user);
         found = find_user(w, t.user, &t.home);
     }
-    if (found < 0)
+    if (found == USER_LATER)
         return nobody(ruling_reply(w->arena, 451, "4.3.0", shown, "Temporary lookup failure"));
-    const char *other = found == 0 && setting_true(w->service->program, "MatchGECOS")
+    const char *other = found == USER_UNKNOWN && setting_true(w->service->program, "MatchGECOS")
                             ? user_by_name(w, t.user, &t.home)
                             : NULL;
     if (other)
         t.user = other;
-    else if (found == 0)
+    else if (found == USER_UNKNOWN)
         return nobody(ruling_reply(w->arena, 550, "5.1.1", shown, "User unknown"));
     return t;
 }
@@ -190,12 +186,9 @@ struct target recipient_target(struct worker *w, const char *text, const char *s
 
 const char *recipient_full_name(struct worker *w, const char *user)
 {
-    char *bytes = arena_alloc(w->arena, PASSWD_BYTES);
-    struct passwd pw, *found = NULL;
+    struct user u;
 
-    getpwnam_r(user, &pw, bytes, PASSWD_BYTES, &found);
-    if (!found || !found->pw_gecos)
-        return "";
-    const char *name = arena_strndup(w->arena, pw.pw_gecos, strcspn(pw.pw_gecos, ",;"));
+    users_find(w->arena, user, &u);
+    const char *name = users_full_name(w->arena, &u);
     return *name ? arena_printf(w->arena, "%s ", name) : "";
 }

@@ -1,6 +1,5 @@
 #include "mta/policy/route.h"
 
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -18,6 +17,7 @@
 #include "mta/policy/recipient.h"
 #include "mta/policy/render.h"
 #include "mta/policy/ruling.h"
+#include "mta/policy/users.h"
 
 enum { RECIPIENTS_USUAL = 100, SMTP_PORT_WORD = 2 };
 
@@ -282,51 +282,81 @@ static const char *argument(struct routing *g, struct texts argv, size_t i, cons
     return i < argv.n && argv.v[i].len > 0 ? text_of(g, argv.v[i]) : missing;
 }
 
-static void name_user(struct routing *g, struct plan *p, const char *name)
+/* All of them wait. */
+static void put_off(struct routing *g, const struct group *from, const char *why)
 {
-    enum { PASSWD_BYTES = 16 << 10 };
-    char *bytes = arena_alloc(g->arena, PASSWD_BYTES);
-    struct passwd pw, *found = NULL;
-
-    getpwnam_r(name, &pw, bytes, PASSWD_BYTES, &found);
-    if (!found)
-        return;
-    p->uid = pw.pw_uid;
-    p->gid = pw.pw_gid;
-    p->user_name = bytes_of(pw.pw_name);
+    for (size_t i = 0; i < from->n; i++)
+        conclude(g, &g->e->recipients[from->members[i].index], RECIPIENT_WAITS, "4.3.0", why, "");
 }
 
-/* "user", "user:group", "uid:gid" or "uid". */
-static void read_user(struct routing *g, struct plan *p, const char *text)
+static bool nobody_runs_it(struct routing *g, const struct group *from)
+{
+    put_off(g, from, "451 4.3.0 There is no user that the program may run as");
+    return false;
+}
+
+/* False: there is no such user. */
+static bool name_user(struct routing *g, struct plan *p, const char *name)
+{
+    struct user u;
+
+    if (users_find(g->arena, name, &u) != USER_FOUND)
+        return false;
+    p->uid = u.uid;
+    p->gid = u.gid;
+    p->user_name = bytes_of(u.name);
+    return true;
+}
+
+static bool read_number(const char *text, uint64_t *n)
 {
     char *end;
-    unsigned long uid = strtoul(text, &end, 10);
 
-    if (end == text) {
-        name_user(g, p, arena_strndup(g->arena, text, strcspn(text, ":.")));
-        return;
-    }
-    p->uid = uid;
-    p->gid = *end == ':' || *end == '.' ? strtoul(end + 1, NULL, 10) : uid;
+    *n = strtoul(text, &end, 10);
+    return end > text && !*end;
 }
 
-/* As whom the program runs. */
-static void choose_user(struct routing *g, const struct group *from, struct plan *p)
+static bool read_group(const char *text, struct plan *p)
+{
+    gid_t gid;
+
+    if (read_number(text, &p->gid))
+        return true;
+    if (!users_find_group(text, &gid))
+        return false;
+    p->gid = gid;
+    return true;
+}
+
+/* "user", "user:group", by name or number.  False: there is none such, and nobody else will do. */
+static bool read_user(struct routing *g, struct plan *p, const char *text)
+{
+    size_t n = strcspn(text, ":.");
+    const char *name = arena_strndup(g->arena, text, n);
+
+    if (read_number(name, &p->uid))
+        p->gid = p->uid;
+    else if (!name_user(g, p, name))
+        return false;
+    return !text[n] || read_group(text + n + 1, p);
+}
+
+/* As whom the program runs; false: as nobody who is there. */
+static bool choose_user(struct routing *g, const struct group *from, struct plan *p)
 {
     const struct mailer *m = from->mailer;
     const struct recipient *r = &g->e->recipients[from->members[0].index];
     const char *usual = setting_text(g->w->service->program, "DefaultUser");
 
-    if (has_flag(m, 'o') && !r->user.len)
-        name_user(g, p, from->members[0].user);
-    else if (has_flag(m, 'S'))
-        read_user(g, p, m->user ? m->user : "0:0");
-    else if (r->user.len)
-        read_user(g, p, text_of(g, r->user));
-    else if (m->user)
-        read_user(g, p, m->user);
-    else
-        read_user(g, p, *usual ? usual : "1:1");
+    if (has_flag(m, 'o') && !r->user.len && name_user(g, p, from->members[0].user))
+        return true;
+    if (has_flag(m, 'S'))
+        return read_user(g, p, m->user ? m->user : "0:0");
+    if (r->user.len)
+        return read_user(g, p, text_of(g, r->user));
+    if (m->user)
+        return read_user(g, p, m->user);
+    return read_user(g, p, *usual ? usual : "1:1");
 }
 
 static struct texts with_more(struct routing *g, struct texts x, struct texts y)
@@ -377,8 +407,7 @@ static bool find_hosts(struct routing *g, const struct group *from, struct texts
         list[2] = bytes_of("");
         p->hosts = (struct texts){list, 3};
         p->path = list[0];
-        choose_user(g, from, p);
-        return true;
+        return choose_user(g, from, p) || nobody_runs_it(g, from);
     }
     const char *host = argument(g, argv, 1, from->host);
     struct hosts h = hosts_to_try(g, m, host, argument(g, argv, SMTP_PORT_WORD, "25"));
@@ -421,7 +450,7 @@ static struct texts environment(struct routing *g)
     return (struct texts){list, n};
 }
 
-static void program_plan(struct routing *g, const struct group *from, struct texts argv,
+static bool program_plan(struct routing *g, const struct group *from, struct texts argv,
                          struct plan *p)
 {
     const struct mailer *m = from->mailer;
@@ -432,7 +461,8 @@ static void program_plan(struct routing *g, const struct group *from, struct tex
                                                                                     : PLAN_PROGRAM;
     p->path = bytes_of(arena_strdup(g->arena, p->kind == PLAN_FILE ? from->members[0].user : path));
     p->argv = argv;
-    choose_user(g, from, p);
+    if (!choose_user(g, from, p))
+        return nobody_runs_it(g, from);
     const char *folder = equate(m, "D");
     if (*folder)
         p->directory =
@@ -441,6 +471,7 @@ static void program_plan(struct routing *g, const struct group *from, struct tex
     p->environment = environment(g);
     p->nice = (uint64_t)(int64_t)strtol(equate(m, "N"), NULL, 10);
     p->wait = settings_read_time(equate(m, "W"), 's');
+    return true;
 }
 
 static void recipients_of(struct routing *g, const struct group *from, struct plan *p)
@@ -479,13 +510,6 @@ static bool render(struct routing *g, const struct group *from, struct plan *p, 
         p->first = render_first(&d);
     *argv = render_argv(&d, users, from->n);
     return d.status == 0;
-}
-
-static void unrendered(struct routing *g, const struct group *from)
-{
-    for (size_t i = 0; i < from->n; i++)
-        conclude(g, &g->e->recipients[from->members[i].index], RECIPIENT_WAITS, "4.3.0",
-                 "451 4.3.0 Temporary lookup failure", "");
 }
 
 /* SMTP is spoken with a program's input and output. */
@@ -538,18 +562,19 @@ static void plan_group(struct routing *g, const struct group *from)
     p.helo = bytes_of(arena_strdup(g->arena, rewrite_expand(g->w->r, helo, strlen(helo), NULL)));
     recipients_of(g, from, &p);
     if (!render(g, from, &p, &argv)) {
-        unrendered(g, from);
+        put_off(g, from, "451 4.3.0 Temporary lookup failure");
         return;
     }
     if (m->smtp && is_program(g, m)) {
-        program_plan(g, from, argv, &p);
+        if (!program_plan(g, from, argv, &p))
+            return;
         p.kind = has_flag(m, 'z') ? PLAN_LMTP : PLAN_SMTP;
     } else if (m->smtp) {
         p.kind = has_flag(m, 'z') ? PLAN_LMTP : PLAN_SMTP;
         if (!find_hosts(g, from, argv, &p))
             return;
-    } else {
-        program_plan(g, from, argv, &p);
+    } else if (!program_plan(g, from, argv, &p)) {
+        return;
     }
     add_plan(g, &p);
 }
