@@ -21,8 +21,9 @@ enum envelope_flags {
     ENVELOPE_BY_TRACE = 128,
     ENVELOPE_HELD = 256,        /* by whoever runs this machine */
     ENVELOPE_CR_LF = 512,       /* bare CR or LF are in it */
+    ENVELOPE_COLLECTED = 1024,  /* the configuration's fields are in its header */
     ENVELOPE_FOR_REPORT = 2048, /* of ROUTE: only its head is asked for, as a report has it */
-    ENVELOPE_COLLECTED = 1024   /* the configuration's fields are in its header */
+    ENVELOPE_QUEUED = 4096      /* its first try is a run of the queue (DeliveryMode q, d) */
 };
 
 enum recipient_flags {

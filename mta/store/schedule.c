@@ -107,10 +107,12 @@ uint64_t schedule_due(const struct schedule_settings *s, const struct envelope *
 
     if (e->flags & ENVELOPE_HELD || e->quarantine.len)
         return SCHEDULE_NEVER;
-    if (!e->tried)
+    if (!e->tried && !(e->flags & ENVELOPE_QUEUED))
         return e->made;
     if (!wait)
         return SCHEDULE_NEVER;
+    if (!e->tried)
+        return later(e->made, wait);
     if (wait < s->min_age)
         wait = s->min_age;
     /* As long as it has been here at its last try: the age doubles from try to try. */

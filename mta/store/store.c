@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/base/table.h"
+#include "mta/message/head.h"
 
 enum {
     MUCH = 4 << 20,   /* bytes that wait for somebody who does not read: he is not heard then */
@@ -39,8 +40,6 @@ void store_place(struct store *s, struct entry *e, const struct envelope *env)
     struct scheduled *w = &e->when;
 
     w->due = schedule_due(&s->setup->schedule, env);
-    if (!env->tried && env->due > w->due)
-        w->due = env->due; /* it was only to be queued */
     w->priority = schedule_priority(&s->setup->schedule, env);
     w->made = env->made;
     w->tried = env->tried;
@@ -137,36 +136,10 @@ static void more_body(struct store *s, struct incoming *in, struct bytes bytes)
         queue_body_drop(s->queue, in->body);
 }
 
-/* HEAD_ID of message/head.h: stands for the id until it is known. */
-static const char id_mark[] = "\001\002\001";
-
-static struct bytes with_id(struct arena *a, struct bytes text, struct bytes id)
-{
-    const size_t mark = sizeof id_mark - 1;
-    struct buf b;
-    const char *at;
-
-    if (!text.len || !memmem(text.p, text.len, id_mark, mark))
-        return text;
-    buf_init(&b, a);
-    while (text.len && (at = memmem(text.p, text.len, id_mark, mark))) {
-        buf_add(&b, text.p, (size_t)(at - text.p));
-        buf_add(&b, id.p, id.len);
-        text.len -= (size_t)(at - text.p) + mark;
-        text.p = at + mark;
-    }
-    buf_add(&b, text.p, text.len);
-    return (struct bytes){b.data, b.len};
-}
-
 static void set_id(struct store *s, struct envelope *e)
 {
-    struct bytes *v = arena_calloc(s->scratch, e->header.n + 1, sizeof *v);
-
     e->id = queue_new_id(s->queue, s->scratch, (time_t)s->now);
-    for (size_t i = 0; i < e->header.n; i++)
-        v[i] = i % 3 == 2 ? with_id(s->scratch, e->header.v[i], e->id) : e->header.v[i];
-    e->header.v = v;
+    e->header = head_set_id(s->scratch, e->header, e->id);
 }
 
 /* Status 0: its envelopes are decoded, have ids, and wait for the commit. */

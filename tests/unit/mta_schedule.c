@@ -99,6 +99,11 @@ static void the_age_doubles_from_try_to_try(void **state)
     s.min_age = DAY;
     e.tried = 0;
     assert_int_equal(schedule_due(&s, &e), MADE);
+    /* One that was only to be queued waits for a run, where there are any. */
+    e.flags = ENVELOPE_QUEUED;
+    assert_true(schedule_due(&s, &e) == SCHEDULE_NEVER);
+    s.interval = 60;
+    assert_int_equal(schedule_due(&s, &e), MADE + 60); /* the least age is between tries */
 }
 
 static void what_is_held_is_never_due(void **state)

@@ -156,7 +156,7 @@ static struct bytes envelope_bytes(struct arena *a, const char *to, uint64_t mad
                          .nrecipients = 1};
     struct buf b;
 
-    v[0] = bytes_of("0");
+    v[0] = bytes_of("2000000");
     v[1] = bytes_of("Message-Id");
     v[2] = bytes_of(" <\001\002\001@a.example>");
     buf_init(&b, a);
