@@ -3,7 +3,6 @@
 #include <ctype.h>
 #include <stdatomic.h>
 #include <netinet/in.h>
-#include <pwd.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -24,15 +23,10 @@
 #include "mta/policy/help.h"
 #include "mta/policy/recipient.h"
 #include "mta/policy/ruling.h"
+#include "mta/policy/users.h"
 #include "mta/policy/verdict.h"
 
-enum {
-    CODE_CLOSE = 421,
-    CODE_LATER = 451,
-    GREETING_TEXTS = 4,
-    NAMES_MAX = 100,
-    PASSWD_BYTES = 16 << 10
-};
+enum { CODE_CLOSE = 421, CODE_LATER = 451, GREETING_TEXTS = 4, NAMES_MAX = 100 };
 
 /* --- answers ------------------------------------------------------------------------------ */
 
@@ -90,14 +84,7 @@ static void set_now(struct worker *w)
 
 static void set_time(struct worker *w, time_t now)
 {
-    char text[DATE_BYTES];
-
-    date_mail((uint64_t)now, text);
-    worker_set(w, "a", text);
-    date_unix((uint64_t)now, text);
-    worker_set(w, "d", text);
-    date_digits((uint64_t)now, text);
-    worker_set(w, "t", text);
+    collect_set_time(w->r, now);
     worker_setf(w, "time", "%lld", (long long)now);
 }
 
@@ -248,8 +235,9 @@ static void answer_connect(struct worker *w, struct context *c, const struct mes
         set_dialogue(w, c, m);
     set_load(w);
     set_now(w);
-    worker_setf(w, "deliveryMode", "%c",
-                tolower((unsigned char)*setting_text(s->program, "DeliveryMode")));
+    const char mode =
+        c->listener->mode ? c->listener->mode : *setting_text(s->program, "DeliveryMode");
+    worker_setf(w, "deliveryMode", "%c", tolower((unsigned char)mode));
     struct ruling relay = ask_two(w, "check_relay", c->name, c->address, NULL);
     set_time(w, time(NULL));
     set_id(w, c, time(NULL));
@@ -350,12 +338,10 @@ static bool is_nobody(const char *sender)
 /* $z, where the address is a user's of this system. */
 static void set_home(struct worker *w, const struct address *a)
 {
-    struct passwd pw, *found = NULL;
-    char *bytes = arena_alloc(w->arena, PASSWD_BYTES);
+    struct user u;
+    bool found = strchr(a->mailer->flags, 'w') && users_find(w->arena, a->user, &u) == USER_FOUND;
 
-    if (strchr(a->mailer->flags, 'w'))
-        getpwnam_r(a->user, &pw, bytes, PASSWD_BYTES, &found);
-    worker_set(w, "z", found ? found->pw_dir : NULL);
+    worker_set(w, "z", found ? u.home : NULL);
 }
 
 /* False: it is no address, and that is said. */
@@ -386,8 +372,6 @@ static bool parse_sender(struct worker *w, const char *path, struct message_VERD
     worker_set(w, "mail_addr", a.user);
     worker_set(w, "h", a.host ? a.host : "");
     set_home(w, &a);
-    if (strchr(a.mailer->flags, 'w'))
-        worker_set(w, "x", collect_full_name(w->r, w->arena, a.user));
     return true;
 }
 
@@ -449,6 +433,12 @@ static uint64_t notify_of(const char *words)
     return bits;
 }
 
+/* How messages of this session are delivered (DeliveryMode). */
+static bool is_mode(struct worker *w, char mode)
+{
+    return *worker_get(w, "deliveryMode") == mode;
+}
+
 /* Names of other hosts are looked up later (DeliveryMode=deferred). */
 static bool is_deferred(struct worker *w, const struct context *c)
 {
@@ -458,7 +448,7 @@ static bool is_deferred(struct worker *w, const struct context *c)
         if (!c->sends.v[i]->parent && (!last || c->sends.v[i]->number > last->number))
             last = c->sends.v[i];
     }
-    return strcmp(worker_get(w, "deliveryMode"), "d") == 0 && last && *last->host;
+    return is_mode(w, 'd') && last && *last->host;
 }
 
 /* The reply to a recipient that no ruleset refuses. */
@@ -828,6 +818,8 @@ static void take_message(struct worker *w, struct context *c, const struct messa
         e->flags |= ENVELOPE_HAS_8BIT;
     if (m->flags & (SEEN_CR | SEEN_LF))
         e->flags |= ENVELOPE_CR_LF;
+    if (is_mode(w, 'q') || is_mode(w, 'd'))
+        e->flags |= ENVELOPE_QUEUED;
     copy_recipients(c);
     set_time(w, time(NULL));
     struct collected got = collect(w->r, c->tx, e, with_warnings(w, c, m->head), whom);

@@ -1,15 +1,16 @@
 #include "mta/policy/collect.h"
 
 #include <ctype.h>
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
+#include "mta/message/dates.h"
 #include "mta/policy/collect_check.h"
+#include "mta/policy/users.h"
 
-enum { HOPS_USUAL = 25, DATE_BYTES = 80, PASSWD_BYTES = 4096 };
+enum { HOPS_USUAL = 25 };
 
 static void set(struct rewrite *r, const char *name, const char *value)
 {
@@ -25,37 +26,17 @@ static const char *get(struct rewrite *r, const char *name)
 
 /* --- times and names ---------------------------------------------------------------------- */
 
-const char *collect_date(struct arena *a, time_t when)
-{
-    char day[DATE_BYTES], zone[DATE_BYTES], name[DATE_BYTES];
-    struct tm tm;
-
-    if (!localtime_r(&when, &tm) || strftime(day, sizeof day, "%b %Y %H:%M:%S", &tm) == 0 ||
-        strftime(zone, sizeof zone, "%z", &tm) == 0)
-        return "";
-    name[strftime(name, sizeof name, "%Z", &tm)] = '\0';
-    static const char days[][4] = {"Sun", "Mon", "Tue", "Wed", "Thu", "Fri", "Sat"};
-    if (strcmp(name, "UTC") == 0 || strcmp(name, "GMT") == 0)
-        return arena_printf(a, "%s, %d %s GMT", days[tm.tm_wday], tm.tm_mday, day);
-    return arena_printf(a, "%s, %d %s %s%s%s%s", days[tm.tm_wday], tm.tm_mday, day, zone,
-                        *name ? " (" : "", name, *name ? ")" : "");
-}
-
 void collect_set_time(struct rewrite *r, time_t now)
 {
-    struct arena *a = rewrite_arena(r);
     char text[DATE_BYTES];
-    struct tm tm;
 
-    const char *date = collect_date(a, now);
-    set(r, "a", date);
-    set(r, "b", date);
-    if (ctime_r(&now, text)) {
-        text[strcspn(text, "\n")] = '\0';
-        set(r, "d", text);
-    }
-    if (gmtime_r(&now, &tm) && strftime(text, sizeof text, "%Y%m%d%H%M", &tm) > 0)
-        set(r, "t", text);
+    date_mail((uint64_t)now, text);
+    set(r, "a", text);
+    set(r, "b", text);
+    date_unix((uint64_t)now, text);
+    set(r, "d", text);
+    date_digits((uint64_t)now, text);
+    set(r, "t", text);
 }
 
 const char *collect_phrase(struct rewrite *r, struct arena *a, const char *name)
@@ -83,24 +64,11 @@ const char *collect_phrase(struct rewrite *r, struct arena *a, const char *name)
 
 const char *collect_full_name(struct rewrite *r, struct arena *a, const char *user)
 {
-    char room[PASSWD_BYTES];
-    struct passwd pw, *found;
-    struct buf out;
+    struct user u;
 
-    if (getpwnam_r(user, &pw, room, sizeof room, &found) != 0 || !found || !pw.pw_gecos)
-        return NULL;
-    buf_init(&out, a);
-    for (const char *s = pw.pw_gecos + (*pw.pw_gecos == '*'); *s && !strchr(",;%", *s); s++) {
-        if (*s != '&') {
-            buf_addc(&out, *s);
-            continue;
-        }
-        size_t at = out.len;
-        buf_adds(&out, pw.pw_name);
-        if (out.len > at)
-            out.data[at] = (char)toupper((unsigned char)out.data[at]);
-    }
-    return out.len > 0 ? collect_phrase(r, a, out.data) : NULL;
+    users_find(a, user, &u);
+    const char *name = users_full_name(a, &u);
+    return *name ? collect_phrase(r, a, name) : NULL;
 }
 
 /* --- the message's own fields ------------------------------------------------------------- */
@@ -368,8 +336,11 @@ struct collected collect(struct rewrite *r, struct arena *a, struct envelope *e,
         out.reply = "552 5.6.0 Headers too large";
         return out;
     }
-    if (c.head.first.p && date_of_first(a, c.head.first, &when))
-        set(r, "a", collect_date(a, when));
+    if (c.head.first.p && date_of_first(a, c.head.first, &when)) {
+        char written[DATE_BYTES];
+        date_mail((uint64_t)when, written);
+        set(r, "a", written);
+    }
     for (size_t i = 0; i < c.head.n; i++)
         look_at(&c, &c.head.v[i]);
     if (!collect_check(r, a, &c.head, text.len, e, &out)) {

@@ -53,8 +53,6 @@ void collect_report(struct rewrite *r, struct arena *a, struct envelope *e);
 /* Sets the macros of time: $a (when it was written: now, too, but for a line "From "), $b (now),
  * $d (the same as ctime has it) and $t (its digits, UTC). */
 void collect_set_time(struct rewrite *r, time_t now);
-/* "Tue, 1 Dec 2026 06:36:23 +0100 (CET)" (RFC 5322 3.3); UTC is GMT. */
-const char *collect_date(struct arena *a, time_t when);
 /* The name that a user's entry in passwd has, written as a phrase if it needs quotes; NULL: none.
  */
 const char *collect_full_name(struct rewrite *r, struct arena *a, const char *user);

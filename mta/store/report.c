@@ -7,6 +7,7 @@
 
 #include "mta/message/exits.h"
 #include "mta/message/head.h"
+#include "mta/message/dates.h"
 
 /* --- small texts --------------------------------------------------------------------------- */
 
@@ -36,23 +37,12 @@ static void add_line(struct buf *b, struct bytes t)
         buf_addc(b, (unsigned char)t.p[i] < ' ' ? ' ' : t.p[i]);
 }
 
-void report_date(struct buf *out, uint64_t when)
+static void add_date(struct buf *out, uint64_t when)
 {
-    static const char days[] = "SunMonTueWedThuFriSat";
-    static const char months[] = "JanFebMarAprMayJunJulAugSepOctNovDec";
-    time_t t = (time_t)when;
-    struct tm tm;
+    char text[DATE_BYTES];
 
-    if (!localtime_r(&t, &tm))
-        gmtime_r(&(time_t){0}, &tm);
-    buf_printf(out, "%.3s, %d %.3s %d %02d:%02d:%02d ", days + 3 * tm.tm_wday, tm.tm_mday,
-               months + 3 * tm.tm_mon, tm.tm_year + 1900, tm.tm_hour, tm.tm_min, tm.tm_sec);
-    long minutes = tm.tm_gmtoff / 60;
-    if (minutes == 0)
-        buf_adds(out, "GMT");
-    else
-        buf_printf(out, "%c%02ld%02ld (%s)", minutes < 0 ? '-' : '+', labs(minutes) / 60,
-                   labs(minutes) % 60, tm.tm_zone);
+    date_mail(when, text);
+    buf_adds(out, text);
 }
 
 void report_age(struct buf *out, uint64_t seconds)
@@ -307,7 +297,7 @@ static void add_text_part(struct making *m)
                     "    **  YOU DO NOT NEED TO RESEND YOUR MESSAGE  **\n"
                     "    **********************************************\n\n");
     buf_adds(b, "The original message was received at ");
-    report_date(b, m->of->made);
+    add_date(b, m->of->made);
     buf_adds(b, "\nfrom ");
     bool ours = !m->of->relay.len || m->of->flags & ENVELOPE_REPORT;
     add_line(b, ours ? bytes_of("localhost") : m->of->relay);
@@ -412,7 +402,7 @@ static void add_fields_of(struct making *m, const struct recipient *r)
     buf_addc(b, '\n');
     add_diagnostic(b, r);
     buf_adds(b, "Last-Attempt-Date: ");
-    report_date(b, r->when ? r->when : m->now);
+    add_date(b, r->when ? r->when : m->now);
     buf_addc(b, '\n');
 }
 
@@ -456,11 +446,11 @@ static void add_fields(struct making *m)
     if (!m->settings->from_queue && !goes_round(m))
         add_received_from(b, m->of->relay);
     buf_adds(b, "Arrival-Date: ");
-    report_date(b, m->of->made);
+    add_date(b, m->of->made);
     buf_addc(b, '\n');
     if (m->of->deliver_by) {
         buf_adds(b, "Deliver-By-Date: ");
-        report_date(b, m->of->deliver_by);
+        add_date(b, m->of->deliver_by);
         buf_addc(b, '\n');
     }
     for (size_t i = 0; i < m->of->nrecipients; i++) {

@@ -56,8 +56,6 @@ struct report *report_make(struct arena *a, const struct report_settings *s,
 /* What was told is marked so that it is not told again. */
 void report_done(struct envelope *e, enum report_kind kind);
 
-/* "Tue, 1 Dec 2026 06:43:50 +0100 (CET)"; GMT where it is that. */
-void report_date(struct buf *out, uint64_t when);
 /* "5 days", "4 hours", "1 minute": the largest unit that is not 0. */
 void report_age(struct buf *out, uint64_t seconds);
 

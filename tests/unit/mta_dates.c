@@ -30,6 +30,7 @@ static void the_zone_is_the_systems(void **state)
     zone("CET-1");
     date_mail(TUESDAY, text);
     assert_string_equal(text, "Tue, 1 Dec 2026 07:43:13 +0100");
+    date_mail(UINT64_MAX, text); /* some date, and no crash */
     zone("NST3:30");
     date_mail(TUESDAY, text);
     assert_string_equal(text, "Tue, 1 Dec 2026 03:13:13 -0330");

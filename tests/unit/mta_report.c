@@ -192,13 +192,7 @@ static void ages_and_dates_are_words(void **state)
     report_age(&b, 60);
     buf_addc(&b, ',');
     report_age(&b, 5 * 86400 + 3600);
-    buf_addc(&b, ',');
-    setenv("TZ", "CET-1", 1);
-    tzset();
-    report_date(&b, MADE);
-    assert_string_equal(
-        b.data, "0 seconds,59 seconds,1 minute,5 days,Tue, 1 Dec 2026 07:43:50 +0100 (CET)");
-    report_date(&b, UINT64_MAX);
+    assert_string_equal(b.data, "0 seconds,59 seconds,1 minute,5 days");
     assert_null(exit_by_code(1));
     assert_string_equal(exit_by_code(68)->text, "Host unknown");
 }
