@@ -8,6 +8,7 @@
 #include <unistd.h>
 
 #include "lib/base/arena.h"
+#include "lib/model/json.h"
 #include "mta/message/envelope.h"
 #include "mta/places.h"
 #include "mta/settings.h"
@@ -31,20 +32,10 @@ struct log *log_open(struct arena *a, const struct program *p, const char *cf, c
     return l;
 }
 
-/* Bytes above 127 that are no UTF-8 would be no JSON: all are said by their numbers. */
 static void add_json(struct buf *b, const char *name, struct bytes t)
 {
-    buf_printf(b, "%s\"%s\":\"", b->len > 1 ? "," : "", name);
-    for (size_t i = 0; i < t.len; i++) {
-        unsigned char c = (unsigned char)t.p[i];
-        if (c < ' ' || c > '~')
-            buf_printf(b, "\\u%04x", c);
-        else if (c == '"' || c == '\\')
-            buf_printf(b, "\\%c", c);
-        else
-            buf_addc(b, (char)c);
-    }
-    buf_addc(b, '"');
+    buf_printf(b, "%s\"%s\":", b->len > 1 ? "," : "", name);
+    json_string(b, t.p, t.len);
 }
 
 static void add_plain(struct buf *b, struct bytes t)

@@ -26,28 +26,28 @@ static void new_line(struct json *j)
         buf_adds(j->out, "  ");
 }
 
-static void add_string(struct json *j, const char *text)
+void json_string(struct buf *out, const char *text, size_t len)
 {
     const unsigned char *s = (const unsigned char *)text;
-    size_t left = strlen(text);
+    size_t left = len;
 
-    buf_addc(j->out, '"');
-    while (*s) {
+    buf_addc(out, '"');
+    while (left > 0) {
         size_t n = source_character((const char *)s, left);
 
         if (*s == '"' || *s == '\\') {
-            buf_addc(j->out, '\\');
-            buf_addc(j->out, (char)*s);
+            buf_addc(out, '\\');
+            buf_addc(out, (char)*s);
         } else if (*s == '\n') {
-            buf_adds(j->out, "\\n");
+            buf_adds(out, "\\n");
         } else if (*s == '\t') {
-            buf_adds(j->out, "\\t");
+            buf_adds(out, "\\t");
         } else if (*s == '\r') {
-            buf_adds(j->out, "\\r");
+            buf_adds(out, "\\r");
         } else if (n == 0 || *s < 0x20 || *s == 0x7f) {
-            buf_printf(j->out, "\\u%04x", *s);
+            buf_printf(out, "\\u%04x", *s);
         } else {
-            buf_add(j->out, s, n);
+            buf_add(out, s, n);
             s += n;
             left -= n;
             continue;
@@ -55,7 +55,12 @@ static void add_string(struct json *j, const char *text)
         s++;
         left--;
     }
-    buf_addc(j->out, '"');
+    buf_addc(out, '"');
+}
+
+static void add_string(struct json *j, const char *text)
+{
+    json_string(j->out, text, strlen(text));
 }
 
 static void start_member(struct json *j, const char *key)

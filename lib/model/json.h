@@ -9,6 +9,7 @@
 #define MCF_MODEL_JSON_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 struct buf;
 
@@ -22,6 +23,8 @@ struct json {
     char closer[JSON_DEPTH];
 };
 
+/* One string with its quotes; bytes that are no UTF-8 are \u0080 to \u00ff. */
+void json_string(struct buf *out, const char *text, size_t len);
 void json_start(struct json *j, struct buf *out);
 /* The same, all in one line. */
 void json_start_line(struct json *j, struct buf *out);

@@ -373,8 +373,7 @@ static bool is_include(const char *text)
     return strncasecmp(text + (*text == '"'), include, sizeof include - 1) == 0;
 }
 
-/* Without quotes, and the backslashes that they need. */
-static void unquote(char *s)
+void address_unquote(char *s)
 {
     char *to = s;
 
@@ -455,7 +454,7 @@ static bool names_the_address(int reply)
 /* What $#error has to say: the text s behind $:, without quotes and reply code. */
 static void error_text(struct rewrite *r, struct address *a, char *s, const char *given)
 {
-    unquote(s);
+    address_unquote(s);
     a->code = code_of_error(a->host);
     if (isdigit((unsigned char)s[0]) && isdigit((unsigned char)s[1]) &&
         isdigit((unsigned char)s[2]) && s[3] == ' ') {
@@ -541,7 +540,7 @@ static char *user_text(struct rewrite *r, struct tokens user, const struct maile
     bool is_address = m && strcmp(m->name, "*include*") != 0;
     char *text = joined(r, user.v, user.n, is_address ? rewrite_program(r)->space : ' ');
     if (m && !is_address) {
-        unquote(text);
+        address_unquote(text);
         text += sizeof include - 1;
     }
     const char *odd = hide_odd(text);

@@ -35,6 +35,8 @@ struct address {
  * address in it, or none that can be taken. */
 bool address_scan(struct rewrite *r, const char *text, size_t len, bool comments, int delimiter,
                   struct tokens *ws, size_t *used);
+/* Takes quotes, and the backslashes that they need, out of s. */
+void address_unquote(char *s);
 /* The address as it stands in a header, with $g in the place of the mailbox. */
 const char *address_form(struct rewrite *r, const char *text);
 /* False: it cannot be parsed at all. */

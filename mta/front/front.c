@@ -126,7 +126,7 @@ static struct session_settings session_settings(const struct program *p, const c
                 {PRIVACY_NOETRN, SESSION_NO_ETRN},
                 {PRIVACY_NORECEIPTS, SESSION_NO_RECEIPTS}};
     const unsigned privacy = setting_privacy(p);
-    uint64_t switches = SESSION_LAX_COMMANDS;
+    uint64_t switches = 0;
 
     for (size_t i = 0; i < sizeof bits / sizeof *bits; i++)
         switches |= privacy & bits[i].privacy ? bits[i].bit : 0;

@@ -960,13 +960,18 @@ static void run_line(struct session *s, size_t text, enum lines_result refused)
         buf_truncate(&s->line, 0);
 }
 
+/* As in messages: refused, unless a feature of the connection lets them be. */
+static enum lines_bare command_bare(const struct session *s, int which)
+{
+    return is_set(s, SESSION_LAX_COMMANDS) || !s->has[which] ? LINES_KEEP : LINES_REFUSE;
+}
+
 static size_t take_command(struct session *s, const char *p, size_t len)
 {
     const char *end = memchr(p, '\n', len);
     size_t n = end != NULL ? (size_t)(end - p) + 1 : len, text;
     enum lines_result refused;
-    enum lines_bare bare = is_set(s, SESSION_LAX_COMMANDS) ? LINES_KEEP : LINES_REFUSE;
-
+    enum lines_bare cr = command_bare(s, HAS_NO_CR), lf = command_bare(s, HAS_NO_LF);
     size_t most = s->responding ? SESSION_RESPONSE_MAX : SESSION_LINE_MAX;
 
     if (n > most - s->line.len) {
@@ -977,7 +982,7 @@ static size_t take_command(struct session *s, const char *p, size_t len)
     }
     buf_add(&s->line, p, n);
     s->behind = n < len;
-    if (end != NULL && lines_command(s->line.data, s->line.len, bare, bare, &text, &refused) > 0)
+    if (end != NULL && lines_command(s->line.data, s->line.len, cr, lf, &text, &refused) > 0)
         run_line(s, text, refused);
     return n;
 }

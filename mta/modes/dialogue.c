@@ -120,22 +120,14 @@ static const struct peer *find_peer(struct arena *a)
 
 static int run_roles(const struct mode_setup *m, int client)
 {
-    const struct service *s = service_new(m->arena, m->program, m->world);
     const char how = *setting_text(m->program, "DeliveryMode");
-    struct parent_setup setup = {.program = m->program,
-                                 .world = m->world,
-                                 .host = s->host,
-                                 .version = s->version,
-                                 .error_text = s->error_text,
-                                 .foreground = true,
-                                 .once = true,
-                                 .rests = how == 'q' || how == 'd',
-                                 .log = m->log,
-                                 .arguments = m->given->argv,
-                                 .dialogue = client,
-                                 .peer = find_peer(m->arena),
-                                 .store = find_store(m)};
+    struct parent_setup setup = mode_roles(m);
 
+    setup.foreground = setup.once = true;
+    setup.rests = how == 'q' || how == 'd';
+    setup.dialogue = client;
+    setup.peer = find_peer(m->arena);
+    setup.store = find_store(m);
     return parent_run(m->arena, &setup);
 }
 

@@ -9,6 +9,7 @@
 #include "lib/base/diag.h"
 #include "mta/arguments.h"
 #include "mta/log.h"
+#include "mta/parent/parent.h"
 #include "mta/settings.h"
 
 struct mode_setup {
@@ -27,6 +28,8 @@ int dialogue_run(const struct mode_setup *m); /* -bs */
 int orders_run(const struct mode_setup *m);   /* -bp, -bP, -q, queue */
 int verify_run(const struct mode_setup *m);   /* -bv */
 
+/* Roles for a mode: what all of them have; no dialogue, no store but their own. */
+struct parent_setup mode_roles(const struct mode_setup *m);
 /* Adds what is refused, and what this machine lacks, to the findings. */
 void check_machine(const struct mode_setup *m);
 

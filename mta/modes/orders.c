@@ -145,23 +145,13 @@ static void take_report(void *ctx, uint64_t status, struct bytes text)
 static int ask_own(struct asking *k)
 {
     const struct mode_setup *m = k->setup;
-    const struct service *s = service_new(m->arena, m->program, m->world);
-    struct parent_setup setup = {.program = m->program,
-                                 .world = m->world,
-                                 .host = s->host,
-                                 .version = s->version,
-                                 .error_text = s->error_text,
-                                 .foreground = true,
-                                 .once = true,
-                                 .rests = !k->delivers,
-                                 .alone = !k->delivers,
-                                 .log = m->log,
-                                 .arguments = m->given->argv,
-                                 .dialogue = -1,
-                                 .store = -1,
-                                 .order = {k->words, k->n},
-                                 .report = take_report,
-                                 .report_ctx = k};
+    struct parent_setup setup = mode_roles(m);
+
+    setup.foreground = setup.once = true;
+    setup.rests = setup.alone = !k->delivers;
+    setup.order = (struct texts){k->words, k->n};
+    setup.report = take_report;
+    setup.report_ctx = k;
     int status = parent_run(m->arena, &setup);
 
     return status ? status : k->status;

@@ -58,26 +58,12 @@ static char *text_of(struct rewrite *r, struct arena *a, const struct token *v, 
     return arena_strndup(a, text, len);
 }
 
-/* Without quotes, and the backslashes that they need. */
-static void unquote(char *s)
-{
-    char *to = s;
-
-    for (; *s; s++) {
-        if (*s == '"')
-            continue;
-        s += *s == '\\' && s[1];
-        *to++ = *s;
-    }
-    *to = '\0';
-}
-
 /* "550 5.7.1 text", "550 text" or a text alone; at: what stands behind $@. */
 static void refusal(struct arena *a, struct ruling *r, char *text, const char *at, const char *to)
 {
     const char *enhanced = at && enhanced_code(at) == strlen(at) && *at ? at : NULL;
 
-    unquote(text);
+    address_unquote(text);
     r->kind = RULING_REFUSED;
     if (!(is_digit(text[0]) && is_digit(text[1]) && is_digit(text[2]) && text[3] == ' ')) {
         r->code = CODE_PLAIN;
@@ -124,7 +110,7 @@ static void read_triple(struct rewrite *rw, struct arena *a, const struct tokens
         software(a, r, "buildaddr: no user");
     } else if (host && strcasecmp(host, "quarantine") == 0) {
         r->kind = RULING_QUARANTINE;
-        unquote(text);
+        address_unquote(text);
     } else {
         refusal(a, r, arena_strdup(a, text), host, to);
     }

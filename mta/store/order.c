@@ -4,6 +4,8 @@
 #include <sysexits.h>
 #include <time.h>
 
+#include "lib/model/json.h"
+
 #include "mta/store/parts.h"
 
 enum { LIST_MOST = PROTOCOL_MAX - (1 << 20) };
@@ -216,20 +218,10 @@ static void add_text(struct buf *b, const struct stored *m, const struct entry *
     }
 }
 
-/* Bytes above 127 that are no UTF-8 would be no JSON: all are said by their numbers. */
 static void add_json(struct buf *b, const char *name, struct bytes t)
 {
-    buf_printf(b, "\"%s\":\"", name);
-    for (size_t i = 0; i < t.len; i++) {
-        unsigned char c = (unsigned char)t.p[i];
-        if (c < ' ' || c > '~')
-            buf_printf(b, "\\u%04x", c);
-        else if (c == '"' || c == '\\')
-            buf_printf(b, "\\%c", c);
-        else
-            buf_addc(b, (char)c);
-    }
-    buf_addc(b, '"');
+    buf_printf(b, "\"%s\":", name);
+    json_string(b, t.p, t.len);
 }
 
 static void add_json_recipient(struct buf *b, const struct recipient *r)
