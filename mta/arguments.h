@@ -23,7 +23,6 @@ struct arguments {
     const char *path;       /* of the configuration */
     const char *debug;      /* of -d; NULL: none */
     const char *tag;        /* of -L; NULL: none */
-    const char *traffic;    /* of -X; NULL: none */
     const char *quarantine; /* of -Q: "" ends it; NULL: none */
     const char *log_json;   /* a file, or "-": standard error; NULL: none */
     uint64_t interval;      /* of -q, seconds; 0: none */

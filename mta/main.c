@@ -6,6 +6,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "grammar/cf.h"
@@ -153,13 +154,25 @@ static int wrong_usage(struct arena *a, const char *name, const char *why)
     struct buf b;
 
     buf_init(&b, a);
-    arguments_usage(&b);
-    if (*why) {
-        fprintf(stderr, "%s: %s\n%s", name, why, b.data);
+    if (*why)
+        fprintf(stderr, "%s: %s\n", name, why);
+    if (*why)
         return EX_USAGE;
-    }
+    arguments_usage(&b);
     fputs(b.data, stdout);
     return EX_OK;
+}
+
+/* TimeZoneSpec: without it the system's zone counts, with an empty one the environment's. */
+static void set_time_zone(const struct program *p)
+{
+    const char *zone = program_option(p, "TimeZoneSpec");
+
+    if (!zone)
+        unsetenv("TZ");
+    else if (*zone)
+        setenv("TZ", zone, 1);
+    tzset();
 }
 
 int main(int argc, char **argv)
@@ -198,6 +211,7 @@ int main(int argc, char **argv)
                          program_is_true(p, "UseCompressedIPv6Addresses", false));
     if (!*setting_text(p, "RunAsUser"))
         world.reader = reader_now(a);
+    set_time_zone(p);
     world.service_switch = program_option(p, "ServiceSwitchFile");
     world.hosts_file = program_option(p, "HostsFile");
     world.userdb_spec = program_option(p, "UserDatabaseSpec");

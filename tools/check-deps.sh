@@ -19,9 +19,16 @@ out=$(check lib/base 'lib/base'
 out="$out$(grep -nE '#include "grammar/(mc|rule|map)' mta/*.[ch])"
 # The compiler reaches the template parser only through the build-time tool.
 out="$out$(grep -lE '#include "grammar/rule_' compiler/*.c | grep -v compiler/embed.c)"
+# What mcfd says of an option in its table is what its code does with it.
+for o in $(grep -hoE 'setting_(text|true|number|time)\([^,]*, *"[A-Za-z]+"' $(git ls-files 'mta/*.c') |
+    grep -oE '[A-Za-z]+"$' | tr -d '"' | sort -u); do
+    row=$(grep -E "^DOES\(OPTION, \"$o\", (HARMLESS|REFUSED)" mta/implemented.def) &&
+        out="$out
+mta/implemented.def: mta reads $o: $row"
+done
 if [ -n "$out" ]; then
     echo "$out"
-    echo 'check-deps: an include crosses the house' >&2
+    echo 'check-deps: an include crosses the house, or a table says otherwise than the code' >&2
     exit 1
 fi
 exit $bad

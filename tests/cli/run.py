@@ -1027,10 +1027,10 @@ def test_mcfd_command_line():
         expect("user a_b\n> file\n> line\n> line\n> " in r.out, r)
     write("short.cf", TRIED.replace("O BlankSub=.\n", ""))
     expect("user a_b\n" in mcfd("-C", "short.cf", "-oB_", lines="/parse a b\n").out, "-o")
-    for wrong in (["-Z"], ["-bq"], ["--jso=x"]):
+    for wrong, why in ((["-Z"], "illegal option -- Z"), (["-bq"], "Invalid operation mode q"), (["-Xlog"], "-X: ")):
         r = mcfd("-C", "try.cf", *wrong)
         expect_status(r, 64)
-        expect("usage: mcfd" in r.err and not r.out, r)
+        expect(why in r.err and not r.out, r)
     r = mcfd("-C", "nosuch.cf")
     expect_status(r, 72)
     expect(r.out == "nosuch.cf: line 0: cannot open: No such file or directory\n", r)
