@@ -4,24 +4,6 @@
 
 enum { PHRASE_MAX = 2048 };
 
-uint64_t match_bit(uint32_t id)
-{
-    return (uint64_t)1 << (id * 0x9e3779b1U >> 26);
-}
-
-uint64_t match_bits(const struct tokens *ws, uint32_t *operators)
-{
-    uint64_t bits = 0;
-
-    *operators = 0;
-    for (uint32_t i = 0; i < ws->n; i++) {
-        uint32_t id = ws->v[i].id;
-        bits |= match_bit(id);
-        *operators |= id < WORD_FIRST ? 1U << id : 0;
-    }
-    return bits;
-}
-
 static bool one_in_class(struct matcher *m, const struct token *t, uint32_t cls)
 {
     if (t->id >= WORD_FIRST && words_in_class(words_at(&m->program->words, t->id), cls))
@@ -41,12 +23,22 @@ static bool phrase_in_class(struct matcher *m, const struct tokens *ws, uint32_t
     return m->added && m->added(m->ctx, cls, phrase, len);
 }
 
+/* Can a word of the class begin with this token? */
+static bool may_begin(const struct class_words *c, const struct token *t)
+{
+    return t->len == 0 || (c->begin & class_begin(*t->p)) != 0;
+}
+
 /* The end of the shortest run from first that is in the class and ends behind `behind`; 0: none. */
 static uint32_t class_end(struct matcher *m, const struct tokens *ws, uint32_t first,
                           uint32_t behind, uint32_t cls)
 {
-    uint32_t longest = cls < m->program->nnames ? m->program->classes[cls].longest : 0;
+    uint32_t longest = 0;
 
+    if (cls < m->program->nnames) {
+        const struct class_words *c = &m->program->classes[cls];
+        longest = c->longest > 1 && !may_begin(c, &ws->v[first]) ? 1 : c->longest;
+    }
     if (m->added) {
         uint32_t added = m->longest_added(m->ctx, cls);
         if (added > longest)
@@ -80,15 +72,19 @@ static uint32_t behind_macro(struct matcher *m, const struct tokens *ws, uint32_
     return at;
 }
 
+static bool is_fixed(const struct element *e)
+{
+    return e->kind == LEFT_WORD || e->kind == LEFT_OPERATOR;
+}
+
 /* Where a wildcard that may end at `end` or behind it ends first, as far as the next element can
  * tell: before the word that must follow, or at the end of all.  ws->n + 1: nowhere. */
-static uint32_t next_end(const struct rule *r, uint32_t element, const struct tokens *ws,
-                         uint32_t end)
+static inline uint32_t next_end(const struct element *next, const struct element *last,
+                                const struct tokens *ws, uint32_t end)
 {
-    if (element + 1 == r->nleft)
+    if (next == last)
         return ws->n;
-    const struct element *next = &r->left[element + 1];
-    if (next->kind == LEFT_WORD || next->kind == LEFT_OPERATOR) {
+    if (is_fixed(next)) {
         while (end < ws->n && ws->v[end].id != next->id)
             end++;
         return end < ws->n ? end : ws->n + 1;
@@ -98,49 +94,51 @@ static uint32_t next_end(const struct rule *r, uint32_t element, const struct to
 
 bool match(struct matcher *m, const struct rule *r, const struct tokens *ws)
 {
-    struct binding *b = m->bindings;
-    uint16_t *places = m->places; /* of each binding, its element */
-    uint32_t i = 0, at = 0, n = 0, end;
+    const struct element *const left = r->left, *const last = left + r->nleft, *e = left;
+    struct binding *const b = m->bindings;
+    uint16_t *const places = m->places; /* of each binding, its element */
+    const uint64_t limit = m->limit;
+    uint64_t steps = m->steps;
+    uint32_t at = 0, n = 0, end;
 
+    if (r->nleft == 1 && e->kind == LEFT_ANY0) { /* many rules take it all */
+        b[0] = (struct binding){0, ws->n};
+        m->n = 1;
+        m->steps += ws->n + 1;
+        return m->steps <= limit;
+    }
     for (;;) {
-        if (++m->steps > m->limit)
-            return false;
-        if (i == r->nleft) {
-            if (at == ws->n) {
-                m->n = n;
-                return true;
-            }
-            goto back;
+        for (; e < last && is_fixed(e); e++, at++) {
+            if (at == ws->n || ws->v[at].id != e->id)
+                goto back;
         }
-        const struct element *e = &r->left[i];
+        if (++steps > limit)
+            goto no;
+        if (e == last) {
+            if (at < ws->n)
+                goto back;
+            m->n = n;
+            m->steps = steps;
+            return true;
+        }
+        /* All but two need a token to stand here, even a macro whose value is empty. */
+        if (at == ws->n && e->kind != LEFT_ANY0 && e->kind != LEFT_NOTHING)
+            goto back;
         switch (e->kind) {
         case LEFT_NOTHING:
-            i++;
+            e++;
             continue;
-        case LEFT_ANY0:
-            end = next_end(r, i, ws, at);
-            if (end > ws->n)
-                goto back;
-            b[n] = (struct binding){at, end};
-            places[n++] = (uint16_t)i++;
-            m->steps += end - at;
-            at = end;
-            continue;
-        default:
-            break;
-        }
-        if (at == ws->n)
-            goto back;
-        switch (e->kind) {
-        case LEFT_LATE: /* needs a token to stand before, even where the value is empty */
+        case LEFT_LATE:
             end = behind_macro(m, ws, at, e->id);
             if (end == UINT32_MAX)
                 goto back;
             at = end;
-            i++;
+            e++;
             continue;
         case LEFT_CLASS:
+            m->steps = steps;
             end = class_end(m, ws, at, at, e->id);
+            steps = m->steps;
             if (end == 0)
                 goto back;
             break;
@@ -149,49 +147,47 @@ bool match(struct matcher *m, const struct rule *r, const struct tokens *ws)
                 goto back;
             end = at + 1;
             break;
-        case LEFT_ANY:
-            end = next_end(r, i, ws, at + 1);
-            if (end > ws->n)
-                goto back;
-            m->steps += end - at;
-            break;
         case LEFT_ONE:
             end = at + 1;
             break;
         default:
-            if (ws->v[at].id != e->id)
+            end = next_end(e + 1, last, ws, e->kind == LEFT_ANY0 ? at : at + 1);
+            if (end > ws->n)
                 goto back;
-            at++;
-            i++;
-            continue;
+            steps += end - at;
+            break;
         }
         b[n] = (struct binding){at, end};
-        places[n++] = (uint16_t)i++;
+        places[n++] = (uint16_t)(e++ - left);
         at = end;
         continue;
 
     back:
-        for (;;) {
-            if (n == 0)
-                return false;
+        for (;; n--) {
+            if (++steps > limit || n == 0)
+                goto no;
             struct binding *top = &b[n - 1];
-            const struct element *w = &r->left[places[n - 1]];
+            const struct element *w = &left[places[n - 1]];
             end = 0;
             if ((w->kind == LEFT_ANY0 || w->kind == LEFT_ANY) && top->end < ws->n) {
-                end = next_end(r, places[n - 1], ws, top->end + 1);
-                m->steps += end - top->end;
+                end = next_end(w + 1, last, ws, top->end + 1);
+                steps += end - top->end;
                 if (end > ws->n)
                     end = 0;
-            } else if (w->kind == LEFT_CLASS)
+            } else if (w->kind == LEFT_CLASS) {
+                m->steps = steps;
                 end = class_end(m, ws, top->first, top->end, w->id);
+                steps = m->steps;
+            }
             if (end > 0) {
                 top->end = at = end;
-                i = places[n - 1] + 1U;
+                e = w + 1;
                 break;
             }
-            n--;
-            if (++m->steps > m->limit)
-                return false;
         }
     }
+
+no:
+    m->steps = steps;
+    return false;
 }

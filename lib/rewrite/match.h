@@ -34,9 +34,16 @@ struct matcher {
     uint32_t n;               /* of the last match */
 };
 
-uint64_t match_bit(uint32_t id);
-/* *operators: a bit for the number of each operator in ws. */
-uint64_t match_bits(const struct tokens *ws, uint32_t *operators);
+/* The bits of all tokens (word_bit); those below WORD_FIRST are the operators. */
+static inline uint64_t match_bits(const struct token *v, uint32_t n)
+{
+    uint64_t bits = 0;
+
+    for (uint32_t i = 0; i < n; i++)
+        bits |= word_bit(v[i].id);
+    return bits;
+}
+
 /* False also where the limit was reached: then steps > limit. */
 bool match(struct matcher *m, const struct rule *r, const struct tokens *ws);
 

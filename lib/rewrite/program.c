@@ -103,6 +103,8 @@ void compile_word(struct compiler *k, uint32_t cls, const char *word, size_t len
     uint32_t n = scan_count(&p->rules, &p->words, p->arena, word, len);
     if (n > c->longest)
         c->longest = n;
+    if (len > 0)
+        c->begin |= class_begin(*word);
 }
 
 /* Words of a line; "$=x" alone stands for what is in that class by now. */
@@ -367,7 +369,7 @@ static void left_side(struct compiler *k, struct rule *r, const struct tokens *i
             continue;
         default:
             e->kind = t->id < WORD_FIRST ? LEFT_OPERATOR : LEFT_WORD;
-            r->need |= match_bit(t->id);
+            r->need |= word_bit(t->id);
             break;
         }
         r->least++;
@@ -379,7 +381,9 @@ static void left_side(struct compiler *k, struct rule *r, const struct tokens *i
     r->left = left;
 }
 
-static void right_side(struct compiler *k, struct rule *r, const struct tokens *in)
+/* matches: how many $1 to $9 its left-hand side gives. */
+static void right_side(struct compiler *k, struct rule *r, const struct tokens *in,
+                       unsigned matches)
 {
     struct token *right = arena_calloc(k->p->arena, in->n, sizeof *right);
     uint32_t *late = NULL;
@@ -394,11 +398,15 @@ static void right_side(struct compiler *k, struct rule *r, const struct tokens *
     } else if (in->n > 0 && in->v[0].id == OP_HASH) {
         r->mode = RULE_RESOLVE;
     }
+    r->plain = true;
     for (; i < in->n; i++) {
         struct token t = in->v[i];
         right[n++] = t;
         if (t.id < WORD_FIRST)
             r->operators |= 1U << t.id;
+        r->ncalls = (uint16_t)(r->ncalls + (t.id == OP_CALL));
+        if (t.id == OP_LATE_MACRO || (t.id == OP_MATCHED && (unsigned)(t.p[1] - '1') >= matches))
+            r->plain = false;
         if (t.id != OP_LATE_MACRO)
             continue;
         if (!late)
@@ -443,14 +451,15 @@ static void read_rule(struct compiler *k, const struct item *it)
     side(k, it, without_last_dollar(k->p->arena, it->aux), &in);
     if (in.n == 0 && *it->aux && k->diag)
         finding_add(k->diag, FINDING_RULE_NOTHING_LEFT, it->at, "left", NULL);
-    if (wildcards_in(&in) > MATCHES_MAX)
-        in.n = 0; /* which sendmail has said by now, and matches nothing */
+    unsigned matches = wildcards_in(&in);
+    if (matches > MATCHES_MAX)
+        matches = in.n = 0; /* which sendmail has said by now, and matches nothing */
     left_side(k, r, &in);
     in.n = 0;
     side(k, it, it->value, &in);
     if (in.n == 0 && *it->value && k->diag)
         finding_add(k->diag, FINDING_RULE_NOTHING_LEFT, it->at, "right", NULL);
-    right_side(k, r, &in);
+    right_side(k, r, &in, matches);
 }
 
 /* --- options ------------------------------------------------------------------------------ */

@@ -53,7 +53,9 @@ struct rule {
     uint16_t nleft, nright;
     uint32_t operators; /* bits of those in its right-hand side */
     uint16_t least;     /* tokens that it takes at least */
+    uint16_t ncalls;    /* $> in its right-hand side */
     uint8_t mode;
+    bool plain; /* its right-hand side has no $&, and each $1 to $9 in it is matched */
     const struct item *item;
 };
 
@@ -76,6 +78,7 @@ struct class_words {
     const char **words; /* in the order of the file, each once */
     size_t n, room;
     uint32_t longest; /* tokens of its longest word */
+    uint64_t begin;   /* what they begin with (class_begin) */
 };
 
 struct mailer {
@@ -146,6 +149,11 @@ size_t program_ruleset_name(const char *s, size_t len, long *number);
 const struct ruleset *program_ruleset(const struct program *p, const char *name, size_t len);
 const struct mailer *program_mailer(const struct program *p, const char *name, size_t len);
 const char *program_ruleset_label(const struct ruleset *r, char number[8]);
+/* A bit of class_words.begin. */
+static inline uint64_t class_begin(char first)
+{
+    return word_bit((unsigned char)words_fold(first));
+}
 bool program_in_class(const struct program *p, uint32_t cls, const char *word, size_t len);
 /* A truth value; unset: what it is where no line says it. */
 bool program_is_true(const struct program *p, const char *name, bool unset);

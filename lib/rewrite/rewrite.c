@@ -23,6 +23,9 @@ enum {
  * workspace. What a call gave back does not fit: EX_DATAERR, and the workspace is full. */
 enum { EMPTIED = -1, GROWN = -2 };
 
+/* A slot's tokens are good for all evaluations. */
+#define KEPT UINT64_MAX
+
 /* A macro's present value. */
 struct slot {
     const struct text *text; /* NULL: not set */
@@ -31,8 +34,11 @@ struct slot {
     char *bytes;
     size_t room;
     struct tokens tokens; /* of this value, where scanned is the present evaluation's number */
-    uint64_t scanned;
-    int status; /* of scanning */
+    uint64_t scanned;     /* KEPT: in memory of their own, until the value is another */
+    int status;           /* of scanning */
+    struct token *kept;   /* that memory */
+    char *kept_bytes;
+    size_t kept_room, kept_bytes_room;
     /* A value that passes, and what it stands in place of (its bytes are in `before`). */
     bool passes;
     const struct text *before;
@@ -344,13 +350,15 @@ static bool is_blank(const struct text *t)
 /* The tokens of a macro's value or a map's answer, which are read as an address is; EMPTIED
  * where it is a text without any.  Bytes may be overwritten while tokens of them are in use:
  * scanning copies. */
-static int scan_value(struct rewrite *r, const struct text *t, struct tokens *out, bool *faulty)
+static int scan_value_into(struct rewrite *r, const struct text *t, char *room, struct tokens *out,
+                           bool *faulty)
 {
     uint32_t before = out->n;
     struct value v = {r, t, false, faulty != NULL};
     struct scan sc = {.table = &r->p->comments,
                       .words = &r->p->words,
                       .arena = r->scratch,
+                      .room = room,
                       .delimiter = -1,
                       .fault = value_fault,
                       .ctx = &v};
@@ -362,6 +370,11 @@ static int scan_value(struct rewrite *r, const struct text *t, struct tokens *ou
     if (faulty)
         *faulty = v.faulty;
     return out->n > before || is_blank(t) ? 0 : EMPTIED;
+}
+
+static int scan_value(struct rewrite *r, const struct text *t, struct tokens *out, bool *faulty)
+{
+    return scan_value_into(r, t, NULL, out, faulty);
 }
 
 static const char *late_bytes(void *ctx, uint32_t name, size_t *len)
@@ -379,24 +392,48 @@ static const char *late_bytes(void *ctx, uint32_t name, size_t *len)
     return text_bytes(r->scratch, t, len);
 }
 
+/* Room of at least `size` bytes in a place that grows. */
+static void *kept_room(struct arena *a, void *old, size_t *room, size_t size)
+{
+    if (size <= *room)
+        return old;
+    *room = size < SIZE_MAX / 2 ? size * 2 : size;
+    return arena_raw(a, *room);
+}
+
+/* A value that an earlier evaluation asked for, and that is plain, will be asked for again: its
+ * tokens are kept. */
+static void scan_slot(struct rewrite *r, struct slot *s)
+{
+    const bool keeps = s->scanned != 0 && s->text && s->text->n == 1 && s->text->pieces->op == 0;
+    size_t len = 0;
+    bool faulty = false;
+
+    for (size_t i = 0; s->text && i < s->text->n; i++)
+        len += s->text->pieces[i].len;
+    /* A bracket may be closed for each that is open. */
+    const uint32_t cap = len > TOKENS_MAX / 2 ? TOKENS_MAX : (uint32_t)len * 2;
+    const size_t size = (cap + 1) * sizeof *s->tokens.v;
+    if (keeps) {
+        s->kept = kept_room(r->now->arena, s->kept, &s->kept_room, size);
+        s->kept_bytes =
+            kept_room(r->now->arena, s->kept_bytes, &s->kept_bytes_room, scan_bytes(len));
+    }
+    s->tokens =
+        (struct tokens){.v = keeps ? s->kept : arena_raw(r->scratch, size), .n = 0, .cap = cap};
+    s->status = 0;
+    if (s->text)
+        s->status = scan_value_into(r, s->text, keeps ? s->kept_bytes : NULL, &s->tokens, &faulty);
+    s->scanned = faulty ? 0 : keeps ? KEPT : r->now->evaluation; /* a fault is told each time */
+}
+
 /* The macro's tokens; *status: EMPTIED where it has none and should have. */
 static const struct tokens *late(struct rewrite *r, uint32_t name, int *status)
 {
     struct slot *s = &r->now->slots[name];
 
-    if (s->scanned != r->now->evaluation) {
-        size_t len = 0;
-        s->tokens.n = 0;
-        for (size_t i = 0; s->text && i < s->text->n; i++)
-            len += s->text->pieces[i].len;
-        /* A bracket may be closed for each that is open. */
-        uint32_t cap = len > TOKENS_MAX / 2 ? TOKENS_MAX : (uint32_t)len * 2;
-        s->tokens.v = arena_raw(r->scratch, (cap + 1) * sizeof *s->tokens.v);
-        s->tokens.cap = cap;
-        bool faulty = false;
-        s->status = s->text ? scan_value(r, s->text, &s->tokens, &faulty) : 0;
-        s->scanned = faulty ? 0 : r->now->evaluation; /* a fault is told each time */
-    }
+    if (s->scanned != KEPT && s->scanned != r->now->evaluation)
+        scan_slot(r, s);
     *status = s->status;
     return &s->tokens;
 }
@@ -556,15 +593,6 @@ struct arena *rewrite_arena(struct rewrite *r)
 
 /* --- right-hand sides --------------------------------------------------------------------- */
 
-static uint32_t operators_in(const struct token *v, uint32_t n)
-{
-    uint32_t bits = 0;
-
-    for (uint32_t i = 0; i < n; i++)
-        bits |= v[i].id < WORD_FIRST ? 1U << v[i].id : 0;
-    return bits;
-}
-
 static bool append(struct tokens *out, const struct token *v, uint32_t n)
 {
     if (n > out->cap - out->n)
@@ -601,40 +629,83 @@ static void tell_macro(struct rewrite *r, uint32_t name)
                        v ? text_bytes(r->scratch, v, &len) : NULL);
 }
 
-/* What the rule makes of ws, into out; *seen gets the operators that may be in it, to those that
- * may be in ws. */
-static int substitute(struct rewrite *r, const struct ruleset *s, const struct rule *rule,
-                      const struct tokens *ws, struct tokens *out, uint32_t *seen)
+/* Appends the value of the next macro behind $&.  0, or what ends the ruleset. */
+static int substitute_late(struct rewrite *r, uint32_t name, struct tokens *out, uint32_t *seen)
 {
-    const uint32_t *late_name = rule->late;
+    int status;
 
-    out->n = 0;
+    tell_macro(r, name);
+    const struct tokens *v = late(r, name, &status);
+    if (status)
+        return out->n < out->cap ? status : too_long(r);
+    *seen |= (uint32_t)match_bits(v->v, v->n);
+    /* One token of room is left behind a value, as sendmail leaves it, an empty one too. */
+    return v->n < out->cap - out->n && append(out, v->v, v->n) ? 0 : too_long(r);
+}
+
+/* What a rule makes whose right-hand side cannot fail, into a list that has room for it. */
+static void substitute_plain(const struct rule *rule, const struct binding *bindings,
+                             const struct token *from, struct tokens *out)
+{
+    const struct token *t = rule->right, *const end = t + rule->nright;
+    struct token *to = out->v;
+
+    for (; t < end; t++) {
+        if (t->id != OP_MATCHED) {
+            *to++ = *t;
+            continue;
+        }
+        const struct binding *b = &bindings[t->p[1] - '1'];
+        const struct token *v = from + b->first, *const behind = from + b->end;
+        while (v < behind)
+            *to++ = *v++;
+    }
+    out->n = (uint32_t)(to - out->v);
+}
+
+/* What the rule makes of ws, into out; *seen gets the operators that may be in it, to those that
+ * may be in ws; *calls: how many calls there may be, at most. */
+static int substitute(struct rewrite *r, const struct ruleset *s, const struct rule *rule,
+                      const struct tokens *ws, struct tokens *out, uint32_t *seen, uint32_t *calls)
+{
+    const uint32_t call = 1U << OP_CALL;
+    const uint32_t *late_name = rule->late;
+    const struct token *from = ws->v, *t = rule->right, *const end = t + rule->nright;
+    struct token *to = out->v, *const full = out->v + out->cap;
+    uint32_t brought = *seen;
+
+    *calls = brought & call ? UINT32_MAX : rule->ncalls;
     *seen |= rule->operators;
-    for (uint32_t i = 0; i < rule->nright; i++) {
-        const struct token *t = &rule->right[i];
-        bool fits;
+    if (rule->plain && rule->nright * (ws->n + 1) <= out->cap) {
+        substitute_plain(rule, r->matcher.bindings, from, out);
+        return 0;
+    }
+    for (; t < end; t++) {
         if (t->id == OP_MATCHED) {
-            uint32_t n = (uint32_t)(t->p[1] - '0');
+            const uint32_t n = (uint32_t)(t->p[1] - '0');
             if (n == 0 || n > r->matcher.n)
                 return out_of_bounds(r, s, n);
-            const struct binding *b = &r->matcher.bindings[n - 1];
-            fits = append(out, ws->v + b->first, b->end - b->first);
+            const struct binding b = r->matcher.bindings[n - 1];
+            if (b.end - b.first > (size_t)(full - to))
+                return too_long(r);
+            for (uint32_t i = b.first; i < b.end; i++)
+                *to++ = from[i];
         } else if (t->id == OP_LATE_MACRO) {
-            const uint32_t name = *late_name++;
-            int status;
-            tell_macro(r, name);
-            const struct tokens *v = late(r, name, &status);
+            out->n = (uint32_t)(to - out->v);
+            int status = substitute_late(r, *late_name++, out, &brought);
             if (status)
-                return out->n < out->cap ? status : too_long(r);
-            *seen |= operators_in(v->v, v->n);
-            /* One token of room is left behind a value, as sendmail leaves it, an empty one too. */
-            fits = v->n < out->cap - out->n && append(out, v->v, v->n);
+                return status;
+            to = out->v + out->n;
+        } else if (to < full) {
+            *to++ = *t;
         } else {
-            fits = append(out, t, 1);
-        }
-        if (!fits)
             return too_long(r);
+        }
     }
+    out->n = (uint32_t)(to - out->v);
+    if (brought & call)
+        *calls = UINT32_MAX;
+    *seen |= brought;
     return 0;
 }
 
@@ -821,16 +892,19 @@ static int look_up_all(struct rewrite *r, struct tokens *ws, struct tokens *out,
 
 static int run(struct rewrite *r, const struct ruleset *s, struct tokens *ws, unsigned depth);
 
-static struct level *level(struct rewrite *r, unsigned depth)
+static struct level *new_level(struct rewrite *r, unsigned depth)
 {
-    if (!r->levels[depth]) {
-        struct level *l = arena_alloc(r->arena, sizeof *l);
-        l->ws = list(r->arena);
-        l->next = list(r->arena);
-        l->other = list(r->arena);
-        r->levels[depth] = l;
-    }
-    return r->levels[depth];
+    struct level *l = arena_alloc(r->arena, sizeof *l);
+
+    l->ws = list(r->arena);
+    l->next = list(r->arena);
+    l->other = list(r->arena);
+    return r->levels[depth] = l;
+}
+
+static inline struct level *level(struct rewrite *r, unsigned depth)
+{
+    return r->levels[depth] ? r->levels[depth] : new_level(r, depth);
 }
 
 static const struct ruleset no_rules = {.name = ""}; /* of a number that no line names */
@@ -852,7 +926,7 @@ static const struct ruleset *called(struct rewrite *r, struct token *name)
     if (name->id >= WORD_FIRST) {
         uint16_t n = words_at(&r->p->words, name->id)->ruleset;
         const struct ruleset *s = n ? r->p->rulesets[n - 1] : NULL;
-        if (s && strlen(s->name) == len && memcmp(s->name, p, len) == 0)
+        if (s && memcmp(s->name, p, len) == 0) /* as long as the word */
             return s;
     }
     if (name->id > WORD_NONE && name->id < WORD_FIRST)
@@ -876,38 +950,38 @@ static const struct ruleset *called(struct rewrite *r, struct token *name)
 
 /* Carries out the calls in ws from i on.  The argument of one is all that stands behind it, so the
  * last is made first; but names are looked up from the left, and one that is not known ends it all.
- */
-static int call_all(struct rewrite *r, struct tokens *ws, uint32_t i, unsigned depth)
+ * calls: there are no more than that. */
+static int call_all(struct rewrite *r, struct tokens *ws, uint32_t i, uint32_t calls,
+                    unsigned depth)
 {
-    for (; i < ws->n; i++) {
+    for (; i < ws->n && calls > 0; i++) {
         if (ws->v[i].id != OP_CALL || i + 1 >= ws->n)
             continue;
         const struct ruleset *s = called(r, &ws->v[i + 1]);
         if (!s)
             return EX_CONFIG;
+        calls--;
         if (s->nrules == 0) {
             /* Its argument is its answer, and what that begins with is not looked at. */
             memmove(ws->v + i, ws->v + i + 2, (ws->n - i - 2) * sizeof *ws->v);
             ws->n -= 2;
             continue;
         }
-        int status = call_all(r, ws, i + 2, depth);
+        int status = calls > 0 ? call_all(r, ws, i + 2, calls, depth) : 0;
         if (status && status != EX_TEMPFAIL)
             return status;
-        struct tokens *sub = &level(r, depth + 1)->ws;
-        sub->n = 0;
-        sub->cap = TOKENS_MAX - i; /* it has to fit behind what stands before the call */
-        append(sub, ws->v + i + 2, ws->n - i - 2);
-        int now = run(r, s, sub, depth + 1);
+        /* It has to fit behind what stands before the call. */
+        struct tokens sub = {ws->v + i + 2, ws->n - i - 2, TOKENS_MAX - i};
+        int now = run(r, s, &sub, depth + 1);
         if (now == EMPTIED)
             now = EX_DATAERR;
         if (status == 0 || now == EX_TEMPFAIL)
             status = now;
         /* How much there may be is looked at when the next rule is applied. */
-        const uint32_t fits = sub->n < TOKENS_MAX - i ? sub->n : TOKENS_MAX - i;
-        memcpy(ws->v + i, sub->v, fits * sizeof *ws->v);
+        const uint32_t fits = sub.n < TOKENS_MAX - i ? sub.n : TOKENS_MAX - i;
+        memmove(ws->v + i, sub.v, fits * sizeof *ws->v);
         ws->n = i + fits;
-        if (fits < sub->n) {
+        if (fits < sub.n) {
             too_long(r);
             return GROWN;
         }
@@ -936,18 +1010,23 @@ static void tell_matches(struct rewrite *r, const struct tokens *ws)
 static size_t next_match(struct rewrite *r, const struct ruleset *s, const struct tokens *ws,
                          uint64_t bits, size_t i)
 {
+    const bool watched = r->watch.trying || r->watch.tried;
+
+    r->matcher.steps += s->nrules - i;
     for (; i < s->nrules; i++) {
-        r->matcher.steps++;
-        if (r->watch.trying)
+        if (watched && r->watch.trying)
             r->watch.trying(r->watch.ctx, s, &s->rules[i]);
-        if (may_match(&s->keys[i], ws, bits) && match(&r->matcher, &s->rules[i], ws)) {
-            tell_matches(r, ws);
-            return i;
+        if (may_match(&s->keys[i], ws, bits)) {
+            if (match(&r->matcher, &s->rules[i], ws)) {
+                tell_matches(r, ws);
+                r->matcher.steps -= s->nrules - i - 1;
+                return i;
+            }
+            if (r->matcher.steps > r->matcher.limit)
+                return s->nrules;
         }
-        if (r->watch.tried)
+        if (watched && r->watch.tried)
             r->watch.tried(r->watch.ctx, &s->rules[i], NULL);
-        if (r->matcher.steps > r->matcher.limit)
-            return s->nrules;
     }
     return i;
 }
@@ -959,17 +1038,17 @@ static int carry_out(struct rewrite *r, const struct ruleset *s, const struct ru
 {
     const uint32_t lookups = 1U << OP_HOST_BEGIN | 1U << OP_MAP_BEGIN;
     struct level *l = level(r, depth);
-    uint32_t seen = operators;
+    uint32_t seen = operators, calls;
     int status = 0;
 
-    *fatal = substitute(r, s, rule, ws, &l->next, &seen);
+    *fatal = substitute(r, s, rule, ws, &l->next, &seen, &calls);
     r->matcher.steps += l->next.n;
     if (!*fatal && (seen & lookups)) {
         status = look_up_all(r, &l->next, &l->other, fatal);
-        seen = operators_in(l->next.v, l->next.n);
+        seen = (uint32_t)match_bits(l->next.v, l->next.n);
     }
     if (!*fatal && (seen & 1U << OP_CALL)) {
-        int now = call_all(r, &l->next, 0, depth);
+        int now = call_all(r, &l->next, 0, calls, depth);
         if (now == GROWN)
             *fatal = now;
         if (status == 0 || now == EX_TEMPFAIL)
@@ -987,18 +1066,19 @@ static bool should_stop(struct rewrite *r)
     return true;
 }
 
-/* Applies the ruleset's rules to ws, which is the level's, from the first to the last. */
+/* Applies the ruleset's rules to ws, from the first to the last.  Its tokens may be another
+ * level's, and are left as they are; what the rules made is in memory of this level's. */
 static int apply(struct rewrite *r, const struct ruleset *s, struct tokens *ws, unsigned depth,
                  int *fatal)
 {
     struct level *l = level(r, depth);
+    const struct token *const given = ws->v;
     size_t i = 0, last = SIZE_MAX;
     unsigned loops = 0;
     int status = 0;
 
     /* What is resolved already stays as it is. */
     while (!(ws->n > 0 && ws->v[0].id == OP_HASH)) {
-        uint32_t operators;
         /* Whether it would match once more is not looked at. */
         if (i == last && loops == REWRITE_LOOPS) {
             char number[8];
@@ -1006,21 +1086,24 @@ static int apply(struct rewrite *r, const struct ruleset *s, struct tokens *ws, 
                  program_ruleset_label(s, number), i + 1);
             break;
         }
-        const uint64_t bits = match_bits(ws, &operators);
+        const uint64_t bits = match_bits(ws->v, ws->n);
         i = next_match(r, s, ws, bits, i);
         if (i == s->nrules || should_stop(r))
             break;
         const struct rule *rule = &s->rules[i];
         loops = i == last ? loops + 1 : 1;
         last = i;
-        int now = carry_out(r, s, rule, ws, operators, depth, fatal);
+        int now = carry_out(r, s, rule, ws, (uint32_t)bits, depth, fatal);
         if (*fatal && *fatal != GROWN)
             return *fatal;
         if (status == 0 || now == EX_TEMPFAIL)
             status = now;
-        const struct tokens made = l->next;
-        l->next = *ws;
-        *ws = made;
+        /* Field by field: as a whole they would be read before they are written. */
+        struct token *const made = l->next.v;
+        const uint32_t n = l->next.n;
+        l->next.v = ws->v == given ? l->ws.v : ws->v;
+        l->ws.v = ws->v = made;
+        ws->n = n;
         if (*fatal)
             return *fatal = EX_DATAERR;
         if (r->watch.tried)
@@ -1046,7 +1129,7 @@ static int run(struct rewrite *r, const struct ruleset *s, struct tokens *ws, un
     }
     r->matcher.steps += CALL_STEPS;
     struct level *l = level(r, depth);
-    l->next.cap = l->other.cap = ws->cap;
+    l->ws.cap = l->next.cap = l->other.cap = ws->cap;
     int status = apply(r, s, ws, depth, &fatal);
     if (fatal)
         return fatal;

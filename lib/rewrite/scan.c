@@ -209,7 +209,7 @@ static void end(struct run *r)
 /* At most: every byte is kept, a quote is closed, and so is each bracket. */
 static char *room_for(const struct scan *sc, size_t len)
 {
-    return arena_raw(sc->arena, 2 * len + 2);
+    return sc->room ? sc->room : arena_raw(sc->arena, scan_bytes(len));
 }
 
 bool scan_text(const struct scan *sc, const char *s, size_t len, struct tokens *out, size_t *used)

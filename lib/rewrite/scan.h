@@ -51,14 +51,20 @@ enum scan_fault {
 struct scan {
     const struct scan_table *table;
     const struct words *words;
-    struct arena *arena;
-    int delimiter; /* ends the text outside of quotes, comments and brackets; -1: none */
-    bool rule;     /* part of a rule: nothing needs to be in pairs */
+    struct arena *arena; /* of the tokens' bytes */
+    char *room;          /* in place of it: room for scan_bytes; may be NULL */
+    int delimiter;       /* ends the text outside of quotes, comments and brackets; -1: none */
+    bool rule;           /* part of a rule: nothing needs to be in pairs */
     /* Told of each fault; may be NULL. */
     void (*fault)(void *ctx, enum scan_fault fault, char ch);
     void *ctx;
 };
 
+/* How many bytes tokens of a text may have. */
+static inline size_t scan_bytes(size_t len)
+{
+    return 2 * len + 2;
+}
 /* Appends the tokens of s[0..len) to out; *used (may be NULL): bytes up to the delimiter, which
  * does not end a route (<@a,@b:c@d>).  False where the text is too long: parts of rules have no
  * limit but the room in out. */

@@ -39,11 +39,6 @@ void words_init(struct words *w, struct arena *a)
     w->slots = arena_calloc(a, SLOTS_MIN, sizeof *w->slots);
 }
 
-struct word *words_at(const struct words *w, uint32_t id)
-{
-    return &w->words[id - WORD_FIRST];
-}
-
 bool words_in_class(const struct word *w, uint32_t cls)
 {
     for (uint32_t i = 0; i < w->nclasses; i++) {
@@ -82,7 +77,7 @@ static void grow(struct words *w)
         uint32_t i = w->words[n].hash & w->mask;
         while (w->slots[i])
             i = (i + 1) & w->mask;
-        w->slots[i] = n + WORD_FIRST;
+        w->slots[i] = words_number(n);
     }
 }
 
@@ -102,5 +97,5 @@ uint32_t words_add(struct words *w, const char *text, size_t len)
     for (size_t k = 0; k < len; k++)
         copy[k] = words_fold(copy[k]);
     w->words[w->count] = (struct word){.text = copy, .len = (uint32_t)len, .hash = hash};
-    return w->slots[i] = w->count++ + WORD_FIRST;
+    return w->slots[i] = words_number(w->count++);
 }
