@@ -1,33 +1,36 @@
 #!/usr/bin/env python3
 """rewrite.py [LINES [RUNS]]: samples/centos6, compiled, answers LINES (20000) questions in address-test mode, by mcfd and
 by the reference in turn: `3,0 userN@foo.com', and check_rcpt of a client. Processor time of whole processes, medians of
-RUNS (3), and whether the answers are the same to the byte. Then the engine by itself, in this process' memory
+RUNS (3), and whether the answers are the same to the byte; the answers go to a file, or through a pipe, as to a program
+that asks (the reference writes byte by byte, and what that costs depends on where it goes). Then the engine by itself, in this process' memory
 (rewrite.c): addresses a second, nanoseconds a rule, memory; and with two threads that share the program, how much more
 processor time an address takes. Runs as root, in the tests' world (tests/lib/ns). Figures of one run compare with each
 other only."""
-import os, statistics, subprocess, sys, tempfile, time
+import os, shutil, statistics, subprocess, sys, tempfile, time
 
 TOP = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 NS = TOP + '/tests/lib/ns'
 REFERENCE = '/usr/sbin/sendmail'
 
 
-def asked(program, cf, questions, answers):
-    with open(questions) as f, open(answers, 'w') as out:
-        p = subprocess.Popen([program, '-C', cf, '-bt'], stdin=f, stdout=out, stderr=subprocess.DEVNULL)
+def asked(program, cf, questions, answers, piped):
+    with open(questions) as f, open(answers, 'wb') as out:
+        p = subprocess.Popen([program, '-C', cf, '-bt'], stdin=f, stdout=subprocess.PIPE if piped else out, stderr=subprocess.DEVNULL)
+        if piped:
+            shutil.copyfileobj(p.stdout, out, 1 << 16)
         _, status, used = os.wait4(p.pid, 0)
     if os.waitstatus_to_exitcode(status) != 0:
         sys.exit('%s: exit status %d' % (program, os.waitstatus_to_exitcode(status)))
     return used.ru_utime + used.ru_stime
 
 
-def beside(title, runs, mcfd, cf, lines):
+def beside(title, runs, mcfd, cf, lines, piped):
     with open('questions', 'w') as f:
         f.write('\n'.join(lines) + '\n')
     took = {mcfd: [], REFERENCE: []}
     for _ in range(runs):
         for program, times in took.items():
-            times.append(asked(program, cf, 'questions', os.path.basename(program)))
+            times.append(asked(program, cf, 'questions', os.path.basename(program), piped))
     ours, theirs = (statistics.median(took[p]) for p in (mcfd, REFERENCE))
     with open('mcfd', 'rb') as a, open('sendmail', 'rb') as b:
         same = a.read() == b.read()
@@ -58,9 +61,14 @@ def main():
         with open(cf, 'w') as f:
             subprocess.run([build + '/mcf', 'build', TOP + '/samples/centos6/sendmail.mc'], stdout=f, check=True)
         print('%-34s %10s %10s' % ('%d questions' % lines, 'mcfd', 'reference'))
-        same = beside('3,0', runs, build + '/mcfd', cf, ['3,0 user%d@foo.com' % i for i in range(lines)])
+        addresses = ['3,0 user%d@foo.com' % i for i in range(lines)]
         client = ['.D{client_name}good.client.example', '.D{client_addr}203.0.113.7', '.D{client_ptr}good.client.example', '.D{client_resolve}OK']
-        same &= beside('check_rcpt', runs, build + '/mcfd', cf, client + ['check_rcpt <user%d@foo.com>' % i for i in range(lines)])
+        recipients = client + ['check_rcpt <user%d@foo.com>' % i for i in range(lines)]
+        same = True
+        for piped in False, True:
+            to = ', pipe' if piped else ', file'
+            same &= beside('3,0' + to, runs, build + '/mcfd', cf, addresses, piped)
+            same &= beside('check_rcpt' + to, runs, build + '/mcfd', cf, recipients, piped)
         ones, twos = [], []
         for _ in range(runs):
             ones.append(alone(cf, 5 * lines, 1))

@@ -21,7 +21,16 @@ enum {
     WRITE_BYTES = 1 << 17,
     NAME_WIDTH = 16,
     NAME_SHOWN = 20,
+    WHAT_WIDTH = 9,
+    SHOWN_MAX = 64,
     TRACE_RULES = 12
+};
+
+/* The tokens of the last line of the trace: most lines show what the one before did. */
+struct shown {
+    struct token v[SHOWN_MAX];
+    uint32_t n;
+    size_t at, end; /* where their text stands in `held`; end is 0: it does not any more */
 };
 
 struct test {
@@ -35,9 +44,11 @@ struct test {
     bool at_end;
     char *held; /* WRITE_BYTES */
     size_t nheld;
-    unsigned flags; /* of /try */
-    unsigned debug; /* level of -d21 */
-    int status;     /* exit code */
+    struct shown shown;
+    char (*labels)[NAME_WIDTH]; /* of rulesets, by number */
+    unsigned flags;             /* of /try */
+    unsigned debug;             /* level of -d21 */
+    int status;                 /* exit code */
     bool quit;
     struct test_record *record; /* NULL: answers are text */
     const char *heading;        /* what stands before a note in the same line; NULL: nothing */
@@ -65,6 +76,7 @@ static void flush(struct test *t)
         done += (size_t)n;
     }
     t->nheld = 0;
+    t->shown.end = 0;
 }
 
 static void put_out(struct test *t, const char *s, size_t len)
@@ -176,52 +188,117 @@ static char *room_for(struct test *t, size_t bytes)
     return bytes > WRITE_BYTES - t->nheld ? NULL : t->held + t->nheld;
 }
 
-/* False if a byte of it must be shown otherwise. */
-static bool copy_visible(char *to, const char *s, size_t len)
+/* Are these bytes all shown as they are?  Behind them stand eight blanks at least. */
+static bool is_visible(const char *s, size_t len)
 {
-    unsigned odd = 0;
+    const uint64_t ones = UINT64_MAX / 0xff;
+    uint64_t odd = 0;
 
-    for (size_t i = 0; i < len; i++) {
-        to[i] = s[i];
-        odd |= (unsigned)(unsigned char)(s[i] - ' ') > '~' - ' ';
+    for (size_t i = 0; i < len; i += sizeof odd) {
+        uint64_t v;
+        memcpy(&v, s + i, sizeof v);
+        /* In each byte's highest bit: it is set, the byte is below a blank, or it is 0x7f. */
+        odd |= v | (v - ones * ' ') | (v + ones);
     }
-    return !odd;
+    return (odd & ones << 7) == 0;
 }
 
-static void ruleset_line(struct test *t, const struct ruleset *r, const char *what,
-                         const struct tokens *ws)
+/* The text of the tokens and a line's end, at *to, which has room for 8 bytes more; false if a
+ * token must be shown otherwise. */
+static bool write_plain(char **to, const struct tokens *ws)
+{
+    char *const begin = *to, *q = begin;
+
+    for (const struct token *t = ws->v, *end = t + ws->n; t < end; t++) {
+        *q++ = ' ';
+        if (t->len == 1) {
+            *q++ = *t->p;
+            continue;
+        }
+        if (t->id < WORD_FIRST && t->len == 5)
+            return false;
+        memcpy(q, t->p, t->len);
+        q += t->len;
+    }
+    memset(q, ' ', sizeof(uint64_t));
+    const bool plain = is_visible(begin, (size_t)(q - begin));
+    *q++ = '\n';
+    *to = q;
+    return plain;
+}
+
+static bool is_shown(const struct test *t, const struct tokens *ws)
+{
+    const struct shown *s = &t->shown;
+
+    return s->end > 0 && s->end == t->nheld && s->n == ws->n &&
+           memcmp(s->v, ws->v, ws->n * sizeof *ws->v) == 0;
+}
+
+/* Takes them as what will be shown; returns how many bytes their text has. */
+static size_t take_tokens(struct test *t, const struct tokens *ws)
+{
+    struct shown *s = &t->shown;
+    size_t bytes = ws->n;
+
+    s->end = 0;
+    s->n = ws->n;
+    for (uint32_t i = 0; i < ws->n; i++) {
+        bytes += ws->v[i].len;
+        if (i < SHOWN_MAX)
+            s->v[i] = ws->v[i];
+    }
+    return bytes;
+}
+
+/* A ruleset's name as a line of the trace begins with. */
+static void write_label(char to[NAME_WIDTH], const struct ruleset *r)
 {
     char number[8];
     const char *name = program_ruleset_label(r, number);
-    size_t len = strlen(name), bytes = NAME_WIDTH + strlen(what) + 1;
 
-    for (uint32_t i = 0; i < ws->n; i++)
-        bytes += ws->v[i].len + 1U;
-    if (len > NAME_WIDTH)
-        len = NAME_WIDTH;
-    char *begin = room_for(t, bytes), *q = begin;
-    bool plain = begin != NULL;
-    if (plain) {
-        memcpy(q, name, len);
-        memset(q + len, ' ', NAME_WIDTH - len);
-        q = stpcpy(q + NAME_WIDTH, what);
-        for (uint32_t i = 0; i < ws->n && plain; i++) {
-            const struct token *tok = &ws->v[i];
-            *q++ = ' ';
-            plain = copy_visible(q, tok->p, tok->len) && !(tok->id < WORD_FIRST && tok->len == 5);
-            q += tok->len;
-        }
-    }
-    if (plain) {
-        *q++ = '\n';
-        t->nheld += (size_t)(q - begin);
+    memset(to, ' ', NAME_WIDTH);
+    memcpy(to, name, strnlen(name, NAME_WIDTH));
+}
+
+static void ruleset_line(struct test *t, const struct ruleset *r, const char what[WHAT_WIDTH],
+                         const struct tokens *ws)
+{
+    enum { HEAD = NAME_WIDTH + WHAT_WIDTH };
+    const bool again = is_shown(t, ws);
+    char head[HEAD];
+    size_t bytes = HEAD + 1 + sizeof(uint64_t);
+
+    if (r->number < RULESETS_MAX && r == t->p->rulesets[r->number])
+        memcpy(head, t->labels[r->number], NAME_WIDTH);
+    else
+        write_label(head, r);
+    memcpy(head + NAME_WIDTH, what, WHAT_WIDTH);
+    if (again)
+        bytes += t->shown.end - t->shown.at;
+    else
+        bytes += take_tokens(t, ws);
+    char *const begin = room_for(t, bytes);
+    if (begin && again && t->shown.end > 0) {
+        char *q = begin + HEAD;
+        const size_t n = t->shown.end - t->shown.at;
+        memcpy(begin, head, HEAD);
+        memcpy(q, t->held + t->shown.at, n);
+        t->shown.at = (size_t)(q - t->held);
+        t->shown.end = t->nheld = t->shown.at + n;
         return;
     }
-    char line[NAME_WIDTH + 1];
-    memcpy(line, name, len);
-    memset(line + len, ' ', NAME_WIDTH - len);
-    put(t, line, NAME_WIDTH);
-    puts_(t, what);
+    if (begin && !again) {
+        char *q = begin + HEAD;
+        memcpy(begin, head, HEAD);
+        if (write_plain(&q, ws)) {
+            t->nheld = (size_t)(q - t->held);
+            t->shown.at = (size_t)(begin - t->held) + HEAD;
+            t->shown.end = ws->n <= SHOWN_MAX ? t->nheld : 0;
+            return;
+        }
+    }
+    put(t, head, HEAD);
     put_tokens(t, ws->v, ws->n);
     put(t, "\n", 1);
 }
@@ -457,6 +534,7 @@ static void run_rulesets(struct test *t, const char *names, const char *addresse
         struct ruleset empty;
         size_t used, len = strlen(rest);
         rewrite_begin(t->r);
+        t->shown.end = 0; /* other tokens may be where they were */
         ws = rewrite_workspace(t->r);
         if (address_scan(t->r, rest, len, t->p->level < 9, ',', ws, &used)) {
             for (const char *name = names; *name;) {
@@ -1093,6 +1171,11 @@ int address_test(struct arena *a, const struct program *p, const struct lookup_w
     t.r = rewrite_new(a, p, world);
     t.line = arena_raw(a, READ_BYTES + 1);
     t.held = arena_raw(a, WRITE_BYTES);
+    t.labels = arena_raw(a, RULESETS_MAX * sizeof *t.labels);
+    for (size_t i = 0; i < RULESETS_MAX; i++) {
+        if (p->rulesets[i])
+            write_label(t.labels[i], p->rulesets[i]);
+    }
     t.record = options->json ? test_record_new(a) : NULL;
     rewrite_begin(t.r);
     start_macros(&t);
