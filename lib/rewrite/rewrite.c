@@ -950,9 +950,9 @@ static const struct ruleset *called(struct rewrite *r, struct token *name)
 
 /* Carries out the calls in ws from i on.  The argument of one is all that stands behind it, so the
  * last is made first; but names are looked up from the left, and one that is not known ends it all.
- * calls: there are no more than that. */
-static int call_all(struct rewrite *r, struct tokens *ws, uint32_t i, uint32_t calls,
-                    unsigned depth)
+ * before: calls that stand before i; calls: there are no more than that from i on. */
+static int call_all(struct rewrite *r, struct tokens *ws, uint32_t i, uint32_t before,
+                    uint32_t calls, unsigned depth)
 {
     for (; i < ws->n && calls > 0; i++) {
         if (ws->v[i].id != OP_CALL || i + 1 >= ws->n)
@@ -967,7 +967,11 @@ static int call_all(struct rewrite *r, struct tokens *ws, uint32_t i, uint32_t c
             ws->n -= 2;
             continue;
         }
-        int status = calls > 0 ? call_all(r, ws, i + 2, calls, depth) : 0;
+        if (++before == REWRITE_CALLS) {
+            note(r, EX_SOFTWARE, "Too many subroutine calls (%d max)", REWRITE_CALLS);
+            return EX_CONFIG;
+        }
+        int status = calls > 0 ? call_all(r, ws, i + 2, before, calls, depth) : 0;
         if (status && status != EX_TEMPFAIL)
             return status;
         /* It has to fit behind what stands before the call. */
@@ -1048,7 +1052,7 @@ static int carry_out(struct rewrite *r, const struct ruleset *s, const struct ru
         seen = (uint32_t)match_bits(l->next.v, l->next.n);
     }
     if (!*fatal && (seen & 1U << OP_CALL)) {
-        int now = call_all(r, &l->next, 0, calls, depth);
+        int now = call_all(r, &l->next, 0, 0, calls, depth);
         if (now == GROWN)
             *fatal = now;
         if (status == 0 || now == EX_TEMPFAIL)

@@ -19,6 +19,7 @@
 enum {
     REWRITE_LOOPS = 100,
     REWRITE_DEPTH = 50,       /* of calls within calls */
+    REWRITE_CALLS = 16,       /* of calls in one workspace: there are fewer */
     REWRITE_STEPS = 20000000, /* where the caller says nothing */
     REWRITE_BYTES = 32 << 20  /* of an evaluation's memory: looked at between rules */
 };
