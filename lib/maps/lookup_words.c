@@ -16,6 +16,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
 #include "lib/maps/lookup_class.h"
+#include "lib/maps/pattern.h"
 #include "lib/model/findings.h"
 
 #define COUNT(a) (sizeof(a) / sizeof((a)[0]))
@@ -166,6 +167,8 @@ static bool regex_option(struct lookup_reader *r, struct lookup_map *m, const ch
 static int compile(const struct lookup_map *m, regex_t *re)
 {
     const struct pattern *x = m->own;
+    if (!pattern_is_small(x->text, x->basic))
+        return REG_ESPACE;
     return regcomp(re, x->text,
                    (x->basic ? 0 : REG_EXTENDED) | (m->keep_case ? 0 : REG_ICASE) |
                        (x->fields ? 0 : REG_NOSUB));
@@ -222,7 +225,8 @@ static bool regex_declare(struct lookup_reader *r, struct lookup_map *m)
         char why[200];
         regerror(rc, &re, why, sizeof why);
         if (r->diag)
-            finding_add(r->diag, FINDING_MAP_PATTERN, r->at, m->name, why, (char *)NULL);
+            finding_add(r->diag, FINDING_MAP_PATTERN, r->at, m->name,
+                        rc == REG_ESPACE ? "it becomes too large" : why, (char *)NULL);
         return false;
     }
     size_t fields[SUBSTRINGS];

@@ -104,6 +104,12 @@ static void what_is_wrong_is_said(void **state)
     is_said(*state, "hesiod", "x",
             "the map class hesiod is not built in: each lookup in x fails for the time being "
             "[map-not-built]");
+    is_said(*state, "regex", "(a+)+++++++++++++++++++++++++++++++++++++++",
+            "the pattern of x is none: it becomes too large [map-pattern]");
+    is_said(*state, "regex", "((((a{99}){99}){99}){99}){99}",
+            "the pattern of x is none: it becomes too large [map-pattern]");
+    is_said(*state, "regex", "-b \\(\\(\\(a\\{99\\}\\)\\{99\\}\\)\\{99\\}\\)\\{99\\}",
+            "the pattern of x is none: it becomes too large [map-pattern]");
     is_said(*state, "regex", "(", "the pattern of x is none: Unmatched ( or \\( [map-pattern]");
     is_said(*state, "hash", "-o -a.x /x", NULL);
     is_said(*state, "null", "", NULL);
