@@ -14,7 +14,7 @@ enum { CANONIFY = 3, PARSE = 0, SENDER = 1, RECIPIENT = 2, FINAL = 4, LOCAL = 5 
 #define OPERATOR_MARK ((char)0x81)
 
 /* Below this level of a configuration, only an envelope's recipient is rewritten as one. */
-enum { LEVEL_ALL_RECIPIENTS = 10, FORM_BYTES_MAX = 255 };
+enum { LEVEL_ALL_RECIPIENTS = 10, FORM_BYTES_MAX = 255, SHOWN_BYTES = 255 };
 
 /* --- tokens ------------------------------------------------------------------------------- */
 
@@ -548,8 +548,8 @@ static char *user_text(struct rewrite *r, struct tokens user, const struct maile
         fold(text);
     if (odd)
         note(r, EX_OK,
-             arena_printf(rewrite_arena(r), "Syntax error in mailbox address \"%s\" (%s)", text,
-                          odd));
+             arena_printf(rewrite_arena(r), "Syntax error in mailbox address \"%.*s\" (%s)",
+                          SHOWN_BYTES, text, odd));
     return text;
 }
 

@@ -15,8 +15,7 @@ enum {
     FIRST_VALUE = 64,
     CALL_STEPS = 64,
     KEY_BYTES_MAX = 1021,
-    ARGUMENT_BYTES = 1254, /* of all arguments of a lookup, and one for each */
-    MARK = '\1'
+    ARGUMENT_BYTES = 1254 /* of all arguments of a lookup, and one for each */
 };
 
 /* A text has no tokens and should have: EX_DATAERR, and at the outermost ruleset an empty
@@ -270,31 +269,41 @@ static void told(void *ctx, int status, const char *text)
         r->watch.trouble(r->watch.ctx, status, text);
 }
 
-const char *rewrite_shortened(struct rewrite *r, const char *text)
+/* A long text without its middle; marks (may be NULL) count where it is cut, and are left out. */
+static const char *shortened(struct rewrite *r, const char *s, size_t len, const bool *marks)
 {
     enum { END = 100, LONGEST = 2 * END + 3 };
-    size_t len = strlen(text);
+    char *out = arena_raw(r->scratch, len + sizeof "..."), *q = out;
 
-    if (len < LONGEST)
-        return text;
-    return arena_printf(r->scratch, "%.*s...%s", END, text, text + len - END);
+    for (size_t i = 0; i < len; i++) {
+        if (i == END && len >= LONGEST) {
+            q = stpcpy(q, "...");
+            i = len - END;
+        }
+        if (!marks || !marks[i])
+            *q++ = s[i];
+    }
+    *q = '\0';
+    return out;
+}
+
+const char *rewrite_shortened(struct rewrite *r, const char *text)
+{
+    return shortened(r, text, strlen(text), NULL);
+}
+
+static void tell_fault(struct rewrite *r, enum scan_fault f, char ch, const char *text)
+{
+    if (f == SCAN_UNBALANCED)
+        note(r, EX_OK, "%s... Unbalanced '%c'", text, ch);
+    else
+        note(r, EX_OK, "%s... %s too long", text,
+             f == SCAN_TOO_LONG ? "Address" : "prescan: token");
 }
 
 void rewrite_fault(struct rewrite *r, enum scan_fault f, char ch, const char *text)
 {
-    char *part = arena_strdup(r->scratch, rewrite_shortened(r, text)), *q = part;
-
-    for (const char *c = part; *c; c++) {
-        if (*c != MARK)
-            *q++ = *c;
-    }
-    *q = '\0';
-
-    if (f == SCAN_UNBALANCED)
-        note(r, EX_OK, "%s... Unbalanced '%c'", part, ch);
-    else
-        note(r, EX_OK, "%s... %s too long", part,
-             f == SCAN_TOO_LONG ? "Address" : "prescan: token");
+    tell_fault(r, f, ch, rewrite_shortened(r, text));
 }
 
 struct value {
@@ -304,27 +313,29 @@ struct value {
     bool written; /* a macro's value, which has its operators as they were written */
 };
 
-/* The text as a note shows it: a mark for each operator, which counts where a long text is
- * shortened, and is not shown. */
+/* The text as a note shows it: each operator counts where a long text is shortened, and is not
+ * shown. */
 static const char *shown(struct rewrite *r, const struct text *t, bool written)
 {
-    size_t len = 0;
+    size_t room = 0, len = 0;
 
     for (size_t i = 0; i < t->n; i++)
-        len += t->pieces[i].len + 1U;
-    char *s = arena_raw(r->scratch, len + 1), *q = s;
+        room += t->pieces[i].len + 1U;
+    char *s = arena_raw(r->scratch, room + 1);
+    bool *marks = arena_calloc(r->scratch, room + 1, sizeof *marks);
     for (size_t i = 0; i < t->n; i++) {
         const struct piece *p = &t->pieces[i];
-        size_t from = p->op != 0;
-        if (p->op != 0)
-            *q++ = MARK;
+        const size_t from = p->op != 0;
+        if (p->op != 0) {
+            marks[len] = true;
+            s[len++] = '$';
+        }
         if (p->op != 0 && !written)
             continue;
-        memcpy(q, p->p + from, p->len - from);
-        q += p->len - from;
+        memcpy(s + len, p->p + from, p->len - from);
+        len += p->len - from;
     }
-    *q = '\0';
-    return s;
+    return shortened(r, s, len, marks);
 }
 
 static void value_fault(void *ctx, enum scan_fault f, char ch)
@@ -333,7 +344,7 @@ static void value_fault(void *ctx, enum scan_fault f, char ch)
 
     v->faulty = true;
     if (v->r->watch.note)
-        rewrite_fault(v->r, f, ch, shown(v->r, v->text, v->written));
+        tell_fault(v->r, f, ch, shown(v->r, v->text, v->written));
 }
 
 static bool is_blank(const struct text *t)
