@@ -218,7 +218,8 @@ static int take_flag(struct reading *r, int c, const char *arg)
         o->verbose = true;
         return 0;
     case 'X':
-        return wrong(r, "%s", "-X: what is said is not kept in a file");
+        o->traffic = arg;
+        return 0;
     case LONG_JSON:
         o->json = true;
         return 0;

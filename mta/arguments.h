@@ -24,6 +24,7 @@ struct arguments {
     const char *debug;      /* of -d; NULL: none */
     const char *tag;        /* of -L; NULL: none */
     const char *quarantine; /* of -Q: "" ends it; NULL: none */
+    const char *traffic;    /* of -X: a file; NULL: none */
     const char *log_json;   /* a file, or "-": standard error; NULL: none */
     uint64_t interval;      /* of -q, seconds; 0: none */
     bool runs_queue;        /* -q */

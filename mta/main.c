@@ -2,9 +2,11 @@
  * mcfd: runs a sendmail configuration.
  */
 #include <errno.h>
+#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 #include <sysexits.h>
 #include <time.h>
 #include <unistd.h>
@@ -175,6 +177,18 @@ static void set_time_zone(const struct program *p)
     tzset();
 }
 
+/* The file of -X; -1: there is none.  False, and said why: it cannot be opened. */
+static bool open_traffic(const struct arguments *g, int *fd)
+{
+    *fd = -1;
+    if (!g->traffic)
+        return true;
+    *fd = open(g->traffic, O_WRONLY | O_CREAT | O_APPEND | O_CLOEXEC, S_IRUSR | S_IWUSR);
+    if (*fd < 0)
+        fprintf(stderr, "mcfd: cannot open %s: %s\n", g->traffic, strerror(errno));
+    return *fd >= 0;
+}
+
 int main(int argc, char **argv)
 {
     struct arena *a = arena_new(no_memory, NULL);
@@ -222,7 +236,10 @@ int main(int argc, char **argv)
         fprintf(stderr, "mcfd: %s: %s\n", given.log_json, strerror(errno));
         return EX_CANTCREAT;
     }
-    struct mode_setup setup = {a, &given, p, &world, log, d};
+    int traffic;
+    if (!open_traffic(&given, &traffic))
+        return EX_CANTCREAT;
+    struct mode_setup setup = {a, &given, p, &world, log, d, traffic};
     if (is_start(given.mode) || given.mode == MODE_CHECK)
         check_machine(&setup);
     if (given.mode == MODE_CHECK)

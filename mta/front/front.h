@@ -21,6 +21,7 @@ struct front_setup {
     size_t n;
     int dialogue;            /* -bs: a socket to the client on standard input; -1: there is none */
     const struct peer *peer; /* who that is; its address may be "root@localhost" */
+    int traffic;             /* of -X, appended to; -1: none */
     int policy, store, parent;
 };
 

@@ -10,6 +10,7 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/fs.h"
+#include "mta/front/traffic.h"
 #include "mta/message/envelope.h"
 
 enum { HOST_PARTS = 3, PORT_USUAL = 25 };
@@ -20,7 +21,8 @@ struct wire {
     struct relay *relay; /* that uses it; NULL: none does */
     struct arena *arena;
     struct client *client; /* NULL: it is not connected yet */
-    char *address;         /* "192.0.2.1 25": what a kept one is known by */
+    struct traffic *traffic;
+    char *address; /* "192.0.2.1 25": what a kept one is known by */
     int fd;
     uv_poll_t poll;
     uv_timer_t timer;
@@ -161,6 +163,7 @@ static bool send_output(struct wire *w)
         return false;
     ssize_t n = send(w->fd, b.p, b.len, MSG_NOSIGNAL);
     if (n > 0) {
+        traffic_out(w->traffic, b.p, (size_t)n);
         client_sent(w->client, (size_t)n);
         return true;
     }
@@ -176,6 +179,7 @@ static bool read_input(struct wire *w)
     ssize_t n = client_over(w->client) ? -1 : recv(w->fd, in, sizeof in, 0);
 
     if (n > 0) {
+        traffic_in(w->traffic, in, (size_t)n);
         client_input(w->client, in, (size_t)n);
         return true;
     }
@@ -347,6 +351,8 @@ static void dial(struct relay *r, const char *name)
     int err = 0;
 
     *w = (struct wire){.front = r->front, .relay = r, .arena = a, .address = arena_strdup(a, name)};
+    w->traffic = traffic_new(a, r->front->setup->traffic, r->delivery);
+    traffic_note(w->traffic, "CONNECT", name);
     w->fd = socket(len ? sa.ss_family : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
     if (w->fd < 0) {
         hand_over_fail(r->over, RECIPIENT_WAITS, EX_OSERR, "4.3.2", strerror(errno));

@@ -9,6 +9,7 @@
 #include "lib/base/fs.h"
 #include "mta/front/counts.h"
 #include "mta/front/doors.h"
+#include "mta/front/traffic.h"
 #include "mta/peer.h"
 
 enum { BODY_AT_ONCE = PROTOCOL_PIECE };
@@ -18,6 +19,7 @@ struct serve {
     struct serve *next; /* in its bucket */
     struct arena *arena;
     struct session *session;
+    struct traffic *traffic;
     uint64_t id;
     bool storing; /* the store has bytes of a body that is not committed; by our id */
     size_t listener;
@@ -245,9 +247,10 @@ static bool send_output(struct serve *s)
     if (!session_output(s->session, &b))
         return false;
     ssize_t n = send(s->fd, b.p, b.len, MSG_NOSIGNAL);
-    if (n > 0)
+    if (n > 0) {
+        traffic_out(s->traffic, b.p, (size_t)n);
         session_sent(s->session, (size_t)n);
-    else if (n < 0 && errno != EAGAIN && errno != EINTR)
+    } else if (n < 0 && errno != EAGAIN && errno != EINTR)
         s->broken = true;
     return n > 0;
 }
@@ -267,6 +270,7 @@ static bool read_input(struct serve *s)
         return false;
     ssize_t n = recv(s->fd, s->in, sizeof s->in, 0);
     if (n > 0) {
+        traffic_in(s->traffic, s->in, (size_t)n);
         s->have = (size_t)n;
         s->at = 0;
         return true;
@@ -369,6 +373,7 @@ static struct serve *admit(struct front *f, size_t listener, int fd)
     s->id = ++f->ids;
     s->listener = listener;
     s->session = session_new(a, &f->session);
+    s->traffic = traffic_new(a, f->setup->traffic, s->id);
     s->next = f->sessions[s->id % FRONT_BUCKETS];
     f->sessions[s->id % FRONT_BUCKETS] = s;
     f->open++;

@@ -11,6 +11,7 @@ struct parent_setup mode_roles(const struct mode_setup *m)
                                  .version = s->version,
                                  .error_text = s->error_text,
                                  .log = m->log,
+                                 .traffic = m->traffic,
                                  .arguments = m->given->argv,
                                  .dialogue = -1,
                                  .store = -1};

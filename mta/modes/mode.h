@@ -19,6 +19,7 @@ struct mode_setup {
     const struct lookup_world *world;
     const struct log *log;
     struct diag *findings; /* of the configuration */
+    int traffic;           /* the file of -X; -1: none */
 };
 
 int aliases_run(const struct mode_setup *m);  /* -bi */

@@ -197,6 +197,7 @@ static int run_front(struct parent *p, const struct pairs *s)
                                                     .n = p->listening.n,
                                                     .dialogue = p->setup->dialogue,
                                                     .peer = p->setup->peer,
+                                                    .traffic = p->setup->traffic,
                                                     .policy = s->front_policy[0],
                                                     .store = p->setup->store < 0 ? s->front_store[0]
                                                                                  : p->setup->store,
@@ -803,6 +804,7 @@ static int prepare(struct parent *p)
                             p->sandbox.uid, p->sandbox.gid, &why);
     if (status)
         complain(p, "%s", why);
+    p->sandbox.traffic = setup->traffic >= 0;
     return status;
 }
 

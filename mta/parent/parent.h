@@ -31,6 +31,7 @@ struct parent_setup {
     int store;    /* the store of whoever has the queue (control.h); -1: one of our own */
     const struct peer *peer; /* of the dialogue */
     const struct log *log;   /* NULL: nobody reads it */
+    int traffic;             /* front.h */
     struct texts order;      /* what the store is told first; none: nothing */
     /* Its report. */
     void (*report)(void *ctx, uint64_t status, struct bytes text);

@@ -173,13 +173,14 @@ static void set_limit(__rlimit_resource_t what, rlim_t most)
     setrlimit(what, &limit);
 }
 
-static void set_limits(enum role r)
+static void set_limits(const struct sandbox *s, enum role r)
 {
     struct rlimit files;
 
     set_limit(RLIMIT_CORE, 0);
     if (r == ROLE_FRONT) {
-        set_limit(RLIMIT_FSIZE, 0);
+        if (!s->traffic)
+            set_limit(RLIMIT_FSIZE, 0);
         set_limit(RLIMIT_NPROC, 0);
     }
     /* A connection is a descriptor. */
@@ -372,7 +373,7 @@ const char *sandbox_enter(const struct sandbox *s, enum role r)
         return s->queue;
     if (!make_rules(s, r, &rules))
         return "Landlock";
-    set_limits(r);
+    set_limits(s, r);
     if (s->uid != 0 && r == ROLE_FRONT)
         failed = empty_root();
     if (!failed && s->uid != 0)

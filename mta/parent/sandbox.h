@@ -35,6 +35,7 @@ struct sandbox {
     const char *user;  /* its name, for its groups; "": a number */
     const char *queue; /* the queue's folder */
     bool programs;     /* policy runs program maps */
+    bool traffic;      /* front writes to a file that it was given (-X) */
 };
 
 /* RunAsUser; else the owner of QueueDirectory, where that is not root; else the first of smmta,

@@ -47,9 +47,9 @@ def fresh(**options):
     return PLACE + "/t.cf"
 
 
-def speak(engine, cf, *lines):
+def speak(engine, cf, *lines, words=()):
     """SMTP on standard input, command by command."""
-    p = subprocess.Popen([engine, "-bs", "-C", cf], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    p = subprocess.Popen([engine, "-bs", "-C", cf, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     replies, data = [], False
 
     def reply():
@@ -201,6 +201,25 @@ def lines_of_the_log():
             lines = [same(re.sub(r"^<\d+>.*?\]: ", "", l)) for l in f if re.search(r"from=<u@ex|to=|ruleset=", l)]
         got.append(lines)
     return alike("the lines", *got)
+
+
+@case
+def all_that_is_said_in_a_file():
+    """-X: what came and what went, line by line."""
+    got = []
+    for engine in (MCFD, SENDMAIL):
+        cf = fresh(DeliveryMode="queueonly")
+        path = PLACE + "/said." + os.path.basename(engine)
+        speak(engine, cf, *MAIL, words=("-X", path))
+        with open(path, newline="\n") as f:
+            lines = [re.sub(r"^\d{5} ", "", same(re.sub(r" ESMTP .*", " ESMTP", l))) for l in f]
+        got.append([re.sub(r"ID Message", "Message", l) for l in lines])
+        if engine == MCFD and os.stat(path).st_mode & 0o77:
+            return "others may read the file"
+    status, text = run(MCFD, "-bs", "-C", fresh(), "-X", "/nosuch/said")
+    if (status, text) != (73, "mcfd: cannot open /nosuch/said: No such file or directory\n"):
+        return "no file to write: %d %s" % (status, text)
+    return alike("the file", *got)
 
 
 LOGGER = """
