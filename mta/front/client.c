@@ -36,19 +36,21 @@ struct client {
     size_t lines;
 
     struct buf command; /* the last one, without its end; empty: none yet */
-    bool quiet;         /* nobody is there: what is settled is not told */
+    bool quiet;         /* what is settled is not told: of hosts of no use only the last one is */
     bool told;          /* the transcript names this connection */
 
     /* What the host said of itself. */
     bool lmtp, greeted, esmtp;
+    bool ruled;      /* rules had nothing against it */
     uint64_t offers; /* OFFERS_* */
     uint64_t by_min;
 
     /* The transaction. */
     struct hand_over *h;
-    enum here *here; /* of each recipient */
-    size_t at;       /* the first one that the next reply may be for */
-    bool data_sent;  /* DATA went with the RCPTs */
+    enum here *here;       /* of each recipient */
+    struct texts refusals; /* what rules say against each, or empty; perhaps no list at all */
+    size_t at;             /* the first one that the next reply may be for */
+    bool data_sent;        /* DATA went with the RCPTs */
     bool done, used, next, stale;
     bool took; /* a recipient has the message */
     bool good; /* the connection may be used once more */
@@ -177,7 +179,7 @@ void hand_over_end(struct hand_over *h)
     for (size_t i = 0; i < h->plan->nrecipients; i++) {
         const struct outcome *o = &h->outcomes[i];
         struct bytes b = shown(&h->plan->recipients[i]);
-        if (!h->open[i] || o->state != RECIPIENT_WAITS || o->host.len)
+        if (!h->open[i] || !o->answer.len || o->host.len)
             continue;
         buf_adds(&list, last ? "," : "");
         buf_add(&list, b.p, b.len);
@@ -227,7 +229,6 @@ static void settle_rest(struct client *c, struct outcome o, bool again)
         buf_adds(&list, list.len ? "," : "");
         buf_add(&list, b.p, b.len);
     }
-    /* Of a host that cannot be reached the last one is told of (hand_over_end). */
     if (!c->quiet)
         tell(c->h, joined(&list), &o);
 }
@@ -263,15 +264,14 @@ static struct outcome our_outcome(const struct client *c, uint64_t state, uint64
     return o;
 }
 
-/* The enhanced code of a reply's last line (RFC 2034); none: len is 0. */
-static struct bytes own_code(const struct client *c)
+/* The enhanced code of a line, "550 5.1.1 text"; none: len is 0. */
+static struct bytes enhanced_code(const char *line)
 {
-    const char *s = c->line + 4, *p = s;
+    const char *s = line + 4, *p = s + 1;
     size_t digits;
 
-    if (!(c->offers & OFFERS_CODES) || c->nline < 4 || *s != c->line[0])
+    if (strlen(line) <= 4 || *s != *line)
         return bytes_of("");
-    p++;
     for (int part = 0; part < 2; part++) {
         if (*p++ != '.')
             return bytes_of("");
@@ -281,6 +281,12 @@ static struct bytes own_code(const struct client *c)
         p += digits;
     }
     return *p == ' ' ? (struct bytes){s, (size_t)(p - s)} : bytes_of("");
+}
+
+/* The one of a reply's last line, where they were offered (RFC 2034). */
+static struct bytes own_code(const struct client *c)
+{
+    return c->offers & OFFERS_CODES ? enhanced_code(c->line) : bytes_of("");
 }
 
 /* A reply as an outcome; own: the host's enhanced code counts. */
@@ -413,6 +419,7 @@ static void add_mail_parameters(struct client *c, int64_t left)
                    p->envelope & ENVELOPE_BY_TRACE ? "T" : "");
 }
 
+/* MAIL, when rules have been asked where they are to be. */
 static void say_mail(struct client *c)
 {
     const struct plan *p = c->h->plan;
@@ -489,11 +496,34 @@ static void say_rcpt(struct client *c, size_t i)
 
 static void recipients_done(struct client *c);
 
+static bool is_later(struct bytes refusal)
+{
+    return refusal.len && *refusal.p == '4';
+}
+
+/* Those that rules refuse are not named to the host. */
+static void refuse_ruled(struct client *c)
+{
+    for (size_t i = 0; i < c->refusals.n && i < c->h->plan->nrecipients; i++) {
+        struct bytes why = c->refusals.v[i];
+        bool later = is_later(why);
+        struct outcome o =
+            our_outcome(c, later ? RECIPIENT_WAITS : RECIPIENT_FAILED,
+                        later ? EX_TEMPFAIL : EX_DATAERR, later ? "4.7.0" : "5.5.2", "");
+        if (!why.len || c->here[i] != HERE_OPEN)
+            continue;
+        buf_add(&c->h->transcript, why.p, why.len);
+        buf_addc(&c->h->transcript, '\n');
+        settle_one(c, i, o, later);
+    }
+}
+
 /* One RCPT, or, where that is offered, all of them and DATA (RFC 2920). */
 static void say_recipients(struct client *c)
 {
     size_t n = c->h->plan->nrecipients;
 
+    refuse_ruled(c);
     c->at = first(c, c->at, HERE_OPEN);
     if (c->at == n) {
         recipients_done(c);
@@ -575,6 +605,54 @@ void client_piece_failed(struct client *c)
     finish_lost(c);
 }
 
+/* --- rules -------------------------------------------------------------------------------- */
+
+static void begin_mail(struct client *c)
+{
+    if (c->settings.asks)
+        enter(c, CLIENT_RULING);
+    else
+        say_mail(c);
+}
+
+bool client_asks(const struct client *c, bool *fresh)
+{
+    *fresh = !c->ruled;
+    return c->stage == CLIENT_RULING;
+}
+
+/* Another host may be asked; what comes of them all is told at the end. */
+static void refuse_ruled_host(struct client *c, struct bytes refusal)
+{
+    bool later = is_later(refusal);
+    struct outcome o = our_outcome(c, later ? RECIPIENT_WAITS : RECIPIENT_FAILED,
+                                   later ? EX_TEMPFAIL : EX_UNAVAILABLE, "", "");
+
+    o.answer = copied(c->h->arena, refusal);
+    o.code = copied(c->h->arena, enhanced_code(o.answer.p));
+    if (!o.code.len)
+        o.code = bytes_of(later ? "4.7.0" : "5.7.0");
+    c->quiet = true;
+    settle_rest(c, o, true);
+    finish(c, false);
+}
+
+void client_ruled(struct client *c, struct bytes host, struct texts recipients)
+{
+    if (c->stage != CLIENT_RULING)
+        return;
+    if (host.len) {
+        refuse_ruled_host(c, host);
+        return;
+    }
+    c->ruled = true;
+    struct bytes *list = arena_calloc(c->h->arena, recipients.n, sizeof *list);
+    for (size_t i = 0; i < recipients.n; i++)
+        list[i] = copied(c->h->arena, recipients.v[i]);
+    c->refusals = (struct texts){list, recipients.n};
+    say_mail(c);
+}
+
 /* --- replies ------------------------------------------------------------------------------- */
 
 /* What the host says of a 4xx or 5xx to all that are still open; good: the connection goes on. */
@@ -596,6 +674,7 @@ static void refuse_host(struct client *c, int code)
 
     if (failed)
         o.host = bytes_of("");
+    c->quiet = failed;
     settle_rest(c, o, true);
     finish(c, false);
 }
@@ -616,7 +695,7 @@ static void on_hello(struct client *c, int code)
 {
     if (code / 100 == 2) {
         c->greeted = true;
-        say_mail(c);
+        begin_mail(c);
     } else if (code / 100 == 5 && c->stage == CLIENT_EHLO) {
         say_hello(c, "HELO", CLIENT_HELO);
     } else {
@@ -755,7 +834,7 @@ static void on_final(struct client *c, int code)
 static void on_rset(struct client *c, int code)
 {
     if (code / 100 == 2) {
-        say_mail(c);
+        begin_mail(c);
         return;
     }
     c->stale = true;
@@ -801,6 +880,7 @@ static void on_reply(struct client *c, int code)
     case CLIENT_CONNECT:
     case CLIENT_BLOCK: /* in the middle of the message: what counts comes behind it */
     case CLIENT_PIECE_WAIT:
+    case CLIENT_RULING:
     case CLIENT_OVER:
         break;
     }
@@ -920,6 +1000,7 @@ void client_begin(struct client *c, struct hand_over *h)
         c->here[i] = h->open[i] ? HERE_OPEN : HERE_NOT;
     c->lmtp = h->plan->kind == PLAN_LMTP || plan_has_flag(h->plan, 'z');
     c->at = 0;
+    c->refusals = (struct texts){0};
     c->done = c->data_sent = c->next = c->stale = c->good = c->told = c->took = false;
     c->body = NULL;
     refuse_addresses(c);

@@ -9,6 +9,7 @@
  *     client_output    bytes for the host; client_sent says how many of them are gone
  *     client_fetch     which piece of the body is wanted: client_piece
  *     client_input     bytes of the host; client_lost when there are no more
+ *     client_asks      whether rules are to be asked about the host: client_ruled
  *     client_wait      what is waited for, and how long: client_timeout when that time is over
  *
  * until client_done: then each recipient that was open has its outcome, and client_next says
@@ -47,6 +48,7 @@ enum client_stage {
 #define STAGE(name, ms, option) CLIENT_##name,
 #include "mta/front/client.def"
     CLIENT_PIECE_WAIT, /* for a piece of the body */
+    CLIENT_RULING,     /* for what rules say of the host */
     CLIENT_IDLE,       /* for client_begin or client_quit */
     CLIENT_OVER
 };
@@ -54,6 +56,7 @@ enum client_stage {
 /* Milliseconds for each stage; 0: no limit. */
 struct client_settings {
     uint64_t ms[CLIENT_PIECE_WAIT];
+    bool asks; /* rules are asked about each host, and each recipient of it, before MAIL */
 };
 
 /* The defaults. */
@@ -115,6 +118,11 @@ bool client_fetch(const struct client *c, uint64_t *offset, size_t *most);
 void client_piece(struct client *c, const char *bytes, size_t len);
 /* The body cannot be read: the message is not ended, and the connection is over. */
 void client_piece_failed(struct client *c);
+/* Rules are to be asked; fresh: about the host itself, too.  True until they have answered. */
+bool client_asks(const struct client *c, bool *fresh);
+/* Their refusals: of the host, and of each recipient of the plan; empty texts (or no list) are
+ * none. */
+void client_ruled(struct client *c, struct bytes host, struct texts recipients);
 struct client_wait client_wait(const struct client *c);
 
 bool client_done(const struct client *c);

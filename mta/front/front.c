@@ -37,6 +37,9 @@ static void take_message(struct front *f, const struct message *m)
     case MESSAGE_HAND_OVER:
         relay_begin(f, &m->as.HAND_OVER);
         break;
+    case MESSAGE_HOST_VERDICT:
+        relay_verdict(f, &m->as.HOST_VERDICT);
+        break;
     case MESSAGE_PIECE:
         relay_piece(f, &m->as.PIECE);
         break;
@@ -158,6 +161,11 @@ static struct session_settings session_settings(const struct program *p, const c
         .data_ms = MS * setting_timeout(p, TIMEOUT_DATABLOCK)};
 }
 
+static bool has_ruleset(const struct program *p, const char *name)
+{
+    return program_ruleset(p, name, strlen(name)) != NULL;
+}
+
 static struct client_settings client_settings(const struct program *p)
 {
     struct client_settings s = client_settings_default();
@@ -169,6 +177,7 @@ static struct client_settings client_settings(const struct program *p)
                 s.ms[i] = MS * setting_timeout(p, (enum timeout)t);
         }
     }
+    s.asks = has_ruleset(p, "tls_server") || has_ruleset(p, "tls_rcpt");
     return s;
 }
 

@@ -12,6 +12,7 @@
 #include "lib/base/fs.h"
 #include "mta/front/traffic.h"
 #include "mta/message/envelope.h"
+#include "mta/peer.h"
 
 enum { HOST_PARTS = 3, PORT_USUAL = 25 };
 
@@ -44,6 +45,7 @@ struct relay {
     struct wire *wire;
     uint64_t fetched; /* offset behind the last piece that was asked for */
     bool fetching;
+    bool asking; /* policy, about this host */
 };
 
 static void pump(struct wire *w);
@@ -204,6 +206,66 @@ static bool fetch(struct wire *w)
     return true;
 }
 
+static const char *part(const struct relay *r, size_t i)
+{
+    return bytes_string(r->arena, r->plan.hosts.v[r->host * HOST_PARTS + i]);
+}
+
+static socklen_t address_of(const char *text, const char *port, struct sockaddr_storage *out)
+{
+    struct sockaddr_in *four = (struct sockaddr_in *)(void *)out;
+    struct sockaddr_in6 *six = (struct sockaddr_in6 *)(void *)out;
+    unsigned long number = strtoul(port, NULL, 10);
+    in_port_t n = htons(number > 0 && number <= 65535 ? (uint16_t)number : PORT_USUAL);
+
+    memset(out, 0, sizeof *out);
+    if (inet_pton(AF_INET, text, &four->sin_addr) == 1) {
+        four->sin_family = AF_INET;
+        four->sin_port = n;
+        return sizeof *four;
+    }
+    if (inet_pton(AF_INET6, text, &six->sin6_addr) != 1)
+        return 0;
+    six->sin6_family = AF_INET6;
+    six->sin6_port = n;
+    return sizeof *six;
+}
+
+static struct bytes address_shown(const struct relay *r)
+{
+    struct sockaddr_storage sa;
+    char text[PEER_TEXT] = "";
+    uint64_t port;
+
+    if (address_of(part(r, 1), part(r, 2), &sa))
+        peer_describe(&sa, text, &port);
+    return bytes_of(arena_strdup(r->arena, text));
+}
+
+static bool ask_rules(struct wire *w)
+{
+    struct relay *r = w->relay;
+    struct message m = {.kind = MESSAGE_HOST};
+    bool fresh;
+
+    if (!r || r->asking || !client_asks(w->client, &fresh))
+        return false;
+    struct bytes *to = arena_calloc(r->arena, r->plan.nrecipients, sizeof *to);
+    for (size_t i = 0; i < r->plan.nrecipients; i++)
+        to[i] = r->plan.recipients[i].address;
+    m.as.HOST = (struct message_HOST){.delivery = r->delivery,
+                                      .host = r->host,
+                                      .fresh = fresh,
+                                      .name = r->plan.hosts.v[r->host * HOST_PARTS],
+                                      .address = address_shown(r),
+                                      .to = r->plan.host,
+                                      .sender = r->plan.sender,
+                                      .recipients = {to, r->plan.nrecipients}};
+    front_send(&r->front->policy, &m);
+    r->asking = true;
+    return true;
+}
+
 /* --- the loop ------------------------------------------------------------------------------ */
 
 static void timed_out(uv_timer_t *t)
@@ -249,7 +311,7 @@ static void pump(struct wire *w)
     struct bytes b;
 
     for (bool again = true; again && !w->closing;) {
-        again = send_output(w) | fetch(w);
+        again = send_output(w) | fetch(w) | ask_rules(w);
         if (!again)
             again = read_input(w);
         if (w->relay && client_done(w->client)) {
@@ -270,11 +332,6 @@ static void pump(struct wire *w)
 }
 
 /* --- connecting ---------------------------------------------------------------------------- */
-
-static const char *part(const struct relay *r, size_t i)
-{
-    return bytes_string(r->arena, r->plan.hosts.v[r->host * HOST_PARTS + i]);
-}
 
 /* The client is told that there is nobody, and says what that means. */
 static void unreachable(struct wire *w, int err)
@@ -322,26 +379,6 @@ static void connected(uv_poll_t *p, int status, int events)
     pump(w);
 }
 
-static socklen_t address_of(const char *text, const char *port, struct sockaddr_storage *out)
-{
-    struct sockaddr_in *four = (struct sockaddr_in *)(void *)out;
-    struct sockaddr_in6 *six = (struct sockaddr_in6 *)(void *)out;
-    unsigned long number = strtoul(port, NULL, 10);
-    in_port_t n = htons(number > 0 && number <= 65535 ? (uint16_t)number : PORT_USUAL);
-
-    memset(out, 0, sizeof *out);
-    if (inet_pton(AF_INET, text, &four->sin_addr) == 1) {
-        four->sin_family = AF_INET;
-        four->sin_port = n;
-        return sizeof *four;
-    }
-    if (inet_pton(AF_INET6, text, &six->sin6_addr) != 1)
-        return 0;
-    six->sin6_family = AF_INET6;
-    six->sin6_port = n;
-    return sizeof *six;
-}
-
 static void dial(struct relay *r, const char *name)
 {
     struct sockaddr_storage sa;
@@ -385,7 +422,7 @@ static void try_host(struct relay *r)
     }
     const char *name = arena_printf(r->arena, "%s %s", part(r, 1), part(r, 2));
     struct wire *w = kept_wire(r->front, name);
-    r->fetching = false;
+    r->fetching = r->asking = false;
     if (!w) {
         dial(r, name);
         return;
@@ -427,12 +464,31 @@ void relay_forget_kept(struct front *f)
     }
 }
 
+static struct relay *find(const struct front *f, uint64_t delivery)
+{
+    struct relay *r = f->relays[delivery % FRONT_BUCKETS];
+
+    while (r && r->delivery != delivery)
+        r = r->next;
+    return r;
+}
+
+void relay_verdict(struct front *f, const struct message_HOST_VERDICT *m)
+{
+    struct relay *r = find(f, m->delivery);
+
+    if (!r || !r->asking || r->host != m->host || !r->wire || !r->wire->client)
+        return;
+    r->asking = false;
+    struct wire *w = r->wire;
+    client_ruled(w->client, m->reply, m->replies);
+    pump(w);
+}
+
 void relay_piece(struct front *f, const struct message_PIECE *m)
 {
-    struct relay *r = f->relays[m->delivery % FRONT_BUCKETS];
+    struct relay *r = find(f, m->delivery);
 
-    while (r && r->delivery != m->delivery)
-        r = r->next;
     if (!r || !r->fetching || !r->wire || !r->wire->client)
         return;
     r->fetching = false;

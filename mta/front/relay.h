@@ -11,6 +11,7 @@
 
 void relay_begin(struct front *f, const struct message_HAND_OVER *m);
 void relay_piece(struct front *f, const struct message_PIECE *m);
+void relay_verdict(struct front *f, const struct message_HOST_VERDICT *m);
 /* Connections that are kept are ended. */
 void relay_forget_kept(struct front *f);
 

@@ -401,8 +401,11 @@ static void answer_mail(struct worker *w, struct context *c, const struct messag
     c->envelope.sender = bytes_of(c->sender);
     c->envelope.relay = bytes_of(c->peer);
     worker_set(w, "f", c->sender);
-    struct ruling r = ask_one(w, "check_mail", path, path);
-    if (!consents(c, &r, v)) {
+    struct ruling tls = ask_two(w, "tls_client", worker_get(w, "verify"), "MAIL", NULL);
+    struct ruling r = {.kind = RULING_NONE};
+    if (tls.kind != RULING_REFUSED)
+        r = ask_one(w, "check_mail", path, path);
+    if (!consents(c, &tls, v) || !consents(c, &r, v)) {
         end_transaction(w, c);
         return;
     }

@@ -14,6 +14,7 @@
 #include "mta/policy/help.h"
 #include "mta/policy/route.h"
 #include "mta/policy/sasl.h"
+#include "mta/policy/server.h"
 
 enum { BUCKETS = 1024, ANSWERS_WAITING_MAX = 16 << 20, CHANNELS = 3 };
 
@@ -86,6 +87,9 @@ static void answer(struct worker *w, struct job *j)
     if (j->ask.kind == MESSAGE_ROUTE) {
         m.kind = MESSAGE_ROUTED;
         route(w, &j->ask.as.ROUTE, &m.as.ROUTED);
+    } else if (j->ask.kind == MESSAGE_HOST) {
+        m.kind = MESSAGE_HOST_VERDICT;
+        server_answer(w, &j->ask.as.HOST, &m.as.HOST_VERDICT);
     } else {
         check_answer(w, j->context, &j->ask, &m.as.VERDICT);
     }
@@ -222,7 +226,9 @@ static bool take(struct policy *p, struct channel *c)
     bool good = true;
 
     while (good && channel_next(c, a, &m, NULL)) {
-        if (c == p->front)
+        if (m.kind == MESSAGE_HOST)
+            ask(p, &m, NULL);
+        else if (c == p->front)
             good = take_front(p, &m);
         else if (m.kind == MESSAGE_ROUTE)
             ask(p, &m, NULL);
@@ -249,6 +255,8 @@ static void give(struct policy *p)
         struct job *next = j->next;
         if (j->answer.kind == MESSAGE_ROUTED) {
             channel_send(p->store, &j->answer, -1);
+        } else if (j->answer.kind == MESSAGE_HOST_VERDICT) {
+            channel_send(p->front, &j->answer, -1);
         } else {
             struct entry *e = *place(p, j->context->session);
             e->asked = false;

@@ -103,15 +103,28 @@ static void bodies(struct arena *a, const struct plan *p, struct bytes body, uns
     }
 }
 
+/* What rules say against the host, and against some of the recipients. */
+static void ruled(struct client *c, bool host, size_t choice)
+{
+    struct bytes list[RECIPIENTS];
+
+    for (size_t i = 0; i < RECIPIENTS; i++)
+        list[i] = bytes_of(!(choice >> i & 1) ? "" : i % 2 ? "454 4.7.1 later" : "554 5.7.1 no");
+    client_ruled(c, bytes_of(host ? "554 no" : ""), (struct texts){list, RECIPIENTS});
+}
+
 /* No line is a dot alone but the last. */
 static void take_output(struct client *c, struct bytes body, struct buf *said)
 {
     struct bytes out;
     uint64_t offset;
     size_t most;
+    bool fresh;
 
-    while (client_output(c, &out) || client_fetch(c, &offset, &most)) {
-        if (client_output(c, &out)) {
+    while (client_output(c, &out) || client_fetch(c, &offset, &most) || client_asks(c, &fresh)) {
+        if (client_asks(c, &fresh)) {
+            ruled(c, fresh && body.len % 8 == 7, body.len);
+        } else if (client_output(c, &out)) {
             buf_add(said, out.p, out.len);
             client_sent(c, out.len);
         } else {
@@ -126,6 +139,7 @@ static void talk(struct arena *a, const struct plan *p, struct bytes body, struc
                  bool bytewise)
 {
     struct client_settings s = client_settings_default();
+    s.asks = body.len % 2 == 1;
     struct client *c = client_new(a, &s, bytes_of("h"));
     struct hand_over *h = hand_over_new(a, p, body.len, 1);
     struct buf said;

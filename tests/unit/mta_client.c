@@ -420,6 +420,89 @@ static void the_next_host_gets_those_that_wait(void **state)
     assert_string_equal(h->outcomes[1].host.p, "three.x");
 }
 
+static struct client *client_at_rules(struct arena *a, struct hand_over *h, const char *host,
+                                      struct buf *said)
+{
+    struct client_settings s = client_settings_default();
+    bool fresh;
+
+    s.asks = true;
+    struct client *c = client_new(a, &s, bytes_of("host.x"));
+    buf_init(said, a);
+    assert_false(client_asks(c, &fresh));
+    client_begin(c, h);
+    talk(c, host, false, said);
+    assert_string_equal(said->data, EHLO);
+    assert_true(client_asks(c, &fresh) && fresh);
+    assert_int_equal(client_wait(c).ms, 0);
+    return c;
+}
+
+static void rules_are_asked_before_mail(void **state)
+{
+    struct plan p = plan(*state, 1, "a");
+    struct hand_over *h = hand_over_new(*state, &p, 0, 0);
+    struct buf said;
+    struct client *c = client_at_rules(*state, h, E, &said);
+    bool fresh;
+
+    client_ruled(c, bytes_of(""), (struct texts){NULL, 0});
+    assert_false(client_asks(c, &fresh));
+    talk(c, "250 m\n250 r\n354 go\n250 ok", false, &said);
+    assert_string_equal(said.data, SENT);
+    /* About the host itself once a connection. */
+    h = hand_over_new(*state, &p, 0, 0);
+    client_begin(c, h);
+    talk(c, "250 reset", false, &said);
+    assert_true(client_asks(c, &fresh) && !fresh);
+}
+
+static void hosts_that_rules_refuse_get_nothing(void **state)
+{
+    static const struct {
+        const char *refusal, *outcomes, *transcript;
+    } cases[] = {
+        {"454 4.7.1 no", "waits 4.7.1 75", "u@x... Deferred: 454 4.7.1 no\n"},
+        {"554 5.7.2 no", "failed 5.7.2 69", "554 5.0.0 Service unavailable\n"},
+        {"554 no", "failed 5.7.0 69", "554 5.0.0 Service unavailable\n"},
+        {"4", "waits 4.7.0 75", "u@x... Deferred: 4\n"},
+    };
+
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct plan p = plan(*state, 1, "a");
+        struct hand_over *h = hand_over_new(*state, &p, 0, 0);
+        struct buf said;
+        struct client *c = client_at_rules(*state, h, E, &said);
+        client_ruled(c, bytes_of(cases[i].refusal), (struct texts){NULL, 0});
+        client_ruled(c, bytes_of(""), (struct texts){NULL, 0}); /* nobody asked for that */
+        talk(c, "221 bye", false, &said);
+        assert_string_equal(said.data, EHLO "QUIT\n");
+        assert_string_equal(outcomes(*state, h), cases[i].outcomes);
+        assert_int_equal(client_next(c), CLIENT_NEXT);
+        assert_int_equal(h->transcript.len, 0);
+        hand_over_end(h);
+        assert_string_equal(h->transcript.data, cases[i].transcript);
+    }
+}
+
+static void recipients_that_rules_refuse_are_not_named(void **state)
+{
+    struct bytes refusals[] = {bytes_of("554 5.7.1 no"), bytes_of(""), bytes_of("454 4.7.1 later")};
+    struct plan p = plan(*state, 3, "a");
+    struct hand_over *h = hand_over_new(*state, &p, 0, 0);
+    struct buf said;
+    struct client *c = client_at_rules(*state, h, E, &said);
+
+    client_ruled(c, bytes_of(""), (struct texts){refusals, 3});
+    talk(c, "250 m\n250 r\n354 go\n250 ok", false, &said);
+    assert_string_equal(said.data, EHLO MAIL "RCPT To:<v@x>\nDATA\n" TEXT);
+    assert_string_equal(outcomes(*state, h), "failed 5.5.2 65;relayed 2.0.0 0;waits 4.7.0 75");
+    assert_int_equal(client_next(c), CLIENT_NEXT);
+    hand_over_end(h); /* has nothing to add */
+    assert_string_equal(h->transcript.data, "554 5.7.1 no\n501 5.6.0 Data format error\n"
+                                            "454 4.7.1 later\nw@x... Deferred\n");
+}
+
 static void an_unread_body_ends_no_message(void **state)
 {
     struct client_settings s = client_settings_default();
@@ -479,6 +562,9 @@ int main(void)
         UNIT(a_connection_takes_more_than_one),
         UNIT(a_stale_connection_is_made_anew),
         UNIT(the_next_host_gets_those_that_wait),
+        UNIT(rules_are_asked_before_mail),
+        UNIT(hosts_that_rules_refuse_get_nothing),
+        UNIT(recipients_that_rules_refuse_are_not_named),
         UNIT(an_unread_body_ends_no_message),
         UNIT(endless_replies_end),
     };
