@@ -54,6 +54,7 @@ SINKS.update({
     "198.51.100.64": "421 4.3.2 not now",  # the greeting
     "198.51.100.65": "554 5.7.1 not you",
     "198.51.100.66": "",  # hangs up
+    "198.51.100.67": "554 5.7.1 nor you",
 })
 # A word in an address makes a relay answer something else there.
 SAYS = [("MAIL", "nosender", "550 5.7.1 not from you"), ("MAIL", "latersender", "451 4.7.1 not from you yet"),
