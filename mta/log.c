@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <stdio.h>
 #include <string.h>
 #include <syslog.h>
 #include <time.h>
@@ -47,9 +48,9 @@ static void add_plain(struct buf *b, struct bytes t)
 void log_begin(struct log_event *e, const struct log *log, struct arena *a, int level, int priority,
                const char *kind, struct bytes id)
 {
-    char when[32];
+    char day[32], when[64];
     struct tm tm;
-    time_t now = time(NULL);
+    struct timespec now;
 
     *e = (struct log_event){.log = log && log->level >= level ? log : NULL, .priority = priority};
     if (!e->log)
@@ -62,8 +63,10 @@ void log_begin(struct log_event *e, const struct log *log, struct arena *a, int 
     }
     if (log->json < 0)
         return;
-    gmtime_r(&now, &tm);
-    strftime(when, sizeof when, "%Y-%m-%dT%H:%M:%SZ", &tm);
+    clock_gettime(CLOCK_REALTIME, &now);
+    gmtime_r(&now.tv_sec, &tm);
+    strftime(day, sizeof day, "%Y-%m-%dT%H:%M:%S", &tm);
+    snprintf(when, sizeof when, "%s.%03ldZ", day, now.tv_nsec / 1000000);
     buf_addc(&e->json, '{');
     add_json(&e->json, "time", bytes_of(when));
     add_json(&e->json, "event", bytes_of(kind));

@@ -36,9 +36,10 @@ enum {
     START_MS = 10000, /* for a role to be ready */
     AGAIN_MS = 1000,  /* before roles are started anew that did not last for SOUND_MS */
     SOUND_MS = 2000,
-    END_MS = 10000,  /* for roles to end what they began */
-    QUEUE_A_CPU = 8, /* QueueLA, where it is not set, for each processor */
-    FD_ERRAND = 3    /* the only descriptor that a child for a program has, beside the usual ones */
+    END_MS = 10000,    /* for roles to end what they began */
+    LET_END_MS = 1000, /* for a store that lost another role, while clients wait */
+    QUEUE_A_CPU = 8,   /* QueueLA, where it is not set, for each processor */
+    FD_ERRAND = 3 /* the only descriptor that a child for a program has, beside the usual ones */
 };
 
 /* Sockets between roles; [0] is the first one's. */
@@ -66,6 +67,7 @@ struct parent {
     sigset_t signals;
     int signal, control;
     bool stopping, over, broken;
+    bool told;        /* which of them ended first */
     bool draining;    /* the store was told to end */
     bool restarting;  /* they stop for that */
     bool check_again; /* SIGHUP came while it was checked */
@@ -554,8 +556,9 @@ static void ended(struct parent *p, struct child *c, int status)
         p->broken = p->broken || (c->role == ROLE_STORE && status != 0);
         return;
     }
-    if (!p->stopping)
+    if (!p->stopping && !p->told)
         tell_end(p, c, status);
+    p->told = true;
     if (!p->stopping || c->role == ROLE_POLICY ||
         (!is_there(p, ROLE_FRONT) && !is_there(p, ROLE_STORE)))
         p->broken = true;
@@ -689,6 +692,15 @@ static void wait_until(struct parent *p, int64_t until)
     wait_once(p, left < 0 ? 0 : left > INT32_MAX ? INT32_MAX : (int)left);
 }
 
+/* What it learns meanwhile of deliveries need not be done again. */
+static void let_store_end(struct parent *p)
+{
+    const int64_t until = now_ms() + LET_END_MS;
+
+    while (p->broken && is_there(p, ROLE_STORE) && now_ms() < until)
+        wait_until(p, until);
+}
+
 /* One set of roles, from its start to its end.  False: it did not come to life. */
 static bool live(struct parent *p)
 {
@@ -696,6 +708,7 @@ static bool live(struct parent *p)
     int64_t stop = INT64_MAX;
 
     p->status = 0;
+    p->told = false;
     if (!start(p)) {
         complain(p, "cannot fork: %s", strerror(errno));
         end_roles(p);
@@ -722,6 +735,8 @@ static bool live(struct parent *p)
         if (p->stopping && stop == INT64_MAX)
             stop = now_ms() + END_MS;
     }
+    if (good && !p->over)
+        let_store_end(p);
     end_roles(p);
     return good;
 }

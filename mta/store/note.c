@@ -148,16 +148,17 @@ static char *status(struct store *s, const struct plan *p, const struct tried *t
     return arena_printf(s->scratch, "%.*s", (int)text.len, text.p);
 }
 
-static void tell(struct store *s, const struct work *w, const struct plan *p, uint64_t begun,
+static void tell(struct store *s, struct work *w, const struct plan *p, uint64_t begun,
                  const char *to, const struct tried *t)
 {
     const struct envelope *e = &w->m.envelope;
+    struct noted *noted = arena_alloc(w->arena, sizeof *noted);
     struct log_event l;
     int level = t->state == RECIPIENT_FAILED  ? LEVEL_FAILED
                 : t->state == RECIPIENT_WAITS ? LEVEL_DEFERRED
                                               : LEVEL_SENT;
 
-    log_begin(&l, s->setup->events, s->scratch, level, LOG_INFO, "to", e->id);
+    log_begin(&l, s->setup->events, w->arena, level, LOG_INFO, "to", e->id);
     log_text(&l, "to", to);
     log_text(&l, "delay", age(s, s->now > e->made ? s->now - e->made : 0));
     if (p) {
@@ -175,7 +176,17 @@ static void tell(struct store *s, const struct work *w, const struct plan *p, ui
     if (p && t->host.len && (t->state == RECIPIENT_FAILED || t->state == RECIPIENT_WAITS))
         log_field(&l, "reply", t->answer);
     log_text(&l, "stat", status(s, p, t));
-    log_end(&l);
+    *noted = (struct noted){.event = l};
+    *w->last_noted = noted;
+    w->last_noted = &noted->next;
+}
+
+void note_kept(struct work *w)
+{
+    for (struct noted *n = w->noted; n; n = n->next)
+        log_end(&n->event);
+    w->noted = NULL;
+    w->last_noted = &w->noted;
 }
 
 static bool alike(const struct outcome *a, const struct outcome *b)
@@ -211,7 +222,7 @@ void note_outcomes(struct store *s, const struct delivery *d, const struct outco
     }
 }
 
-void note_unrouted(struct store *s, const struct work *w)
+void note_unrouted(struct store *s, struct work *w)
 {
     const struct envelope *e = &w->m.envelope;
 

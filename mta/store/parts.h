@@ -48,6 +48,12 @@ struct delivery {
     struct delivery *behind; /* of the same work, in the order of its plans */
 };
 
+/* A line of the log that waits for the commit. */
+struct noted {
+    struct log_event event;
+    struct noted *next;
+};
+
 struct work {
     uint64_t number;
     struct arena *arena;
@@ -65,6 +71,7 @@ struct work {
     struct envelope after;
     bool gone;
     struct report *reports;
+    struct noted *noted, **last_noted; /* in their order */
     struct work *next;
 };
 
@@ -129,6 +136,7 @@ struct store {
     uint64_t tend_at;  /* queue_tend */
     bool stopping, stop;
     bool front_gone; /* while we are stopping: what it was to hand over is due again later */
+    bool alone;      /* stopping, as another role is gone that was not told to */
     int status;
 };
 
@@ -138,6 +146,8 @@ struct entry *store_enter(struct store *s, const struct envelope *e);
 void store_leave(struct store *s, struct entry *e);
 /* Sets when it is due by its envelope. */
 void store_place(struct store *s, struct entry *e, const struct envelope *env);
+/* Nothing is begun any more. */
+bool store_is_ending(const struct store *s);
 /* Settles what is over, makes all that gathered durable, and answers everybody. */
 void store_commit(struct store *s);
 

@@ -220,16 +220,22 @@ void store_commit(struct store *s)
     order_committed(s, status);
 }
 
-static void broken(struct store *s, const char *who)
+/* Without one of the others nothing can be begun, but what children of the parent deliver comes to
+ * its end, and is kept: else it would be delivered again. */
+static void lost(struct store *s, const char *who)
 {
-    if (s->stopping && strcmp(who, "front") == 0) {
+    bool front = strcmp(who, "front") == 0;
+
+    if (s->stopping && front && !s->alone) {
         s->front_gone = true;
         return;
     }
-    if (!s->stop)
+    if (!s->alone)
         store_log(s, "%s: gone, or not to be understood", who);
-    s->stop = true;
-    s->status = s->stopping ? 0 : EX_PROTOCOL;
+    if (!s->stopping)
+        s->status = EX_PROTOCOL;
+    s->stopping = s->alone = true;
+    s->stop = s->stop || strcmp(who, "parent") == 0;
 }
 
 /* What the front and callers bring. */
@@ -276,9 +282,9 @@ static bool from_policy(struct store *s, const struct message *m)
 
 /* No work is begun any more.  Where draining was asked for, that is not so while somebody is there
  * to carry out what is due. */
-static bool is_ending(const struct store *s)
+bool store_is_ending(const struct store *s)
 {
-    return s->stopping && (!s->setup->drains || s->front_gone);
+    return s->stopping && (!s->setup->drains || s->front_gone || s->alone);
 }
 
 static void add_caller(struct store *s, int fd)
@@ -288,7 +294,7 @@ static void add_caller(struct store *s, int fd)
     if (fd < 0)
         return;
     c = malloc(sizeof *c);
-    if (!c || is_ending(s)) {
+    if (!c || store_is_ending(s)) {
         free(c);
         close(fd);
         return;
@@ -369,13 +375,14 @@ static void hear(struct store *s, struct channel *c, const char *who,
             if (fd >= 0)
                 close(fd);
             if (!take(s, &m)) {
-                broken(s, who);
+                lost(s, who);
+                s->stop = true;
                 return;
             }
         }
     }
     if (channel_state(c) != CHANNEL_OPEN)
-        broken(s, who);
+        lost(s, who);
 }
 
 static void hear_agent(struct store *s, struct delivery *d)
@@ -404,7 +411,7 @@ static void watch(struct pollfd *p, const struct channel *c)
 
 static bool begins_what_is_due(const struct store *s)
 {
-    return !s->setup->rests && !is_ending(s);
+    return !s->setup->rests && !store_is_ending(s);
 }
 
 static int sleep_ms(const struct store *s)
@@ -445,8 +452,10 @@ static void wait_and_hear(struct store *s)
     }
     for (struct caller *c = s->callers; c; c = c->next)
         watch(&p[i++], c->channel);
-    if (poll(p, n, sleep_ms(s)) < 0 && errno != EINTR)
-        broken(s, "poll");
+    if (poll(p, n, sleep_ms(s)) < 0 && errno != EINTR) {
+        lost(s, "poll");
+        s->stop = true;
+    }
     s->now = (uint64_t)time(NULL);
     const short in = POLLIN | POLLHUP | POLLERR;
     for (i = 3; i < nagents; i++) {
@@ -515,6 +524,8 @@ static bool has_busy_callers(const struct store *s)
 /* Where it was told to stop. */
 static bool is_through(const struct store *s)
 {
+    if (s->alone)
+        return !has_agents(s);
     return !has_busy_callers(s) && (is_drained(s) || (s->front_gone && !has_agents(s)));
 }
 

@@ -60,6 +60,7 @@ static struct work *new_work(struct store *s, struct entry *e)
             r->state = RECIPIENT_WAITS;
     }
     w->last = &w->first;
+    w->last_noted = &w->noted;
     w->next = s->works;
     s->works = w;
     s->nworks++;
@@ -372,11 +373,13 @@ static bool run(struct store *s, struct delivery *d)
     return false;
 }
 
-/* Starts it, or says at once what comes of it; false: its host has enough for now. */
+/* Starts it, or says at once what comes of it; false: not now, its host has enough. */
 static bool begin(struct store *s, struct delivery *d)
 {
     struct host *h = d->host;
 
+    if (store_is_ending(s))
+        return false;
     if (h->bad_until > s->now) {
         tell_deferred(d, bytes_of(h->answer));
         all_outcomes(s, d->work, &d->plan, RECIPIENT_WAITS, h->code, h->answer);
@@ -725,6 +728,8 @@ void work_committed(struct store *s, bool done)
 {
     for (struct work *w = s->works, *next; w; w = next) {
         next = w->next;
+        if (done)
+            note_kept(w);
         if (done && w->settled) {
             adopt(s, w);
             continue;

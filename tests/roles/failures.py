@@ -22,7 +22,7 @@ def send(to="alice", text="text", **more):
 
 
 def delivered(mark, seconds=15):
-    until(lambda: [1 for to, text, when in locals_got() if mark in text], seconds, mark + " is not delivered")
+    until(lambda: [1 for to, text, *when in locals_got() if mark in text], seconds, mark + " is not delivered")
 
 
 def test_full_disk():
@@ -44,7 +44,7 @@ def test_full_disk():
     sink = Sink()  # now it empties
 
     def missing():
-        return [i for i in sent if not any("mark-%d-" % i in text for to, text, when in sink.got)]
+        return [i for i in sent if not any("mark-%d-" % i in text for to, text, *when in sink.got)]
     until(lambda: not missing(), 60, lambda: "of %d messages %r are lost: %s" % (len(sent), missing(), m.said()))
     until(lambda: send("alice", "room-again").startswith("250"), 10, "it stays full")
     delivered("room-again")

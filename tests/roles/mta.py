@@ -29,7 +29,8 @@ MAILER(`smtp')dnl
 RECORD = """#!/bin/sh
 f=$(mktemp %s/got/XXXXXXXXXX)
 for to; do :; done
-{ echo "$to"; cat; } > $f
+read up idle < /proc/uptime
+{ echo "$to $up"; cat; } > $f
 mv $f $f.done
 """ % PLACE
 
@@ -196,19 +197,20 @@ def greeted(seconds, why=lambda: "nobody greets"):
 
 
 def locals_got():
-    """(recipient, message, when) of each message that a local mailer has."""
-    out = []
+    """(recipient, message, when it was there, when that began) of each message that a local mailer has."""
+    out, boot = [], time.time() - time.clock_gettime(time.CLOCK_BOOTTIME)
     for name in os.listdir(PLACE + "/got"):
         if name.endswith(".done"):
             path = "%s/got/%s" % (PLACE, name)
             with open(path, encoding="latin-1") as f:
-                to, _, text = f.read().partition("\n")
-            out.append((to, text, os.stat(path).st_mtime))
+                first, _, text = f.read().partition("\n")
+            to, up = first.split()
+            out.append((to, text, os.stat(path).st_mtime, boot + float(up)))
     return out
 
 
 class Sink:
-    """Takes mail for others: (recipient, message, when)."""
+    """Takes mail for others: (recipient, message, when it was there, when that began)."""
 
     def __init__(self, address=SINK):
         self.got, self.listening = [], socket.socket()
@@ -229,7 +231,7 @@ class Sink:
             for line in iter(f.readline, b""):
                 verb = line[:4].upper()
                 if verb == b"MAIL":
-                    to = []
+                    to, begin = [], time.time()
                 if verb == b"RCPT":
                     to.append(re.search(rb"<([^@>]*)", line).group(1).decode())
                 if verb == b"DATA":
@@ -240,8 +242,8 @@ class Sink:
                         if not more:
                             return
                         text += more
-                    when = time.time()
-                    self.got += [(r, text[:-3].decode("latin-1").replace("\r\n", "\n"), when) for r in to]
+                    end = time.time()
+                    self.got += [(r, text[:-3].decode("latin-1").replace("\r\n", "\n"), end, begin) for r in to]
                 c.sendall(b"221 2.0.0 bye\r\n" if verb == b"QUIT" else b"250 2.0.0 ok\r\n")
                 if verb == b"QUIT":
                     return

@@ -38,7 +38,7 @@ def check_roles(m, user):
 def deliver(to="alice"):
     said = Client().send([to], "Subject: x\r\n\r\ntext")
     expect(said[-1].startswith("250 2.0.0 "), said)
-    until(lambda: any(t == to for t, text, when in locals_got()), 5, "it is not delivered to " + to)
+    until(lambda: any(t == to for t, text, *when in locals_got()), 5, "it is not delivered to " + to)
 
 
 def test_rights():
