@@ -14,6 +14,12 @@ enum { MS = 1000, TICK_MS = 1000 };
 
 /* --- channels ----------------------------------------------------------------------------- */
 
+static void end_if_idle(struct front *f)
+{
+    if (f->stopping && f->open == (f->deprived ? f->clients : 0))
+        uv_stop(&f->loop);
+}
+
 /* Sessions and deliveries end what they began. */
 static void stop(struct front *f, bool gracefully)
 {
@@ -21,8 +27,9 @@ static void stop(struct front *f, bool gracefully)
     doors_close(f);
     serve_go_on(f);
     relay_forget_kept(f);
-    if (!gracefully || f->open == 0)
+    if (!gracefully)
         uv_stop(&f->loop);
+    end_if_idle(f);
 }
 
 static void take_message(struct front *f, const struct message *m)
@@ -55,8 +62,19 @@ static void moved(uv_poll_t *p, int status, int events);
 
 static void watch(struct link *l)
 {
+    if (channel_state(l->channel) != CHANNEL_OPEN)
+        return;
     uv_poll_start(&l->poll, UV_READABLE | (channel_wants_write(l->channel) ? UV_WRITABLE : 0),
                   moved);
+}
+
+/* Without the others there is nothing to do; without policy, messages that are being handed over
+ * come to their end, which is all that the store waits for. */
+static void lose(struct front *f, const struct link *l)
+{
+    f->deprived = true;
+    stop(f, l == &f->policy);
+    end_if_idle(f);
 }
 
 static void moved(uv_poll_t *p, int status, int events)
@@ -76,13 +94,13 @@ static void moved(uv_poll_t *p, int status, int events)
     arena_free(a);
     channel_flush(l->channel);
     if (channel_state(l->channel) != CHANNEL_OPEN) {
-        uv_stop(&f->loop); /* without the others there is nothing to do */
+        uv_poll_stop(p);
+        lose(f, l);
         return;
     }
     if (full && channel_waiting(l->channel) <= FRONT_STORE_FULL)
         serve_go_on(f);
-    if (f->stopping && f->open == 0)
-        uv_stop(&f->loop);
+    end_if_idle(f);
     watch(l);
 }
 
@@ -189,8 +207,7 @@ static void tick(uv_timer_t *t)
 
     counts_time(f->counts, (uint64_t)time(NULL));
     doors_tick(f);
-    if (f->stopping && f->open == 0)
-        uv_stop(&f->loop);
+    end_if_idle(f);
 }
 
 int front_run(struct arena *a, const struct front_setup *setup)

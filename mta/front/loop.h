@@ -45,6 +45,7 @@ struct front {
     struct doors *doors;
     uint64_t ids; /* of sessions and transactions */
     bool stopping;
+    bool deprived;  /* stopping, without policy: nobody can be served */
     size_t clients; /* sessions */
     size_t open;    /* sessions and deliveries */
 };

@@ -220,16 +220,15 @@ void store_commit(struct store *s)
     order_committed(s, status);
 }
 
-/* Without one of the others nothing can be begun, but what children of the parent deliver comes to
- * its end, and is kept: else it would be delivered again. */
+/* Without one of the others nothing can be begun, but what is being delivered comes to its end
+ * where it can, and is kept: else it would be delivered again. */
 static void lost(struct store *s, const char *who)
 {
     bool front = strcmp(who, "front") == 0;
 
-    if (s->stopping && front && !s->alone) {
-        s->front_gone = true;
+    s->front_gone = s->front_gone || front;
+    if (s->stopping && front && !s->alone)
         return;
-    }
     if (!s->alone)
         store_log(s, "%s: gone, or not to be understood", who);
     if (!s->stopping)
@@ -507,6 +506,15 @@ static bool has_agents(const struct store *s)
     return false;
 }
 
+static bool delivers(const struct store *s)
+{
+    for (const struct delivery *d = s->deliveries; d; d = d->next) {
+        if (d->started && (d->agent || !s->front_gone))
+            return true;
+    }
+    return false;
+}
+
 /* A message comes from a caller, or what was said to him waits. */
 static bool has_busy_callers(const struct store *s)
 {
@@ -525,7 +533,7 @@ static bool has_busy_callers(const struct store *s)
 static bool is_through(const struct store *s)
 {
     if (s->alone)
-        return !has_agents(s);
+        return !delivers(s);
     return !has_busy_callers(s) && (is_drained(s) || (s->front_gone && !has_agents(s)));
 }
 

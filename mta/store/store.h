@@ -13,8 +13,8 @@
  * means another delivery, of the same message by id and Message-Id.  A commit that fails (a full
  * disk) is tried again; to the front it is said at once.
  *
- * Where the front or policy is gone, the store begins nothing more and ends as soon as all children
- * of the parent have.
+ * Where the front or policy is gone, the store begins nothing more and ends as soon as what is
+ * being delivered is through.
  *
  * Callers come from the parent (CALLER), each with a channel of his own; they give orders, and
  * bring messages as the front does.

@@ -17,6 +17,7 @@ BACK = 4.0  # seconds until somebody greets again; the machine may be busy
 LEFT = 90   # seconds for all that is in the queue
 KEEPS = 0.3  # seconds until an outcome is kept; the machine may be busy
 BEGINS = 0.3 # seconds until the other end hears of what was begun
+OF_LOCAL, OF_REMOTE = ("store", "parent"), ("front", "store", "parent")  # who of them has to live, so that nothing comes twice
 LOG = PLACE + "/log.json"
 LOCAL, REMOTE = ["alice", "bob", "carol"], ["one@example.org", "two@example.org"]
 
@@ -91,13 +92,14 @@ def said_sent():
 
 
 def check_twice(got, kills):
-    """What came twice was on its way at a kill, and its outcome not yet kept. kills: (when, role). How many copies too many
+    """What came twice was on its way at a kill of who delivered it, and its outcome not yet kept. kills: (when, role). How many copies too many
     there are by role and by kind of delivery, and how many seconds before the kill the last of them had come."""
     twice, early = collections.Counter(), [0]
     for (token, to), copies in got.items():
         expect(len(set(c[2:] for c in copies)) == 1, "copies of %s to %s differ: %r" % (token, to, copies))
         for first, second in zip(copies, copies[1:]):
-            near = [(k, role) for k, role in kills if first.begin - BEGINS <= k <= first.end + KEEPS and k < second.begin]
+            near = [(k, role) for k, role in kills if first.begin - BEGINS <= k <= first.end + KEEPS and k < second.begin
+                    and role in (OF_LOCAL if to in LOCAL else OF_REMOTE)]
             expect(near, "%s was delivered to %s twice, and was not on its way at a kill: %r; kills: %r" % (token, to, copies, kills))
             when, role = near[-1]
             twice["%s, %s" % (role, "local" if to in LOCAL else "remote")] += 1
