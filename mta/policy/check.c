@@ -1,7 +1,6 @@
 #include "mta/policy/check.h"
 
 #include <ctype.h>
-#include <stdatomic.h>
 #include <netinet/in.h>
 #include <stdlib.h>
 #include <string.h>
@@ -90,10 +89,9 @@ static void set_time(struct worker *w, time_t now)
 
 static void set_id(struct worker *w, struct context *c, time_t now)
 {
-    static atomic_uint number;
     char id[QUEUE_ID + 1];
 
-    queue_id(now, atomic_fetch_add(&number, 1), getpid(), id);
+    ids_next(w->service->ids, now, id);
     c->envelope.id = bytes_of(arena_strdup(c->tx, id));
     worker_set(w, "i", id);
 }

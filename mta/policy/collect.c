@@ -359,6 +359,7 @@ struct collected collect(struct rewrite *r, struct arena *a, struct envelope *e,
     set_message_id(&c);
     hops(&c);
     e->header = head_store(&c.head, a);
+    rewrite_set(r, "i", 1, e->id.p, e->id.len);
     rewrite_rest(r);
     return out;
 }

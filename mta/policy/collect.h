@@ -6,8 +6,9 @@
  * configuration's H lines, in the order in which they are delivered: the H lines' first, in theirs,
  * but for those that the message has itself.  An H line's text is expanded now, with the macros
  * that the rewriter has now ($g: the sender as it was given); what comes to nothing now (nobody's
- * $g, $u of several recipients), and Return-Path, wait for policy/render.  The queue's id is not
- * known yet: HEAD_ID (message/head.h) stands in its place, until the store calls head_set_id.
+ * $g, $u of several recipients), and Return-Path, wait for policy/render.  The queue's id may be
+ * another one in the end (of what is split): HEAD_ID (message/head.h) stands in its place, until
+ * the store calls head_set_id.
  *
  * Rulesets of H lines (HName: $>rs, H*: $>rs) and check_eoh are asked here, with ${hdr_name},
  * ${hdrlen} and ${currHeader}; ${msg_id} is set.

@@ -31,6 +31,8 @@ struct service *service_new(struct arena *a, const struct program *p,
 
     s->program = p;
     s->world = world;
+    s->ids = arena_alloc(a, sizeof *s->ids);
+    ids_begin(s->ids, time(NULL)); /* a process of this number may have been there before */
     s->listeners = settings_listeners(a, p, &s->nlisteners);
     s->privacy = setting_privacy(p);
     struct rewrite *r = rewrite_new(a, p, NULL);

@@ -11,6 +11,7 @@
 #include "lib/maps/resolver.h"
 #include "lib/rewrite/address.h"
 #include "mta/log.h"
+#include "mta/message/ids.h"
 #include "mta/settings.h"
 
 struct sasl_settings;
@@ -28,6 +29,7 @@ struct service {
     const char *version;    /* $v, and the configuration's $Z: as Received lines have them */
     const struct sasl_settings *sasl; /* NULL: there is no AUTH */
     const struct log *log;            /* NULL: nobody reads it */
+    struct ids *ids;                  /* of messages; all that changes */
 };
 
 struct note {

@@ -24,7 +24,6 @@ enum {
     FLUSH_AT = 8 << 20, /* bytes of bodies that wait in memory, at most */
     KEY_BODY = 16,      /* number and offset, big endian: pieces lie in order */
     KEY_SHARE = 8 + QUEUE_ID,
-    IDS_A_SECOND = 3600,
     RESERVE = 256 << 10 /* bytes: for what is noted of messages while the disk is full */
 };
 
@@ -57,8 +56,7 @@ struct queue {
     struct open_body *open;
     size_t nopen, open_room;
     uint64_t next_body;
-    int64_t second; /* of the last id */
-    unsigned in_second;
+    struct ids ids;
     bool clock_moved;
     size_t unreadable;
     bool reserved; /* the reserve is there */
@@ -66,40 +64,13 @@ struct queue {
 
 /* --- ids ---------------------------------------------------------------------------------- */
 
-void queue_id(time_t now, unsigned n, long pid, char id[QUEUE_ID + 1])
-{
-    static const char digit[] = "0123456789ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwx";
-    struct tm t;
-
-    gmtime_r(&now, &t);
-    id[0] = digit[t.tm_year % 60];
-    id[1] = digit[t.tm_mon];
-    id[2] = digit[t.tm_mday];
-    id[3] = digit[t.tm_hour];
-    id[4] = digit[t.tm_min];
-    id[5] = digit[t.tm_sec % 60];
-    id[6] = digit[n / 60 % 60];
-    id[7] = digit[n % 60];
-    for (int i = QUEUE_ID - 1; i >= 8; i--, pid /= 10)
-        id[i] = (char)('0' + pid % 10);
-    id[QUEUE_ID] = '\0';
-}
-
-/* Seconds only go up, also over restarts and where the clock was put back: an id comes once.  Where
- * a second's ids are used up it takes the next one's. */
+/* The clock is kept with them, so that an id comes once, over restarts too. */
 struct bytes queue_new_id(struct queue *q, struct arena *a, time_t now)
 {
     char *id = arena_alloc(a, QUEUE_ID + 1);
 
-    if (now > q->second) {
-        q->second = now;
-        q->in_second = 0;
-    } else if (++q->in_second == IDS_A_SECOND) {
-        q->second++;
-        q->in_second = 0;
-    }
+    ids_next(&q->ids, now, id);
     q->clock_moved = true;
-    queue_id((time_t)q->second, q->in_second, (long)getpid(), id);
     return (struct bytes){id, QUEUE_ID};
 }
 
@@ -537,10 +508,8 @@ static int read_clock(struct queue *q)
     MDB_val key = val(clock_key, sizeof clock_key - 1), value;
     int rc = mdb_get(q->txn, q->meta, &key, &value);
 
-    if (rc == 0 && value.mv_size == 8) {
-        q->second = (int64_t)key_number(value.mv_data);
-        q->in_second = IDS_A_SECOND - 1; /* the next id is of a later second */
-    }
+    if (rc == 0 && value.mv_size == 8)
+        ids_begin(&q->ids, (time_t)key_number(value.mv_data));
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
@@ -840,7 +809,7 @@ static int put_clock(struct queue *q)
 
     if (!q->clock_moved)
         return 0;
-    put_key(v, (uint64_t)q->second);
+    put_key(v, (uint64_t)ids_second(&q->ids));
     return put(q, q->meta, val(clock_key, sizeof clock_key - 1), val(v, sizeof v));
 }
 
@@ -884,6 +853,13 @@ static bool copy_out(struct arena *a, const MDB_val *key, const MDB_val *value, 
     s->body = r.body;
     s->body_size = r.size;
     return true;
+}
+
+bool queue_has(struct queue *q, struct bytes id)
+{
+    MDB_val key = val(id.p, id.len), value;
+
+    return gather(q) == 0 && mdb_get(q->txn, q->envelopes, &key, &value) != MDB_NOTFOUND;
 }
 
 bool queue_get(struct queue *q, struct arena *a, struct bytes id, struct stored *s)

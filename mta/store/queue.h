@@ -24,9 +24,9 @@
 #include <time.h>
 
 #include "mta/message/envelope.h"
+#include "mta/message/ids.h"
 
 enum {
-    QUEUE_ID = 14,                 /* characters of a queue id */
     QUEUE_LOCK_MS = 3000,          /* for who had it before, and was killed, to be gone */
     QUEUE_PIECE = (128 << 10) - 16 /* bytes of a body in one piece, at most: whole pages */
 };
@@ -77,6 +77,8 @@ void queue_body_drop(struct queue *q, uint64_t body);
 
 /* An id that no message has had, in the arena. */
 struct bytes queue_new_id(struct queue *q, struct arena *a, time_t now);
+/* Whether a message has it, of those too that wait for the commit. */
+bool queue_has(struct queue *q, struct bytes id);
 /* Its n envelopes (n > 0), which have new ids.  The body is closed. */
 int queue_add(struct queue *q, uint64_t body, const struct envelope *e, size_t n);
 /* EX_NOINPUT: there is none of this id, and nothing has failed. */
@@ -96,8 +98,5 @@ int queue_body_read(struct queue *q, uint64_t body, uint64_t offset, uint64_t mo
 bool queue_next(struct queue *q, struct arena *a, struct bytes after, struct stored *s);
 /* Envelopes that nobody can read (of a version to come, or damaged): how many were passed over. */
 size_t queue_unreadable(const struct queue *q);
-
-/* The id of a message that came at that second, as the n-th of it (0 to 3599), from process pid. */
-void queue_id(time_t now, unsigned n, long pid, char id[QUEUE_ID + 1]);
 
 #endif

@@ -136,9 +136,11 @@ static void more_body(struct store *s, struct incoming *in, struct bytes bytes)
         queue_body_drop(s->queue, in->body);
 }
 
-static void set_id(struct store *s, struct envelope *e)
+/* Policy has given one, which rules and the log have seen; of several envelopes to the first. */
+static void set_id(struct store *s, struct envelope *e, bool first)
 {
-    e->id = queue_new_id(s->queue, s->scratch, (time_t)s->now);
+    if (!first || !id_is_good(e->id) || queue_has(s->queue, e->id))
+        e->id = queue_new_id(s->queue, s->scratch, (time_t)s->now);
     e->header = head_set_id(s->scratch, e->header, e->id);
 }
 
@@ -155,7 +157,7 @@ static int take_envelopes(struct store *s, const struct message_COMMIT *m, struc
         char *copy = arena_strndup(s->scratch, b.p, b.len); /* the channel reads on */
         if (!envelope_decode(s->scratch, copy, b.len, &to->envelopes[i]))
             return EX_DATAERR;
-        set_id(s, &to->envelopes[i]);
+        set_id(s, &to->envelopes[i], i == 0);
         to->ids[i] = to->envelopes[i].id;
         to->n++;
     }

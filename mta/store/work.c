@@ -588,14 +588,14 @@ void work_agent_gone(struct store *s, struct delivery *d)
 
 /* --- settling ------------------------------------------------------------------------------ */
 
-struct ids {
+struct id_maker {
     struct store *s;
     struct arena *arena;
 };
 
 static struct bytes next_id(void *ctx)
 {
-    struct ids *i = ctx;
+    struct id_maker *i = ctx;
 
     return queue_new_id(i->s->queue, i->arena, (time_t)i->s->now);
 }
@@ -655,7 +655,7 @@ static void report(struct store *s, struct work *w, struct envelope *e, enum rep
 {
     struct report_settings settings = s->setup->report;
     enum urgency u = schedule_urgency(e);
-    struct ids ids = {s, w->arena};
+    struct id_maker ids = {s, w->arena};
     struct report **last = &w->reports;
 
     settings.transcript = transcript_of(w);

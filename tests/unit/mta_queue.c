@@ -119,10 +119,48 @@ static void ids_say_the_time(void **state)
     char id[QUEUE_ID + 1];
 
     (void)state;
-    queue_id(1796107111, 20 * 60 + 3, 4375, id);
+    id_write(1796107111, 20 * 60 + 3, 4375, id);
     assert_string_equal(id, "6B16cVK3004375");
-    queue_id(0, 3599, 1234567, id);
+    id_write(0, 3599, 1234567, id);
     assert_string_equal(id, "A01000xx234567");
+}
+
+static void a_process_gives_an_id_once(void **state)
+{
+    struct ids ids;
+    char id[QUEUE_ID + 1], last[QUEUE_ID + 1] = "", other[QUEUE_ID + 1];
+    const time_t now = 1796107111;
+
+    (void)state;
+    ids_begin(&ids, now);
+    for (int i = 0; i < 2 * IDS_A_SECOND + 5; i++) {
+        ids_next(&ids, now - i % 3, id);
+        assert_true(id_is_good(bytes_of(id)));
+        assert_true(memcmp(id, last, 8) > 0);
+        memcpy(last, id, sizeof last);
+    }
+    assert_int_equal(ids_second(&ids), now + 3);
+    id_write(now + 3, 4, (long)getpid(), other);
+    assert_string_equal(id, other);
+    assert_false(id_is_good(bytes_of("6B16cVK300437")));
+    assert_false(id_is_good(bytes_of("6B16cVK30043751")));
+    assert_false(id_is_good(bytes_of("6B16cVK300437x")));
+    assert_false(id_is_good(bytes_of("6B/6cVK3004375")));
+    assert_false(id_is_good(bytes_of("6B16cyK3004375")));
+}
+
+static void who_has_an_id_is_known(void **state)
+{
+    struct queue *q = opened(*state, &usual);
+    struct bytes id = add(q, *state, 1, 'a');
+
+    assert_true(queue_has(q, id));
+    assert_false(queue_has(q, bytes_of("6B16cVK3004375")));
+    assert_int_equal(queue_commit(q), 0);
+    assert_true(queue_has(q, id));
+    assert_int_equal(queue_remove(q, id), 0);
+    assert_false(queue_has(q, id));
+    queue_close(q);
 }
 
 static void what_was_committed_is_there(void **state)
@@ -546,6 +584,8 @@ int main(void)
     const struct CMUnitTest tests[] = {
         IN_QUEUE(an_empty_queue_has_nothing),
         UNIT(ids_say_the_time),
+        UNIT(a_process_gives_an_id_once),
+        IN_QUEUE(who_has_an_id_is_known),
         IN_QUEUE(what_was_committed_is_there),
         IN_QUEUE(a_body_is_read_from_anywhere),
         IN_QUEUE(changes_and_removals_hold),

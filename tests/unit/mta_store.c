@@ -191,6 +191,50 @@ static char *stored_id(struct stage *st, uint64_t transaction)
     return bytes_string(st->arena, m.as.STORED.ids.v[0]);
 }
 
+/* n envelopes that say they have this id. */
+static struct texts bring_as(struct stage *st, const char *id, size_t n)
+{
+    struct message m = {.kind = MESSAGE_COMMIT};
+    struct bytes list[2];
+    struct envelope e;
+    struct bytes made = envelope_bytes(st->arena, "a@example.com", (uint64_t)time(NULL));
+
+    assert_true(n <= 2 && envelope_decode(st->arena, made.p, made.len, &e));
+    e.id = bytes_of(id);
+    e.flags |= ENVELOPE_HELD;
+    for (size_t i = 0; i < n; i++) {
+        struct buf b;
+        buf_init(&b, st->arena);
+        envelope_encode(&e, &b);
+        list[i] = (struct bytes){b.data, b.len};
+    }
+    m.as.COMMIT = (struct message_COMMIT){1, {list, n}, bytes_of("text\n")};
+    say(st->front, &m);
+    m = next(st, st->front, MESSAGE_STORED, NULL);
+    assert_int_equal(m.as.STORED.status, 0);
+    assert_int_equal(m.as.STORED.ids.n, n);
+    return m.as.STORED.ids;
+}
+
+static void policys_id_is_kept(void **state)
+{
+    const char *const id = "6B16cVK3004375";
+    struct stage st;
+    struct texts got;
+
+    open_stage(&st, *state);
+    begin(&st);
+    got = bring_as(&st, id, 2);
+    assert_string_equal(bytes_string(st.arena, got.v[0]), id);
+    assert_string_not_equal(bytes_string(st.arena, got.v[1]), id);
+    /* What is no id, or another's. */
+    got = bring_as(&st, id, 1);
+    assert_string_not_equal(bytes_string(st.arena, got.v[0]), id);
+    got = bring_as(&st, "../6cVK3004375", 1);
+    assert_true(id_is_good(got.v[0]));
+    stop(&st);
+}
+
 struct routed {
     uint64_t number;
     struct envelope envelope;
@@ -744,6 +788,7 @@ static void who_breaks_the_protocol_ends_it(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
+        IN_STORE(policys_id_is_kept),
         IN_STORE(nothing_to_do_is_nothing_done),
         IN_STORE(what_is_delivered_is_gone),
         IN_STORE(what_failed_is_reported),
