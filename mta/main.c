@@ -125,6 +125,12 @@ static bool is_start(enum mode m)
            m == MODE_DIALOGUE;
 }
 
+/* A daemon that is only to hand over what it is given (UseMSP): it would be one that listens. */
+static bool is_wrong_daemon(const struct program *p, enum mode m)
+{
+    return (m == MODE_DAEMON || m == MODE_DAEMON_FOREGROUND) && setting_true(p, "UseMSP");
+}
+
 static int run_mode(const struct mode_setup *setup)
 {
     switch (setup->given->mode) {
@@ -240,6 +246,10 @@ int main(int argc, char **argv)
     if (!open_traffic(&given, &traffic))
         return EX_CANTCREAT;
     struct mode_setup setup = {a, &given, p, &world, log, d, traffic};
+    if (is_wrong_daemon(p, given.mode)) {
+        fputs("Mail submission program cannot be used as daemon\n", stderr);
+        return EX_USAGE;
+    }
     if (is_start(given.mode) || given.mode == MODE_CHECK)
         check_machine(&setup);
     if (given.mode == MODE_CHECK)

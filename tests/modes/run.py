@@ -157,6 +157,16 @@ def orders_with_and_without_a_daemon():
 
 
 @case
+def a_submission_program_is_no_daemon():
+    cf = fresh(UseMSP="True")
+    out = []
+    for words in (["-bD"], ["-bd", "-q1h"]):
+        ours, theirs = run(MCFD, *words, "-C", cf), run(SENDMAIL, *words, "-C", cf)
+        out.append(alike(words, ours, (theirs[0], theirs[1].removeprefix("550 "))))
+    return "\n".join(filter(None, out))
+
+
+@case
 def what_is_refused():
     cf = fresh(InputMailFilters="one")
     with open(cf, "a") as f:
