@@ -23,7 +23,8 @@ enum envelope_flags {
     ENVELOPE_CR_LF = 512,       /* bare CR or LF are in it */
     ENVELOPE_COLLECTED = 1024,  /* the configuration's fields are in its header */
     ENVELOPE_FOR_REPORT = 2048, /* of ROUTE: only its head is asked for, as a report has it */
-    ENVELOPE_QUEUED = 4096      /* its first try is a run of the queue (DeliveryMode q, d) */
+    ENVELOPE_QUEUED = 4096,     /* its first try is a run of the queue (DeliveryMode q, d) */
+    ENVELOPE_AWAITED = 8192     /* STORED is said behind its first try (DeliveryMode i) */
 };
 
 enum recipient_flags {

@@ -821,6 +821,8 @@ static void take_message(struct worker *w, struct context *c, const struct messa
         e->flags |= ENVELOPE_CR_LF;
     if (is_mode(w, 'q') || is_mode(w, 'd'))
         e->flags |= ENVELOPE_QUEUED;
+    if (is_mode(w, 'i'))
+        e->flags |= ENVELOPE_AWAITED;
     copy_recipients(c);
     set_time(w, time(NULL));
     struct collected got = collect(w->r, c->tx, e, with_warnings(w, c, m->head), whom);

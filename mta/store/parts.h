@@ -16,12 +16,23 @@ struct work;
 
 enum { ENTRY_HOST = 64 };
 
+/* Whoever brought a message waits for its first try (ENVELOPE_AWAITED). */
+struct waiter {
+    struct arena *arena;
+    struct channel *via; /* NULL: he is gone */
+    uint64_t transaction;
+    struct texts ids;
+    size_t open; /* of these: not tried yet */
+    struct waiter *next;
+};
+
 struct entry {
     struct scheduled when; /* first: the heap gives it back */
     char id[QUEUE_ID + 1], host[ENTRY_HOST];
-    struct work *work; /* NULL: at rest */
-    bool ready;        /* among those of this run */
-    size_t place;      /* in store.entries */
+    struct work *work;     /* NULL: at rest */
+    bool ready;            /* among those of this run */
+    struct waiter *waiter; /* NULL: nobody waits */
+    size_t place;          /* in store.entries */
     struct entry *next_free;
 };
 
@@ -129,6 +140,7 @@ struct store {
     size_t nincoming, incoming_room;
     struct answer *answers; /* of this turn */
     size_t nanswers, answers_room;
+    struct waiter *waiters;
     struct ordered *orders; /* of this turn */
     size_t norders, orders_room;
     uint64_t now;
@@ -144,6 +156,8 @@ void store_log(struct store *s, const char *fmt, ...) __attribute__((format(prin
 /* A message of the queue, at rest. */
 struct entry *store_enter(struct store *s, const struct envelope *e);
 void store_leave(struct store *s, struct entry *e);
+/* It was tried once, or is not to be now: whoever waits for that is told. */
+void store_tried(struct store *s, struct entry *e);
 /* Sets when it is due by its envelope. */
 void store_place(struct store *s, struct entry *e, const struct envelope *env);
 /* Nothing is begun any more. */

@@ -43,6 +43,8 @@ void store_place(struct store *s, struct entry *e, const struct envelope *env)
     w->priority = schedule_priority(&s->setup->schedule, env);
     w->made = env->made;
     w->tried = env->tried;
+    if (w->due > s->now)
+        store_tried(s, e);
     if (!e->ready && !e->work)
         heap_put(&s->heap, w);
 }
@@ -73,6 +75,7 @@ struct entry *store_enter(struct store *s, const struct envelope *env)
 
 void store_leave(struct store *s, struct entry *e)
 {
+    store_tried(s, e);
     heap_remove(&s->heap, &e->when);
     for (size_t i = s->next_ready; e->ready && i < s->nready; i++) {
         if (s->ready[i] == e)
@@ -181,23 +184,93 @@ static void commit_message(struct store *s, struct channel *via, const struct me
     end_incoming(s, in);
 }
 
+static void say_stored(struct channel *via, uint64_t transaction, int status, struct texts ids)
+{
+    struct message m = {.kind = MESSAGE_STORED};
+
+    m.as.STORED = (struct message_STORED){transaction, (uint64_t)status, ids};
+    channel_send(via, &m, -1);
+}
+
+/* Said, and forgotten. */
+static void end_waiter(struct store *s, struct waiter *w)
+{
+    struct waiter **at = &s->waiters;
+
+    while (*at != w)
+        at = &(*at)->next;
+    *at = w->next;
+    if (w->via)
+        say_stored(w->via, w->transaction, 0, w->ids);
+    arena_free(w->arena);
+}
+
+void store_tried(struct store *s, struct entry *e)
+{
+    struct waiter *w = e->waiter;
+
+    e->waiter = NULL;
+    if (w && --w->open == 0)
+        end_waiter(s, w);
+}
+
+static void end_all_waiters(struct store *s)
+{
+    for (size_t i = 0; i < s->nentries; i++)
+        s->entries[i]->waiter = NULL;
+    while (s->waiters)
+        end_waiter(s, s->waiters);
+}
+
+static bool begins_what_is_due(const struct store *s);
+
+/* Where as much is on its way as may be, it would be waited for long: it is only queued. */
+static bool is_awaited(const struct store *s, const struct envelope *e, const struct entry *as)
+{
+    return e->flags & ENVELOPE_AWAITED && as->when.due <= s->now && begins_what_is_due(s) &&
+           s->nworks < s->setup->messages;
+}
+
+/* False: nobody is to wait. */
+static bool add_waiter(struct store *s, const struct answer *to, struct entry *const *entries)
+{
+    struct waiter *w = NULL;
+
+    for (size_t i = 0; i < to->n; i++) {
+        if (!is_awaited(s, &to->envelopes[i], entries[i]))
+            continue;
+        if (!w) {
+            struct arena *a = arena_beside(s->arena);
+            struct bytes *ids = arena_calloc(a, to->n, sizeof *ids);
+            for (size_t k = 0; k < to->n; k++)
+                ids[k] = bytes_of(arena_strndup(a, to->ids[k].p, to->ids[k].len));
+            w = arena_alloc(a, sizeof *w);
+            *w = (struct waiter){a, to->via, to->transaction, {ids, to->n}, 0, s->waiters};
+            s->waiters = w;
+        }
+        entries[i]->waiter = w;
+        w->open++;
+    }
+    return w != NULL;
+}
+
 static void answer_all(struct store *s, int status)
 {
     for (size_t i = 0; i < s->nanswers; i++) {
         struct answer *to = &s->answers[i];
-        struct message m = {.kind = MESSAGE_STORED};
         if (!to->status)
             to->status = status;
-        m.as.STORED =
-            (struct message_STORED){.transaction = to->transaction, .status = (uint64_t)to->status};
-        if (to->status == 0) {
-            m.as.STORED.ids = (struct texts){to->ids, to->n};
-            for (size_t j = 0; j < to->n; j++) {
-                store_enter(s, &to->envelopes[j]);
-                note_from(s, &to->envelopes[j]);
-            }
+        if (to->status) {
+            say_stored(to->via, to->transaction, to->status, (struct texts){NULL, 0});
+            continue;
         }
-        channel_send(to->via, &m, -1);
+        struct entry **entries = arena_calloc(s->scratch, to->n, sizeof *entries);
+        for (size_t j = 0; j < to->n; j++) {
+            entries[j] = store_enter(s, &to->envelopes[j]);
+            note_from(s, &to->envelopes[j]);
+        }
+        if (!add_waiter(s, to, entries))
+            say_stored(to->via, to->transaction, 0, (struct texts){to->ids, to->n});
     }
     s->nanswers = 0;
 }
@@ -312,6 +385,10 @@ static void drop_caller(struct store *s, struct caller *c)
             queue_body_drop(s->queue, s->incoming[i].body);
             end_incoming(s, &s->incoming[i]);
         }
+    }
+    for (struct waiter *w = s->waiters; w; w = w->next) {
+        if (w->via == c->channel)
+            w->via = NULL;
     }
     c->gone = true;
 }
@@ -554,6 +631,8 @@ static void turn(struct store *s)
     tend(s);
     if (begins_what_is_due(s))
         work_start_due(s);
+    else
+        end_all_waiters(s);
     flush(s);
     free_gone_callers(s, false);
     if (s->stopping && is_through(s))
@@ -580,6 +659,11 @@ static void end(struct store *s)
         channel_free(d->agent);
     for (struct work *w = s->works, *next; w; w = next) {
         next = w->next; /* it lives there itself */
+        arena_free(w->arena);
+    }
+    while (s->waiters) {
+        struct waiter *w = s->waiters;
+        s->waiters = w->next;
         arena_free(w->arena);
     }
     free_gone_callers(s, true);

@@ -717,6 +717,7 @@ static void adopt(struct store *s, struct work *w)
     for (struct report *r = w->reports; r; r = r->next)
         store_enter(s, &r->envelope);
     e->work = NULL;
+    store_tried(s, e);
     if (w->gone)
         store_leave(s, e);
     else

@@ -23,6 +23,7 @@ struct stage {
     struct store_setup setup;
     struct channel *front, *policy, *parent;
     pid_t child;
+    uint64_t flags; /* of what is brought */
 };
 
 static int store_leave_folder(void **state)
@@ -145,12 +146,13 @@ static void kill_it(struct stage *st)
     assert_int_equal(wait_for_end(st), -SIGKILL);
 }
 
-static struct bytes envelope_bytes(struct arena *a, const char *to, uint64_t made)
+static struct bytes envelope_bytes(struct arena *a, const char *to, uint64_t made, uint64_t flags)
 {
     struct bytes *v = arena_calloc(a, 3, sizeof *v);
     struct recipient r = {.address = bytes_of(to)};
     struct envelope e = {.sender = bytes_of("sender@a.example"),
                          .made = made,
+                         .flags = flags,
                          .header = {v, 3},
                          .recipients = &r,
                          .nrecipients = 1};
@@ -167,7 +169,7 @@ static struct bytes envelope_bytes(struct arena *a, const char *to, uint64_t mad
 static void send_made(struct stage *st, uint64_t transaction, const char *to, uint64_t made)
 {
     struct message m = {.kind = MESSAGE_BODY};
-    struct bytes e = envelope_bytes(st->arena, to, made);
+    struct bytes e = envelope_bytes(st->arena, to, made, st->flags);
 
     m.as.BODY = (struct message_BODY){transaction, bytes_of("first half, ")};
     say(st->front, &m);
@@ -431,6 +433,39 @@ static void what_is_delivered_is_gone(void **state)
     assert_empty(&st);
     assert_true(is_quiet(&st, st.policy, 50));
     stop(&st);
+}
+
+static void a_first_try_that_is_awaited(void **state)
+{
+    static const struct outcome later = {.state = RECIPIENT_WAITS};
+    struct stage st;
+
+    open_stage(&st, *state);
+    begin(&st);
+    st.flags = ENVELOPE_AWAITED;
+    for (uint64_t i = 1; i <= 2; i++) {
+        bring(&st, i, "u@b.example");
+        struct routed r = route(&st);
+        assert_true(is_quiet(&st, st.front, 50));
+        answer_route(&st, &r, PLAN_SMTP);
+        struct message m = next(&st, st.front, MESSAGE_HAND_OVER, NULL);
+        assert_true(is_quiet(&st, st.front, 50));
+        hand_over(&st, st.front, m.as.HAND_OVER.delivery, i == 1 ? &delivered : &later);
+        assert_string_equal(stored_id(&st, i), bytes_string(*state, r.envelope.id));
+    }
+    /* Held or removed meanwhile, and at the end, nobody waits any more. */
+    bring(&st, 3, "u@b.example");
+    route(&st);
+    assert_in(order(&st, "remove", "all", NULL, NULL), "2 messages");
+    assert_true(is_quiet(&st, st.front, 50)); /* it is on its way */
+    bring(&st, 4, "u@b.example");
+    route(&st);
+    struct message m = {.kind = MESSAGE_STOP};
+    m.as.STOP.gracefully = 1;
+    say(st.parent, &m);
+    for (int i = 0; i < 2; i++)
+        next(&st, st.front, MESSAGE_STORED, NULL);
+    kill_it(&st);
 }
 
 static void what_failed_is_reported(void **state)
@@ -791,6 +826,7 @@ int main(void)
         IN_STORE(policys_id_is_kept),
         IN_STORE(nothing_to_do_is_nothing_done),
         IN_STORE(what_is_delivered_is_gone),
+        IN_STORE(a_first_try_that_is_awaited),
         IN_STORE(what_failed_is_reported),
         IN_STORE(an_arrival_is_told_by_who_delivers),
         IN_STORE(a_failure_is_told_once),
