@@ -1,18 +1,21 @@
 #include "mta/control.h"
 
 #include <errno.h>
+#include <fcntl.h>
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
+#include <time.h>
 #include <unistd.h>
 
 #include "lib/base/arena.h"
 #include "lib/base/fs.h"
+#include "mta/store/queue.h"
 
-enum { BACKLOG = 16 };
+enum { BACKLOG = 16, TRIES = 100, TRY_MS = 50 };
 
 const char *control_path(struct arena *a, const struct program *p)
 {
@@ -76,7 +79,7 @@ int control_accept(int listening, uint64_t *uid)
     return fd;
 }
 
-int control_connect(const char *path)
+static int connect_to(const char *path)
 {
     struct sockaddr_un sa;
 
@@ -116,4 +119,40 @@ bool control_order(struct arena *a, struct channel *c, struct texts words, uint6
         }
     }
     return false;
+}
+
+/* Whether a store is there that has taken us in, by an order that is none. */
+static bool answers(struct arena *a, int fd)
+{
+    int own = fcntl(fd, F_DUPFD_CLOEXEC, 0);
+    uint64_t status;
+    struct bytes text;
+
+    if (own < 0)
+        return false;
+    struct channel *c = channel_new(a, own, ROLE_FRONT, ROLE_STORE);
+    bool good = control_order(a, c, (struct texts){0}, &status, &text);
+    channel_free(c);
+    return good;
+}
+
+int control_reach(struct arena *a, const struct program *p)
+{
+    const char *path = control_path(a, p);
+    const struct timespec pause = {0, TRY_MS * 1000000L};
+
+    for (int i = 0; i < TRIES; i++) {
+        int fd = connect_to(path);
+        if (fd >= 0 && answers(a, fd))
+            return fd;
+        bool forbidden = fd < 0 && errno == EACCES;
+        fs_close(&fd);
+        if (forbidden || !queue_is_held(setting_text(p, "QueueDirectory"))) {
+            errno = forbidden ? EACCES : ENOENT;
+            return -1;
+        }
+        nanosleep(&pause, NULL); /* it starts, or ends */
+    }
+    errno = ETIMEDOUT;
+    return -1;
 }

@@ -18,7 +18,9 @@ const char *control_path(struct arena *a, const struct program *p);
 int control_listen(const char *path);
 /* The next caller and whose process it is; -1: nobody is there. */
 int control_accept(int listening, uint64_t *uid);
-int control_connect(const char *path);
+/* The store of whoever has the queue, which is there as long as the descriptor is open.  One that
+ * starts or ends is waited for, some seconds.  ENOENT: nobody has the queue; EACCES. */
+int control_reach(struct arena *a, const struct program *p);
 
 /* One order and its report, over a channel as the front's: waits for it.  False: the other side is
  * gone.  The report's text is in the arena. */

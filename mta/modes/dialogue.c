@@ -7,7 +7,6 @@
 #include <sys/socket.h>
 #include <sys/wait.h>
 #include <sysexits.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "lib/base/arena.h"
@@ -17,9 +16,8 @@
 #include "mta/parent/parent.h"
 #include "mta/peer.h"
 #include "mta/policy/worker.h"
-#include "mta/store/queue.h"
 
-enum { PIECE = 16 << 10, TRIES = 100, TRY_MS = 50 };
+enum { PIECE = 16 << 10 };
 
 /* --- between standard input and output and the front --------------------------------------- */
 
@@ -93,21 +91,6 @@ static void run_pump(struct pump *p)
 
 /* --- the roles ------------------------------------------------------------------------------ */
 
-/* The store of whoever has the queue; -1: nobody has, or it cannot be had. */
-static int find_store(const struct mode_setup *m)
-{
-    const char *path = control_path(m->arena, m->program);
-    const struct timespec pause = {0, TRY_MS * 1000000L};
-
-    for (int i = 0; i < TRIES; i++) {
-        int fd = control_connect(path);
-        if (fd >= 0 || !queue_is_held(setting_text(m->program, "QueueDirectory")))
-            return fd;
-        nanosleep(&pause, NULL); /* it starts, or ends */
-    }
-    return -1;
-}
-
 static const struct peer *find_peer(struct arena *a)
 {
     struct peer *p = arena_alloc(a, sizeof *p);
@@ -127,7 +110,7 @@ static int run_roles(const struct mode_setup *m, int client)
     setup.rests = how == 'q' || how == 'd';
     setup.dialogue = client;
     setup.peer = find_peer(m->arena);
-    setup.store = find_store(m);
+    setup.store = control_reach(m->arena, m->program);
     return parent_run(m->arena, &setup);
 }
 

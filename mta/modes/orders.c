@@ -168,16 +168,16 @@ int orders_run(const struct mode_setup *m)
         fputs(usage, stderr);
         return EX_USAGE;
     }
-    int fd = control_connect(path);
+    int fd = control_reach(m->arena, m->program);
     if (fd < 0 && errno == EACCES) {
         fprintf(stderr, "mcfd: %s: %s: only root and the queue's owner may\n", path,
                 strerror(errno));
         return EX_NOPERM;
     }
-    if (fd < 0)
+    if (fd < 0 && errno != ETIMEDOUT)
         return ask_own(&k);
-    struct channel *c = channel_new(m->arena, fd, ROLE_FRONT, ROLE_STORE);
-    bool answered = control_order(m->arena, c, (struct texts){k.words, k.n}, &status, &text);
+    struct channel *c = fd < 0 ? NULL : channel_new(m->arena, fd, ROLE_FRONT, ROLE_STORE);
+    bool answered = c && control_order(m->arena, c, (struct texts){k.words, k.n}, &status, &text);
     channel_free(c);
     if (!answered) {
         fprintf(stderr, "mcfd: %s: whoever has the queue does not answer\n", path);

@@ -47,9 +47,9 @@ def fresh(**options):
     return PLACE + "/t.cf"
 
 
-def speak(engine, cf, *lines, words=()):
+def speak(engine, cf, *lines, flags=()):
     """SMTP on standard input, command by command."""
-    p = subprocess.Popen([engine, "-bs", "-C", cf, *words], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
+    p = subprocess.Popen([engine, "-bs", *flags, "-C", cf], stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
     replies, data = [], False
 
     def reply():
@@ -76,6 +76,7 @@ MAIL = ("HELO client.example", "MAIL FROM:<u@example.net>", "RCPT TO:<alice>", "
 def same(text):
     text = re.sub(r"\b[0-9A-Za-z]{8}\d{6,8}\b", "ID", text)
     text = re.sub(r"\w{3} \w{3} +\d+ \d\d:\d\d|\w{3} +\d+ \d\d:\d\d(:\d\d)?", "TIME", text)
+    text = re.sub(r"<\d{12}\.", "<TIME.", text)
     return re.sub(r"pri=\d+|(?<= ) *\d+(?= TIME)", "N", text)
 
 
@@ -220,7 +221,7 @@ def all_that_is_said_in_a_file():
     for engine in (MCFD, SENDMAIL):
         cf = fresh(DeliveryMode="queueonly")
         path = PLACE + "/said." + os.path.basename(engine)
-        speak(engine, cf, *MAIL, words=("-X", path))
+        speak(engine, cf, *MAIL, flags=("-X", path))
         with open(path, newline="\n") as f:
             lines = [re.sub(r"^\d{5} ", "", same(re.sub(r" ESMTP .*", " ESMTP", l))) for l in f]
         got.append([re.sub(r"ID Message", "Message", l) for l in lines])
@@ -230,6 +231,35 @@ def all_that_is_said_in_a_file():
     if (status, text) != (73, "mcfd: cannot open /nosuch/said: No such file or directory\n"):
         return "no file to write: %d %s" % (status, text)
     return alike("the file", *got)
+
+
+@case
+def one_process_behind_the_other():
+    """Who comes while another one ends, and still has the queue, waits for it."""
+    cf, out = fresh(DeliveryMode="queueonly"), []
+    for n in range(1, 61):
+        speak(MCFD, cf, *MAIL)
+        if n % 2:
+            continue
+        status, text = run(MCFD, "-bp", "-C", cf)
+        if status or "Total requests: %d\n" % n not in text:
+            out.append("%d: %d %r" % (n, status, text[-200:]))
+    return "\n".join(out)
+
+
+@case
+def one_queue_id():
+    """What rules see as $i, what the log calls a ruling's message, what the client hears, and what the queue has."""
+    cf = fresh(DeliveryMode="queueonly", LogLevel="9")
+    with open(cf, "a") as f:
+        f.write("Scheck_eom\nR$*\t\t$#error $@ quarantine $: $&i\n")
+    status, replies = speak(MCFD, cf, *MAIL, flags=["--log-json=" + PLACE + "/ids.json"])
+    with open(PLACE + "/ids.json") as f:
+        events = [json.loads(line) for line in f]
+    queue = json.loads(run(MCFD, "queue", "list", "--json", "-C", cf)[1])
+    ids = [re.search(r"250 2.0.0 (\S+) ", "\n".join(replies)).group(1), queue[0]["id"], queue[0]["quarantine"]]
+    ids += [e["id"] for e in events if e["event"] in ("ruling", "from")]
+    return "" if len(ids) == 5 and len(set(ids)) == 1 else repr((ids, events))
 
 
 LOGGER = """
