@@ -129,7 +129,7 @@ sendmail.cf submit.cf: FORCE
 	@if [ -e $@.bak ]; then echo "The one before it is $@.bak."; fi
 	@echo "Next: try it:       /usr/sbin/sendmail -C $(CURDIR)/$@ -bt"
 	@echo "      where from:   $(BUILD)/mcf where $@:100"
-	@echo "      install it:   sudo install -m 644 $@ /etc/mail/$@"
+	@echo "      install it:   sudo install -m 644 $@ $@.map /etc/mail/"
 	@if grep -Eq '^(K[^ ]+ +(hash|btree|cdb) |O *AliasFile *=)' $@; then \
 		echo "      its maps:     sudo $(BUILD)/mcf map build --config $@"; fi
 	@echo "      start it:     $(if $(filter submit.cf,$@),restart the runner of the client queue (sendmail -Ac -q30m),restart sendmail)"

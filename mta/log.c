@@ -74,6 +74,13 @@ void log_begin(struct log_event *e, const struct log *log, struct arena *a, int 
         add_json(&e->json, "id", id);
 }
 
+void log_begin_detail(struct log_event *e, const struct log *log, struct arena *a, int level,
+                      const char *kind, struct bytes id)
+{
+    log_begin(e, log && log->json >= 0 ? log : NULL, a, level, 0, kind, id);
+    e->detail = true;
+}
+
 void log_field(struct log_event *e, const char *name, struct bytes value)
 {
     if (!e->log)
@@ -107,8 +114,9 @@ void log_end(struct log_event *e)
 {
     if (!e->log)
         return;
-    syslog(e->priority, "%.*s", (int)(e->line.len < LOG_LINE ? e->line.len : LOG_LINE),
-           e->line.data);
+    if (!e->detail)
+        syslog(e->priority, "%.*s", (int)(e->line.len < LOG_LINE ? e->line.len : LOG_LINE),
+               e->line.data);
     if (e->log->json < 0)
         return;
     buf_adds(&e->json, "}\n");

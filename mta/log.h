@@ -29,6 +29,7 @@ struct log {
 struct log_event {
     const struct log *log; /* NULL: it is not written */
     int priority;          /* of syslog */
+    bool detail;           /* only in JSON */
     struct buf line, json;
 };
 
@@ -40,6 +41,9 @@ struct log *log_open(struct arena *a, const struct program *p, const char *cf, c
 /* kind: "from", "to", "reject"...; id: of the message in the queue; may be empty. */
 void log_begin(struct log_event *e, const struct log *log, struct arena *a, int level, int priority,
                const char *kind, struct bytes id);
+/* An event that is only in JSON. */
+void log_begin_detail(struct log_event *e, const struct log *log, struct arena *a, int level,
+                      const char *kind, struct bytes id);
 void log_field(struct log_event *e, const char *name, struct bytes value);
 void log_text(struct log_event *e, const char *name, const char *value);
 void log_number(struct log_event *e, const char *name, int64_t value);

@@ -11,7 +11,9 @@ enum { MAP_MAX = 16 << 20, FIELDS = 5 };
 
 struct place {
     size_t first, last;
-    const char *at; /* PATH:LINE */
+    const char *path;
+    size_t line;  /* of first */
+    bool in_step; /* each line has the line after; else the path says the line */
 };
 
 struct places {
@@ -39,6 +41,22 @@ static bool is_of(const char *line, const char *cf, size_t len)
     return size == len && *end == '\t' && strtoull(end + 1, NULL, 16) == hash(cf, len);
 }
 
+/* "PATH:LINE-LINE", of as many lines: cut off behind the path. */
+static void read_range(struct place *to, char *at)
+{
+    char *colon = strrchr(at, ':'), *end;
+
+    to->path = at;
+    if (!colon)
+        return;
+    size_t first = strtoull(colon + 1, &end, 10);
+    if (*end != '-' || strtoull(end + 1, NULL, 10) != first + (to->last - to->first))
+        return;
+    *colon = '\0';
+    to->line = first;
+    to->in_step = true;
+}
+
 /* LINES, KIND, AT, CAUSE, TEXT: what the line says, the cause before the place. */
 static void read_line(struct arena *a, struct places *p, char *line)
 {
@@ -55,8 +73,8 @@ static void read_line(struct arena *a, struct places *p, char *line)
         return;
     struct place at = {.first = strtoull(field[0], &end, 10)};
     at.last = *end == '-' ? strtoull(end + 1, NULL, 10) : at.first;
-    at.at = *field[3] ? field[3] : field[2];
-    if (!*at.at || !at.first)
+    read_range(&at, *field[3] ? field[3] : field[2]);
+    if (!*at.path || !at.first)
         return;
     p->v = arena_grow(a, p->v, p->n, &p->room, sizeof *p->v, 256);
     p->v[p->n++] = at;
@@ -84,7 +102,7 @@ const struct places *places_read(struct arena *a, const char *path, const char *
     return p;
 }
 
-const char *places_find(const struct places *p, size_t line)
+const char *places_find(struct arena *a, const struct places *p, size_t line)
 {
     size_t low = 0, high = p ? p->n : 0;
 
@@ -95,5 +113,9 @@ const char *places_find(const struct places *p, size_t line)
         else
             high = mid;
     }
-    return p && low < p->n && p->v[low].first <= line ? p->v[low].at : NULL;
+    if (!p || low == p->n || p->v[low].first > line)
+        return NULL;
+    const struct place *at = &p->v[low];
+    return at->in_step ? arena_printf(a, "%s:%zu", at->path, at->line + (line - at->first))
+                       : at->path;
 }

@@ -12,7 +12,8 @@ struct places;
 
 /* NULL: there is no map, or it is of another .cf than the file of that name.  In the arena. */
 const struct places *places_read(struct arena *a, const char *path, const char *cf);
-/* "sendmail.mc:12", or the place in the library where no line of the .mc made it; NULL: unknown. */
-const char *places_find(const struct places *p, size_t line);
+/* "sendmail.mc:12", or the place in the library where no line of the .mc made it; NULL: unknown.
+ * p may be NULL. */
+const char *places_find(struct arena *a, const struct places *p, size_t line);
 
 #endif

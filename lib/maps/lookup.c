@@ -144,6 +144,11 @@ const struct lookup_map *lookup_find(const struct lookup_maps *m, const char *na
     return table_get(m->by_name, small);
 }
 
+bool lookup_has_entries(const struct lookup_map *m)
+{
+    return m->class && !m->class->computes;
+}
+
 const char *lookup_map_name(const struct lookup_map *m)
 {
     return m->name;

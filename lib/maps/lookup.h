@@ -100,6 +100,8 @@ const struct lookup_map *lookup_declare_aliases(struct lookup_maps *m, unsigned 
  * without a declaration are found too. */
 const struct lookup_map *lookup_find(const struct lookup_maps *m, const char *name, size_t len);
 const char *lookup_map_name(const struct lookup_map *m);
+/* Its answers are what somebody has written: no host names, numbers and the like. */
+bool lookup_has_entries(const struct lookup_map *m);
 /* "hash" ...; as declared. */
 const char *lookup_map_class(const struct lookup_map *m);
 bool lookup_map_has_aliases(const struct lookup_map *m); /* lookup_declare_aliases */

@@ -83,6 +83,7 @@ struct lookup_class {
     bool (*declare)(struct lookup_reader *r, struct lookup_map *m);
     void (*find)(struct lookup_query *q);
     void (*close)(void *state); /* NULL: nothing to give back */
+    bool computes;              /* what it answers nobody has written as an entry */
 };
 
 #define MAP_CLASS(name, elsewhere, needs, lookup)                                                  \

@@ -183,7 +183,7 @@ static void dns_find(struct lookup_query *q)
     lookup_is_found(q, (struct map_bytes){b.data, b.len});
 }
 
-const struct lookup_class map_lookup_dns = {dns_declare, dns_find, NULL};
+const struct lookup_class map_lookup_dns = {dns_declare, dns_find, NULL, false};
 
 /* --- host ---------------------------------------------------------------------------------- */
 
@@ -297,7 +297,7 @@ static void host_find(struct lookup_query *q)
     }
 }
 
-const struct lookup_class map_lookup_host = {host_declare, host_find, host_close};
+const struct lookup_class map_lookup_host = {host_declare, host_find, host_close, true};
 
 /* --- bestmx -------------------------------------------------------------------------------- */
 
@@ -330,4 +330,4 @@ static void bestmx_find(struct lookup_query *q)
     q->answer->status = mx.status;
 }
 
-const struct lookup_class map_lookup_bestmx = {lookup_read_flags, bestmx_find, NULL};
+const struct lookup_class map_lookup_bestmx = {lookup_read_flags, bestmx_find, NULL, true};

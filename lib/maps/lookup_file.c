@@ -182,7 +182,7 @@ static void file_find(struct lookup_query *q)
         lookup_failed(q, "%s cannot be read", db->path);
 }
 
-const struct lookup_class map_lookup_file = {lookup_read_file, file_find, file_close};
+const struct lookup_class map_lookup_file = {lookup_read_file, file_find, file_close, false};
 
 /* --- implicit ------------------------------------------------------------------------------ */
 
@@ -216,4 +216,5 @@ static void implicit_find(struct lookup_query *q)
     q->state = own;
 }
 
-const struct lookup_class map_lookup_implicit = {lookup_read_file, implicit_find, implicit_close};
+const struct lookup_class map_lookup_implicit = {lookup_read_file, implicit_find, implicit_close,
+                                                 false};

@@ -25,7 +25,7 @@ static bool ldap_declare(struct lookup_reader *r, struct lookup_map *m)
     return true;
 }
 
-const struct lookup_class map_lookup_ldap = {ldap_declare, lookup_absent, NULL};
+const struct lookup_class map_lookup_ldap = {ldap_declare, lookup_absent, NULL, false};
 
 #else
 
@@ -620,6 +620,6 @@ static void ldap_find(struct lookup_query *q)
         lookup_is_found(q, (struct map_bytes){s.values.data, s.values.len});
 }
 
-const struct lookup_class map_lookup_ldap = {ldap_declare, ldap_find, ldap_close};
+const struct lookup_class map_lookup_ldap = {ldap_declare, ldap_find, ldap_close, false};
 
 #endif

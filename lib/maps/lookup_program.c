@@ -160,4 +160,4 @@ static void program_find(struct lookup_query *q)
         lookup_is_found(q, (struct map_bytes){line.data, line.len});
 }
 
-const struct lookup_class map_lookup_program = {lookup_read_file, program_find, NULL};
+const struct lookup_class map_lookup_program = {lookup_read_file, program_find, NULL, false};

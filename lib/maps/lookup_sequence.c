@@ -78,7 +78,7 @@ static void sequence_find(struct lookup_query *q)
     ask_members(q, q->map->own);
 }
 
-const struct lookup_class map_lookup_sequence = {sequence_declare, sequence_find, NULL};
+const struct lookup_class map_lookup_sequence = {sequence_declare, sequence_find, NULL, false};
 
 /* The maps NAME.SOURCE for what the service switch has: they may stand below this one. */
 static void switch_find(struct lookup_query *q)
@@ -104,4 +104,4 @@ static void switch_find(struct lookup_query *q)
     ask_members(q, &v);
 }
 
-const struct lookup_class map_lookup_switch = {lookup_read_file, switch_find, NULL};
+const struct lookup_class map_lookup_switch = {lookup_read_file, switch_find, NULL, false};

@@ -258,4 +258,4 @@ static void socket_close(void *state)
     fs_close(&c->fd);
 }
 
-const struct lookup_class map_lookup_socket = {lookup_read_file, socket_find, socket_close};
+const struct lookup_class map_lookup_socket = {lookup_read_file, socket_find, socket_close, false};

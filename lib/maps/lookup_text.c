@@ -119,7 +119,7 @@ static void text_find(struct lookup_query *q)
     arena_free(file);
 }
 
-const struct lookup_class map_lookup_text = {lookup_read_file, text_find, NULL};
+const struct lookup_class map_lookup_text = {lookup_read_file, text_find, NULL, false};
 
 /* --- stab ---------------------------------------------------------------------------------- */
 
@@ -204,4 +204,4 @@ static void stab_find(struct lookup_query *q)
         lookup_is_not_found(q, EX_OK);
 }
 
-const struct lookup_class map_lookup_stab = {lookup_read_file, stab_find, stab_close};
+const struct lookup_class map_lookup_stab = {lookup_read_file, stab_find, stab_close, false};

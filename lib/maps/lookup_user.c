@@ -62,4 +62,4 @@ static void user_find(struct lookup_query *q)
         lookup_failed(q, "the users cannot be asked: %s", strerror(rc));
 }
 
-const struct lookup_class map_lookup_user = {lookup_read_flags, user_find, NULL};
+const struct lookup_class map_lookup_user = {lookup_read_flags, user_find, NULL, false};

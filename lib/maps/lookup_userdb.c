@@ -84,4 +84,4 @@ static void userdb_find(struct lookup_query *q)
     }
 }
 
-const struct lookup_class map_lookup_userdb = {lookup_read_file, userdb_find, userdb_close};
+const struct lookup_class map_lookup_userdb = {lookup_read_file, userdb_find, userdb_close, false};

@@ -33,7 +33,7 @@ static void null_find(struct lookup_query *q)
     lookup_is_not_found(q, EX_NOHOST);
 }
 
-const struct lookup_class map_lookup_null = {lookup_read_flags, null_find, NULL};
+const struct lookup_class map_lookup_null = {lookup_read_flags, null_find, NULL, true};
 
 void lookup_declare_absent(struct lookup_reader *r, struct lookup_map *m, const char *hint)
 {
@@ -57,7 +57,7 @@ void lookup_absent(struct lookup_query *q)
         lookup_failed(q, "class %s is not built in", q->map->class_name);
 }
 
-const struct lookup_class map_lookup_absent = {absent_declare, lookup_absent, NULL};
+const struct lookup_class map_lookup_absent = {absent_declare, lookup_absent, NULL, false};
 
 /* --- dequote ------------------------------------------------------------------------------- */
 
@@ -131,7 +131,7 @@ static void dequote_find(struct lookup_query *q)
     lookup_is_found(q, (struct map_bytes){b.data, b.len});
 }
 
-const struct lookup_class map_lookup_dequote = {dequote_declare, dequote_find, NULL};
+const struct lookup_class map_lookup_dequote = {dequote_declare, dequote_find, NULL, true};
 
 /* --- regex --------------------------------------------------------------------------------- */
 
@@ -323,7 +323,7 @@ static void regex_find(struct lookup_query *q)
     lookup_is_found(q, (struct map_bytes){b.data, b.len});
 }
 
-const struct lookup_class map_lookup_regex = {regex_declare, regex_find, regex_close};
+const struct lookup_class map_lookup_regex = {regex_declare, regex_find, regex_close, true};
 
 /* --- arith --------------------------------------------------------------------------------- */
 
@@ -406,7 +406,7 @@ static void arith_find(struct lookup_query *q)
     }
 }
 
-const struct lookup_class map_lookup_arith = {key_alone_declare, arith_find, NULL};
+const struct lookup_class map_lookup_arith = {key_alone_declare, arith_find, NULL, true};
 
 /* --- macro --------------------------------------------------------------------------------- */
 
@@ -432,7 +432,7 @@ static void macro_find(struct lookup_query *q)
     lookup_is_found_text(q, "");
 }
 
-const struct lookup_class map_lookup_macro = {key_alone_declare, macro_find, NULL};
+const struct lookup_class map_lookup_macro = {key_alone_declare, macro_find, NULL, true};
 
 /* --- arpa ---------------------------------------------------------------------------------- */
 
@@ -459,7 +459,7 @@ static void arpa_find(struct lookup_query *q)
     lookup_is_found(q, (struct map_bytes){b.data, b.len});
 }
 
-const struct lookup_class map_lookup_arpa = {key_alone_declare, arpa_find, NULL};
+const struct lookup_class map_lookup_arpa = {key_alone_declare, arpa_find, NULL, true};
 
 /* --- syslog -------------------------------------------------------------------------------- */
 
@@ -505,4 +505,4 @@ static void syslog_find(struct lookup_query *q)
     lookup_is_found_text(q, "");
 }
 
-const struct lookup_class map_lookup_syslog = {syslog_declare, syslog_find, NULL};
+const struct lookup_class map_lookup_syslog = {syslog_declare, syslog_find, NULL, true};

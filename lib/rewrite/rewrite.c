@@ -856,7 +856,11 @@ static int look_up(struct rewrite *r, const struct token *v, uint32_t n, struct 
             r->watch.looked_up(r->watch.ctx, lookup_map_name(map), key.p, &answer);
         if (answer.verdict == MAP_FOUND || (answer.verdict == MAP_TEMPFAIL && answer.value.p)) {
             struct text t = text_plain(r->scratch, answer.value.p, answer.value.len);
+            const uint32_t before = out->n;
             *fatal = scan_value(r, &t, out, NULL);
+            if (r->watch.found)
+                r->watch.found(r->watch.ctx, map, key.p,
+                               &(struct tokens){out->v + before, out->n - before, out->cap});
             return answer.verdict == MAP_TEMPFAIL ? EX_TEMPFAIL : 0;
         }
         if (answer.verdict == MAP_TEMPFAIL) {
@@ -1034,6 +1038,8 @@ static size_t next_match(struct rewrite *r, const struct ruleset *s, const struc
         if (may_match(&s->keys[i], ws, bits)) {
             if (match(&r->matcher, &s->rules[i], ws)) {
                 tell_matches(r, ws);
+                if (r->watch.matching)
+                    r->watch.matching(r->watch.ctx, &s->rules[i], ws);
                 r->matcher.steps -= s->nrules - i - 1;
                 return i;
             }

@@ -37,9 +37,14 @@ struct rewrite_watch {
     /* What its n-th wildcard took, of each, where it matches. */
     void (*matched)(void *ctx, uint32_t n, const struct tokens *taken);
     void (*tried)(void *ctx, const struct rule *rule, const struct tokens *ws);
+    /* A rule has matched this. */
+    void (*matching)(void *ctx, const struct rule *rule, const struct tokens *ws);
     void (*macro)(void *ctx, const char *name, const char *value); /* $& in a rule; NULL: not set */
     void (*looked_up)(void *ctx, const char *map, const char *key,
                       const struct lookup_answer *answer);
+    /* What a map has found for a key, as tokens: their bytes are of nothing else. */
+    void (*found)(void *ctx, const struct lookup_map *m, const char *key,
+                  const struct tokens *value);
     /* A map that could not say. */
     void (*failed)(void *ctx, const struct lookup_map *m, const char *why);
     /* What went wrong with a map that answered all the same; status: the sysexits code of it. */

@@ -104,11 +104,16 @@ bool recipient_replaced(struct worker *w, struct target *t, const char *shown)
 
     if (!has_flag(t->mailer, '5') || t->settled)
         return false;
+    const struct decision before = w->decision;
     worker_forget_notes(w);
+    worker_forget_decision(w);
+    w->decision.of_mailer = true;
     worker_set(w, "h", t->host);
     rewrite_begin(w->r);
     bool other = address_parse_local(w->r, t->user, &a);
     rewrite_rest(w->r);
+    if (!other)
+        w->decision = before;
     const char *refusal = other ? ruling_of_address(w, &a, true, shown) : NULL;
     if (refusal)
         *t = nobody(refusal);
@@ -154,6 +159,8 @@ struct target recipient_parse(struct worker *w, const char *text, const char *sh
     struct address a;
 
     worker_forget_notes(w);
+    worker_forget_decision(w);
+    w->decision.of_mailer = true;
     rewrite_begin(w->r);
     bool parsed = address_parse(w->r, text, 0, &a);
     rewrite_rest(w->r);

@@ -174,6 +174,28 @@ static bool is_held(struct routing *g, const struct mailer *m)
                                 setting_true(g->w->service->program, "HoldExpensive"));
 }
 
+/* By what somebody delivers to it, or nobody does. */
+static void log_route(struct routing *g, const struct recipient *r, const struct target *t)
+{
+    enum { LEVEL = 9 };
+    struct log_event l;
+
+    log_begin_detail(&l, g->w->service->log, g->arena, LEVEL, "route", g->e->id);
+    log_field(&l, "to", r->address);
+    log_text(&l, "ruleset", "parse");
+    if (r->from.len)
+        log_field(&l, "alias", r->from);
+    if (t->mailer) {
+        log_text(&l, "mailer", t->mailer->name);
+        log_text(&l, "host", t->host);
+        log_text(&l, "user", t->user);
+    } else if (t->reply) {
+        log_text(&l, "reject", t->reply);
+    }
+    worker_log_decision(g->w, &l);
+    log_end(&l);
+}
+
 static void place(struct routing *g, size_t index)
 {
     struct recipient *r = &g->e->recipients[index];
@@ -181,6 +203,7 @@ static void place(struct routing *g, size_t index)
     const char *shown = text_of(g, shown_of(g, r));
     struct target t = recipient_target(g->w, address, shown, r->from.len > 0);
 
+    log_route(g, r, &t);
     if (t.reply || !t.mailer) {
         const char *reply = t.reply ? t.reply : "451 4.3.0 Temporary lookup failure";
         buf_printf(&g->refused, "%s\n", reply);

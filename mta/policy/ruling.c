@@ -7,7 +7,6 @@
 
 #include "lib/base/arena.h"
 #include "mta/message/envelope.h"
-#include "mta/places.h"
 
 enum { CODE_PLAIN = 553, CODE_SOFTWARE = 554, CODE_SYNTAX = 501, CODE_LATER = 451 };
 
@@ -147,14 +146,12 @@ static void scan_into(struct worker *w, struct tokens *ws, const char *text)
         ws->v[ws->n++] = part->v[i];
 }
 
-/* Which ruleset said no to what, and which line of it. */
+/* Which ruleset said no to what, which line of it, and which entry of a map it went by. */
 static void log_ruling(struct worker *w, const char *ruleset, const char *const *texts, size_t n,
                        const struct ruling *r)
 {
     enum { LEVEL = 4 };
     const struct log *log = w->service->log;
-    const struct item *it = w->decided ? w->decided->item : NULL;
-    const char *from = it && log ? places_find(log->places, it->at.line) : NULL;
     struct log_event l;
 
     log_begin(&l, log, w->arena, LEVEL, LOG_NOTICE, "ruling", bytes_of(worker_get(w, "i")));
@@ -166,10 +163,7 @@ static void log_ruling(struct worker *w, const char *ruleset, const char *const 
         log_text(&l, "reject", r->reply);
     else
         log_text(&l, r->kind == RULING_QUARANTINE ? "quarantine" : "discard", r->text);
-    if (it)
-        log_detail(&l, "rule", arena_printf(w->arena, "%u", it->at.line));
-    if (from)
-        log_text(&l, "source", from);
+    worker_log_decision(w, &l);
     log_end(&l);
 }
 
@@ -182,7 +176,7 @@ struct ruling ruling_of(struct worker *w, const char *ruleset, const char *const
     if (!s)
         return r;
     worker_forget_notes(w);
-    w->decided = NULL;
+    worker_forget_decision(w);
     rewrite_begin(w->r);
     struct tokens *ws = rewrite_workspace(w->r);
     for (size_t i = 0; i < n; i++) {

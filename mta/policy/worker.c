@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/base/arena.h"
+#include "mta/places.h"
 
 enum { NOTES_MAX = 100 };
 
@@ -16,12 +17,55 @@ static void keep_note(void *ctx, int status, const char *text)
     w->notes[w->nnotes++] = (struct note){status, arena_strdup(w->arena, text)};
 }
 
+static void keep_answer(void *ctx, const struct lookup_map *m, const char *key,
+                        const struct tokens *value)
+{
+    struct worker *w = ctx;
+    struct decision *d = &w->decision;
+    struct map_answer *to = &d->answers[d->nanswers % ANSWERS_KEPT];
+
+    if (!value->n || !lookup_has_entries(m))
+        return;
+    *to = (struct map_answer){lookup_map_name(m), arena_strdup(w->arena, key), value->v[0].p,
+                              value->v[0].p};
+    for (uint32_t i = 0; i < value->n; i++) {
+        const struct token *t = &value->v[i];
+        to->from = t->p < to->from ? t->p : to->from;
+        to->to = t->p + t->len > to->to ? t->p + t->len : to->to;
+    }
+    d->nanswers++;
+}
+
+/* The last answer of which something is in ws; NULL: none. */
+static const struct map_answer *answer_in(const struct decision *d, const struct tokens *ws)
+{
+    const size_t kept = d->nanswers < ANSWERS_KEPT ? d->nanswers : ANSWERS_KEPT;
+
+    for (size_t i = 1; i <= kept; i++) {
+        const struct map_answer *a = &d->answers[(d->nanswers - i) % ANSWERS_KEPT];
+        for (uint32_t k = 0; k < ws->n; k++) {
+            if (ws->v[k].p >= a->from && ws->v[k].p < a->to)
+                return a;
+        }
+    }
+    return NULL;
+}
+
 static void keep_rule(void *ctx, const struct rule *rule, const struct tokens *ws)
 {
     struct worker *w = ctx;
 
-    if (ws)
-        w->decided = rule;
+    if (w->decision.over)
+        return;
+    /* What was decided already is handed on. */
+    for (uint32_t i = 0; i < ws->n; i++) {
+        if (ws->v[i].id == OP_HASH)
+            return;
+    }
+    w->decision.rule = rule;
+    const struct map_answer *a = answer_in(&w->decision, ws);
+    w->decision.answer = a ? *a : (struct map_answer){0};
+    w->decision.over = w->decision.of_mailer && rule->mode == RULE_RESOLVE;
 }
 
 struct service *service_new(struct arena *a, const struct program *p,
@@ -61,8 +105,10 @@ struct worker *worker_new(struct arena *a, const struct service *s)
     w->world.resolver = w->resolver;
     w->r = rewrite_new(a, p, &w->world);
     w->watch = (struct rewrite_watch){.ctx = w, .note = keep_note};
-    if (s->log && (s->log->places || s->log->json >= 0))
-        w->watch.tried = keep_rule;
+    if (s->log && (s->log->places || s->log->json >= 0)) {
+        w->watch.matching = keep_rule;
+        w->watch.found = keep_answer;
+    }
     rewrite_watch(w->r, &w->watch);
     return w;
 }
@@ -82,10 +128,36 @@ void worker_forget_notes(struct worker *w)
     w->nnotes = w->note_room = 0;
 }
 
+void worker_forget_decision(struct worker *w)
+{
+    w->decision.rule = NULL;
+    w->decision.answer.map = NULL;
+    w->decision.nanswers = 0;
+    w->decision.of_mailer = w->decision.over = false;
+}
+
+void worker_log_decision(struct worker *w, struct log_event *l)
+{
+    const struct decision *d = &w->decision;
+    const struct item *it = d->rule ? d->rule->item : NULL;
+    const struct log *log = w->service->log;
+    const char *from = it && log ? places_find(w->arena, log->places, it->at.line) : NULL;
+
+    if (it)
+        log_detail(l, "rule", arena_printf(w->arena, "%u", it->at.line));
+    if (from)
+        log_text(l, "source", from);
+    if (d->answer.map) {
+        log_text(l, "map", d->answer.map);
+        log_text(l, "key", d->answer.key);
+    }
+}
+
 void worker_begin(struct worker *w, struct rewrite_macros *m)
 {
     arena_reset(w->arena);
     worker_forget_notes(w);
+    worker_forget_decision(w);
     rewrite_use(w->r, m);
 }
 

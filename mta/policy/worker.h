@@ -37,6 +37,24 @@ struct note {
     const char *text;
 };
 
+/* What a map gave, and where its bytes are. */
+struct map_answer {
+    const char *map, *key;
+    const char *from, *to;
+};
+
+enum { ANSWERS_KEPT = 16 };
+
+/* Where the log wants to know: what an evaluation came to its end by. */
+struct decision {
+    const struct rule *rule;                 /* the last one that matched; NULL: none did */
+    struct map_answer answer;                /* of a map, which it matched; map is NULL: none */
+    struct map_answer answers[ANSWERS_KEPT]; /* the last ones, in a ring */
+    size_t nanswers;
+    bool of_mailer; /* the first rule that names a mailer decides */
+    bool over;      /* it has */
+};
+
 struct worker {
     const struct service *service;
     struct arena *own, *arena; /* for ever, for one question */
@@ -44,7 +62,7 @@ struct worker {
     struct lookup_world world;
     struct rewrite *r;
     struct rewrite_watch watch;
-    const struct rule *decided; /* the last rule that matched, where the log wants to know */
+    struct decision decision;
     struct note *notes;
     size_t nnotes, note_room;
 };
@@ -64,5 +82,9 @@ const char *worker_get(struct worker *w, const char *name);
 /* The value with its macros carried out. */
 const char *worker_expanded(struct worker *w, const char *name);
 void worker_forget_notes(struct worker *w);
+/* A new evaluation decides. */
+void worker_forget_decision(struct worker *w);
+/* The rule and where it comes from, and the entry of a map. */
+void worker_log_decision(struct worker *w, struct log_event *l);
 
 #endif

@@ -15,7 +15,7 @@ import tempfile
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 from reference import SENDMAIL, compile_mc
-from report import BUILD, ROOT, Report, need_programs, need_root
+from report import BUILD, MCF, ROOT, Report, need_mcf, need_programs, need_root
 
 NS = os.path.join(ROOT, "tests", "lib", "ns")
 MCFD = os.environ.get("MCFD", os.path.join(BUILD, "mcfd"))
@@ -262,6 +262,60 @@ def one_queue_id():
     return "" if len(ids) == 5 and len(set(ids)) == 1 else repr((ids, events))
 
 
+DECIDING = """OSTYPE(`linux')dnl
+define(`QUEUE_DIR', `{0}/q')dnl
+define(`confDELIVERY_MODE', `interactive')dnl
+define(`confDONT_BLAME_SENDMAIL', `safe,GroupWritableDirPathSafe')dnl
+define(`LOCAL_MAILER_PATH', `{0}/record')dnl
+FEATURE(`access_db', `hash -T<TMPF> {0}/access')dnl
+FEATURE(`blocklist_recipients')dnl
+FEATURE(`mailertable', `hash {0}/mailertable')dnl
+MAILER(`local')dnl
+MAILER(`smtp')dnl
+LOCAL_RULESETS
+SLocal_check_rcpt
+R$* own $*	$#error $@ 5.7.1 $: "550 own rule"
+""".format(PLACE)
+DECIDED = {  # what was said, what the log says of it: ruleset, where the line comes from, entry of a map
+    "MAIL FROM:<bad@example.net>": ("check_mail", r"rulesets/.*:\d+$", "access", "From:bad@example.net"),
+    "MAIL FROM:<odd@example.net>": ("check_mail", r"rulesets/.*:\d+$", "access", "From:odd@example.net"),
+    "MAIL FROM:<u@nosuch.invalid>": ("check_mail", r"rulesets/.*:\d+$", None, None),
+    "RCPT TO:<closed>": ("check_rcpt", r"rulesets/.*:\d+$", "access", "To:closed@"),
+    "RCPT TO:<own>": ("check_rcpt", r"t\.mc:13$", None, None),
+    "RCPT TO:<x@routed.example>": ("parse", r"rulesets/.*:\d+$", "mailertable", "routed.example"),
+    "RCPT TO:<alice>": ("parse", r"rulesets/.*:\d+$", None, None)}
+
+
+@case
+def what_decided():
+    """Each decision is logged with the ruleset, the .mc line or the library's, and the entry of the map that it went by."""
+    for name, text in (("t.mc", DECIDING), ("mailertable", "routed.example\tlocal:alice\n"),
+                       ("access", 'From:bad@example.net\tREJECT\nFrom:odd@example.net\tQUARANTINE:odd\nTo:closed@\tERROR:"550 closed"\n')):
+        with open(PLACE + "/" + name, "w") as f:
+            f.write(text)
+    subprocess.run("rm -rf {0}/q; mkdir -m 755 {0}/q; rm -f {0}/*.json; for m in access mailertable; do {1} map build {0}/$m < {0}/$m; done".format(PLACE, MCF), shell=True,
+                   check=True, stderr=subprocess.DEVNULL)
+    cf, out = PLACE + "/decided.cf", []
+    subprocess.run([MCF, "build", "-o", cf, "--map", cf + ".map", PLACE + "/t.mc"], check=True)
+    open(PLACE + "/syslog", "w").close()
+    mails = list(DECIDED)[:3]
+    lines = [mails[0], mails[2], mails[1]] + list(DECIDED)[3:]
+    speak(MCFD, cf, MAIL[0], *lines[:2], "MAIL FROM:<u@example.net>", *lines[3:], *MAIL[3:-1], lines[2], "QUIT", flags=["--log-json=" + PLACE + "/decided.json"])
+    with open(PLACE + "/decided.json") as f:
+        events = [json.loads(line) for line in f]
+    with open(PLACE + "/syslog") as f:
+        syslog = f.read()
+    for said, (ruleset, source, name, key) in DECIDED.items():
+        address = re.search("<(.*)>", said).group(1)
+        got = [e for e in events if e["event"] in ("ruling", "route") and address in (e.get("to") or e["arg1"])]
+        if len(got) != 1 or got[0]["ruleset"] != ruleset or not re.search(source, got[0]["source"]) or (got[0].get("map"), got[0].get("key")) != (name, key):
+            out.append("%s: %r" % (said, got))
+        elif ruleset != "parse" and not re.search("ruleset=%s, arg1=<%s>.*, source=%s%s" % (
+                ruleset, re.escape(address), re.escape(got[0]["source"]), ", map=%s, key=%s$" % (name, key) if name else "$"), syslog, re.M):
+            out.append("syslog has no line of %s: %s" % (said, syslog))
+    return "\n".join(out)
+
+
 LOGGER = """
 import os, socket
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -323,6 +377,7 @@ def main():
     if given.inside:
         inside(names)
     need_root()
+    need_mcf()
     need_programs("sendmail", "makemap", "unshare", "ip", "m4")
     report = Report("modes", "tests/modes/run.py '{}'", given.verbose)
     with tempfile.NamedTemporaryFile("w", suffix=".cf") as f:
