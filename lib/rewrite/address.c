@@ -415,8 +415,7 @@ static int code_of_reply(const char *s)
     }
 }
 
-/* The sysexits code that $#error has behind $@, by name or number or enhanced code. */
-static int code_of_error(const char *host)
+int address_error_code(const char *host)
 {
     static const struct {
         const char *name;
@@ -455,7 +454,7 @@ static bool names_the_address(int reply)
 static void error_text(struct rewrite *r, struct address *a, char *s, const char *given)
 {
     address_unquote(s);
-    a->code = code_of_error(a->host);
+    a->code = address_error_code(a->host);
     if (isdigit((unsigned char)s[0]) && isdigit((unsigned char)s[1]) &&
         isdigit((unsigned char)s[2]) && s[3] == ' ') {
         a->reply = (s[0] - '0') * 100 + (s[1] - '0') * 10 + (s[2] - '0');

@@ -35,6 +35,9 @@ struct address {
  * address in it, or none that can be taken. */
 bool address_scan(struct rewrite *r, const char *text, size_t len, bool comments, int delimiter,
                   struct tokens *ws, size_t *used);
+/* The sysexits code that $#error has behind $@ (NULL: nothing stands there): a name, a number or an
+ * enhanced code. */
+int address_error_code(const char *host);
 /* Takes quotes, and the backslashes that they need, out of s. */
 void address_unquote(char *s);
 /* The address as it stands in a header, with $g in the place of the mailbox. */

@@ -653,7 +653,7 @@ static void answer_command(struct worker *w, struct context *c, const struct mes
 {
     const char *verb = bytes_string(w->arena, m->verb);
     const char *argument = bytes_string(w->arena, m->argument);
-    struct ruling r = {RULING_NONE, NULL, 0, "", "", ""};
+    struct ruling r = {.kind = RULING_NONE, .mailer = "", .words = "", .text = ""};
 
     if (strcasecmp(verb, "HELP") == 0) {
         say(v, help_answer(w, argument));

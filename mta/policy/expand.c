@@ -121,7 +121,7 @@ static void inherit(struct walk *k, struct send *s, const char *shown)
 
     r->original = from->original;
     r->final = from->final;
-    r->from = from->shown;
+    r->from = s->parent->recipient.shown;
     r->notify = s->parent->recipient.notify;
     r->owner = s->parent->recipient.owner;
     r->shown = bytes_of(arena_strdup(k->list->arena, shown));

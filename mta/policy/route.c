@@ -131,28 +131,64 @@ static const char *user_for(struct routing *g, const struct target *t)
     return user + (strcmp(t->mailer->name, "prog") == 0 && *user == '|');
 }
 
+/* For X-Actual-Recipient. */
+static struct bytes actual_of(struct routing *g, const struct target *t)
+{
+    const char *user = user_for(g, t);
+
+    return bytes_of(strcmp(t->mailer->name, "prog") == 0 ? arena_printf(g->arena, "|%s", user)
+                                                         : user);
+}
+
 static void join(struct routing *g, size_t index, const struct target *t)
 {
     const char *user = user_for(g, t);
-    bool program = strcmp(t->mailer->name, "prog") == 0;
     struct group *into = group_for(g, t->mailer, t->host, g->e->recipients[index].owner);
 
     into->members =
         arena_grow(g->arena, into->members, into->n, &into->room, sizeof *into->members, 4);
     into->members[into->n++] = (struct member){index, user, arena_strdup(g->arena, t->home)};
-    g->e->recipients[index].actual = bytes_of(program ? arena_printf(g->arena, "|%s", user) : user);
+}
+
+/* As if the mailer had ended so. */
+static void ended_with(struct routing *g, struct recipient *r, const struct mailer *m, int status)
+{
+    const struct exit_meaning *x = exit_by_code((uint64_t)status);
+    struct bytes nothing = {"", 0};
+
+    if (!x)
+        x = exit_by_code(EX_UNAVAILABLE);
+    bool waits = x->state == RECIPIENT_WAITS;
+    conclude(g, r, x->state, x->status, waits || m->smtp ? "" : x->text, "");
+    r->flags |= x->code == EX_CONFIG ? RECIPIENT_IS_CONFIG : 0;
+    if (waits)
+        exit_deferred(&g->refused, shown_of(g, r), nothing);
+    else
+        exit_line(&g->refused, (uint64_t)x->code, shown_of(g, r));
+}
+
+/* The sender as rules have it that are asked about a delivery: as it was given. */
+static const char *sender_as_given(struct routing *g, const struct recipient *r)
+{
+    const char *path = worker_get(g->w, "mail_from");
+
+    return r->owner.len ? text_of(g, r->owner) : *path ? path : "<>";
 }
 
 /* Whether these two may write to one another (check_compat). */
-static bool compatible(struct routing *g, struct recipient *r)
+static bool compatible(struct routing *g, struct recipient *r, const struct target *t)
 {
-    const char *both[] = {text_of(g, g->e->sender), text_of(g, r->address)};
-    struct ruling said = ruling_of(g->w, "check_compat", both, 2, NULL);
+    const char *shown = text_of(g, shown_of(g, r));
+    const char *both[] = {sender_as_given(g, r), shown};
 
+    worker_set(g->w, "f", text_of(g, r->owner.len ? r->owner : g->e->sender));
+    worker_set(g->w, "h", t->host);
+    worker_set(g->w, "addr_type", "e s");
+    struct ruling said = ruling_of(g->w, "check_compat", both, 2, shown);
+    worker_set(g->w, "addr_type", "e r");
     if (said.kind == RULING_REFUSED) {
         buf_printf(&g->refused, "%s\n", said.reply);
-        conclude(g, r, *said.reply == '4' ? RECIPIENT_WAITS : RECIPIENT_FAILED,
-                 code_of(g, said.reply), arena_strdup(g->arena, said.reply), "");
+        ended_with(g, r, t->mailer, said.status);
         return false;
     }
     if (said.kind == RULING_DISCARD)
@@ -218,11 +254,12 @@ static void place(struct routing *g, size_t index)
                                             domain_of(g, address))));
         return;
     }
+    r->actual = actual_of(g, &t);
     if (is_held(g, t.mailer))
         conclude(g, r, RECIPIENT_WAITS, "", "", "");
     else if (strcmp(t.mailer->name, "discard") == 0)
         conclude(g, r, RECIPIENT_DELIVERED, "2.0.0", "discarded", "");
-    else if (compatible(g, r))
+    else if (compatible(g, r, &t))
         join(g, index, &t);
 }
 

@@ -64,6 +64,7 @@ static void refusal(struct arena *a, struct ruling *r, char *text, const char *a
 
     address_unquote(text);
     r->kind = RULING_REFUSED;
+    r->status = address_error_code(at);
     if (!(is_digit(text[0]) && is_digit(text[1]) && is_digit(text[2]) && text[3] == ' ')) {
         r->code = CODE_PLAIN;
         r->reply = ruling_reply(a, CODE_PLAIN, "5.3.0", to, text);
@@ -83,6 +84,7 @@ static void software(struct arena *a, struct ruling *r, const char *text)
 {
     r->kind = RULING_REFUSED;
     r->code = CODE_SOFTWARE;
+    r->status = EX_CONFIG;
     r->reply = ruling_reply(a, CODE_SOFTWARE, "5.3.5", NULL, text);
 }
 
@@ -118,7 +120,7 @@ static void read_triple(struct rewrite *rw, struct arena *a, const struct tokens
 struct ruling ruling_read(struct rewrite *rw, struct arena *a, const struct tokens *ws,
                           const char *to)
 {
-    struct ruling r = {RULING_CONSENT, NULL, 0, "", "", ""};
+    struct ruling r = {.kind = RULING_CONSENT, .mailer = "", .words = "", .text = ""};
 
     if (ws->n > 1 && ws->v[0].id == OP_HASH)
         read_triple(rw, a, ws, &r, to);
@@ -171,7 +173,7 @@ struct ruling ruling_of(struct worker *w, const char *ruleset, const char *const
                         const char *to)
 {
     const struct ruleset *s = program_ruleset(w->service->program, ruleset, strlen(ruleset));
-    struct ruling r = {RULING_NONE, NULL, 0, "", "", ""};
+    struct ruling r = {.kind = RULING_NONE, .mailer = "", .words = "", .text = ""};
 
     if (!s)
         return r;
@@ -222,7 +224,7 @@ const char *ruling_of_address(struct worker *w, const struct address *a, bool pa
     }
     if (a->error) {
         /* What rules say of an address has its codes in the text, or none. */
-        struct ruling r = {RULING_NONE, NULL, 0, "", "", ""};
+        struct ruling r = {.kind = RULING_NONE, .mailer = "", .words = "", .text = ""};
         char *text = arena_strdup(w->arena, a->error);
         if (a->reply)
             text = arena_printf(w->arena, "%03d %s%s%s", a->reply, a->enhanced ? a->enhanced : "",

@@ -16,6 +16,7 @@ struct ruling {
     enum ruling_kind kind; /* NONE: there is no such ruleset */
     const char *reply;     /* of a refusal: one line, "550 5.7.1 text" */
     int code;              /* its first three digits */
+    int status;            /* of $#error: what stands behind $@, as a sysexits code */
     const char *mailer;    /* behind $#; "" where the ruleset answers no triple */
     const char *words;     /* all that stands there, before $@ and $: */
     const char *text;      /* behind $:, or what it answers without a triple */
