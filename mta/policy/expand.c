@@ -60,12 +60,14 @@ static bool same_user(const struct mailer *m, const char *x, const char *y)
 /* The one that is there already; NULL: it is new. */
 static struct send *known(struct send_list *l, const struct target *t, const struct send *but)
 {
-    const char *user = *t->user == '\\' ? t->user + 1 : t->user;
+    bool himself = *t->user == '\\';
+    const char *user = t->user + himself;
 
     for (size_t i = 0; i < l->n; i++) {
         struct send *s = l->v[i];
-        if (s != but && s->state != SEND_GONE && strcmp(s->mailer, t->mailer->name) == 0 &&
-            strcasecmp(s->host, t->host) == 0 && same_user(t->mailer, s->user, user))
+        if (s != but && s->himself == himself && s->state != SEND_GONE &&
+            strcmp(s->mailer, t->mailer->name) == 0 && strcasecmp(s->host, t->host) == 0 &&
+            same_user(t->mailer, s->user, user))
             return s;
     }
     return NULL;
@@ -75,7 +77,8 @@ static void set_target(struct send_list *l, struct send *s, const struct target 
 {
     s->mailer = arena_strdup(l->arena, t->mailer->name);
     s->host = arena_strdup(l->arena, t->host);
-    s->user = arena_strdup(l->arena, *t->user == '\\' ? t->user + 1 : t->user);
+    s->himself = *t->user == '\\';
+    s->user = arena_strdup(l->arena, t->user + s->himself);
 }
 
 /* Behind all whose host is not greater. */
@@ -381,14 +384,6 @@ static bool is_ancestor(const struct send *of, const struct send *s)
     return false;
 }
 
-/* The same, where it is delivered to itself. */
-static struct send *known_open(struct send_list *l, const struct target *t)
-{
-    struct send *s = known(l, t, NULL);
-
-    return s && s->state == SEND_OPEN ? s : known(l, t, s);
-}
-
 /* It is there already. */
 static void meet(struct walk *k, struct send *same, const struct target *t, const char *shown,
                  struct send *parent)
@@ -405,10 +400,7 @@ static void meet(struct walk *k, struct send *same, const struct target *t, cons
     /* It leads back to itself: he is meant, or it is a circle. */
     struct target self = recipient_user(k->w, *t, shown);
     if (self.mailer && has_flag(t->mailer, 'w')) {
-        if (*t->user != '\\')
-            same->state = SEND_OPEN;
-        else if (!known_open(k->list, t))
-            new_send(k, shown, shown, parent, t);
+        same->state = SEND_OPEN;
         k->live++;
     } else {
         k->looped = true;

@@ -30,6 +30,7 @@ struct send {
     struct send *parent; /* that it came of; NULL: it was named by whoever sent it */
     size_t depth;        /* aliases on the way */
     size_t number;       /* of all, as they came */
+    bool himself;        /* "\user": no alias is asked, and it is not the same as "user" */
     bool aliased;        /* there is an alias of this name */
     bool owned;          /* an alias with an owner, a mailing list */
 };
