@@ -5,7 +5,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
-#include <sys/statvfs.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -213,13 +212,13 @@ static uint64_t pause_of(const struct ruling *r)
     return isdigit((unsigned char)*r->mailer) ? strtoull(r->mailer, NULL, 10) : 0;
 }
 
-/* What the ruleset says of this connection, and the listener's M=E: no ETRN. */
+/* What the ruleset says of this connection, and what the listener's M= takes away from it. */
 static const char *letters_of(struct worker *w, const struct context *c, const struct ruling *r)
 {
-    bool no_etrn = strchr(c->listener->modifiers, 'E') != NULL;
+    const char *modifiers = c->listener->modifiers;
 
-    return arena_printf(w->arena, "%s%s", r->kind == RULING_CONSENT ? r->words : "",
-                        no_etrn ? " E" : "");
+    return arena_printf(w->arena, "%s%s%s", r->kind == RULING_CONSENT ? r->words : "",
+                        strchr(modifiers, 'E') ? " E" : "", strchr(modifiers, 'S') ? " S" : "");
 }
 
 static void answer_connect(struct worker *w, struct context *c, const struct message_CONNECT *m,
@@ -857,53 +856,11 @@ static void answer_end(struct worker *w, struct context *c, const struct message
     end_transaction(w, c);
 }
 
-/* "/var/spool/mqueue/q*" are folders in that one. */
-static const char *queue_folder(const struct worker *w)
-{
-    const char *path = setting_text(w->service->program, "QueueDirectory");
-
-    return strchr(path, '*') ? fs_dirname(w->arena, path) : path;
-}
-
-/* Whether a message of this size leaves MinFreeBlocks of the queue's file system free. */
-static bool has_room(const struct worker *w, uint64_t size)
-{
-    const struct program *p = w->service->program;
-    long least = setting_number(p, "MinFreeBlocks");
-    struct statvfs fs;
-
-    if (least <= 0 || statvfs(queue_folder(w), &fs) != 0 || fs.f_frsize == 0)
-        return true;
-    return fs.f_bavail >= (uint64_t)least + size / fs.f_frsize;
-}
-
-/* What cannot be done without room for a message; true: that is said. */
-static bool lacks_room(struct worker *w, const struct message *ask, struct message_VERDICT *v)
-{
-    uint64_t size = 0;
-
-    if (ask->kind == MESSAGE_MAIL) {
-        const char *said = parameter(w, ask->as.MAIL.parameters, "SIZE");
-        size = said ? strtoull(said, NULL, 10) : 0;
-    } else if (ask->kind != MESSAGE_RCPT && ask->kind != MESSAGE_COMMAND) {
-        return false;
-    }
-    if (ask->kind == MESSAGE_COMMAND &&
-        strcasecmp(bytes_string(w->arena, ask->as.COMMAND.verb), "ETRN") == 0)
-        return false;
-    if (has_room(w, size))
-        return false;
-    say(v, "452 4.4.5 Insufficient disk space; try again later");
-    return true;
-}
-
 void check_answer(struct worker *w, struct context *c, const struct message *ask,
                   struct message_VERDICT *v)
 {
     *v = (struct message_VERDICT){.session = c->session};
     worker_begin(w, c->macros);
-    if (lacks_room(w, ask, v))
-        return;
     switch (ask->kind) {
     case MESSAGE_CONNECT:
         answer_connect(w, c, &ask->as.CONNECT, v);
