@@ -161,6 +161,8 @@ static struct session_settings session_settings(const struct program *p, const c
         switches |= SESSION_REJECT_NUL;
     if (setting_true(p, "SevenBitInput"))
         switches |= SESSION_SEVEN_BIT;
+    if (setting_true(p, "SaveFromLine"))
+        switches |= SESSION_SAVE_FROM;
     if (*setting_text(p, "EightBitMode") == 's')
         switches |= SESSION_STRICT_8BIT;
     return (struct session_settings){

@@ -15,8 +15,9 @@ void incoming_start(struct incoming *in, enum lines_bare cr, enum lines_bare lf,
     lines_start(&in->lines, cr, lf, lax_end);
     buf_truncate(&in->head, 0);
     buf_truncate(&in->body, 0);
-    in->taken = in->line = 0;
+    in->taken = in->line = in->from = 0;
     in->first = true;
+    in->folds = false;
     in->in_body = in->too_large = in->head_too_large = false;
     in->size = in->body_lines = 0;
     in->flags = 0;
@@ -84,7 +85,7 @@ static void name_of(const char *s, size_t len, bool *colon, bool *all)
     while (i < len && s[i] > ' ' && s[i] < 127 && s[i] != ':')
         i++;
     size_t name = i;
-    while (i < len && (s[i] == ' ' || s[i] == '\t'))
+    while (i < len && (s[i] == ' ' || s[i] == '\t' || s[i] == '\n'))
         i++;
     bool is_name = name > 0 && i <= INCOMING_NAME_MAX;
     *all = i == len && is_name;
@@ -101,9 +102,9 @@ static enum line_kind kind_of(const struct incoming *in, const char *s, size_t l
     if (len == 0)
         return complete ? LINE_EMPTY : LINE_UNKNOWN;
     if (*s == ' ' || *s == '\t')
-        return in->line > 0 ? LINE_HEADER : LINE_OTHER;
+        return in->line > in->from ? LINE_HEADER : LINE_OTHER;
     if (in->first && memcmp(s, from, n) == 0 && (n == sizeof from - 1 || !complete))
-        return complete ? LINE_FROM : LINE_UNKNOWN;
+        return !complete ? LINE_UNKNOWN : in->keeps_from ? LINE_OTHER : LINE_FROM;
     name_of(s, len, &colon, &all);
     if (colon)
         return LINE_HEADER;
@@ -129,12 +130,35 @@ static void take_out_nul(struct buf *b, size_t from)
     buf_truncate(b, to);
 }
 
+/* Bytes of the head's last line before its colon, all of it where there is none yet; none of a line
+ * that goes on with another. */
+static size_t name_length(const struct incoming *in)
+{
+    const char *line = in->head.data + in->line;
+    size_t len = in->head.len - in->line;
+    const char *colon = len > 0 ? memchr(line, ':', len) : NULL;
+
+    if (len > 0 && (*line == ' ' || *line == '\t'))
+        return 0;
+    return colon != NULL ? (size_t)(colon - line) : len;
+}
+
+/* A name is not folded: its LF were blanks. */
+static void unfold_name(struct incoming *in)
+{
+    char *line = in->head.data + in->line;
+
+    for (size_t i = 0, n = name_length(in); i < n; i++)
+        if (line[i] == '\n')
+            line[i] = ' ';
+}
+
 /* The head's last line, which ends where the head does, or goes on. */
 static void judge_line(struct incoming *in)
 {
     const char *s = in->head.data + in->line;
     size_t len = in->head.len - in->line;
-    bool complete = len > 0 && s[len - 1] == '\n';
+    bool complete = len > 0 && s[len - 1] == '\n' && !in->folds;
 
     switch (kind_of(in, s, len - complete, complete)) {
     case LINE_EMPTY:
@@ -144,11 +168,12 @@ static void judge_line(struct incoming *in)
         end_head(in, in->line);
         break;
     case LINE_FROM:
-        buf_truncate(&in->head, in->line);
+        in->line = in->from = in->head.len;
         break;
     case LINE_HEADER:
         if (complete) {
             take_out_nul(&in->head, in->line);
+            unfold_name(in);
             in->line = in->head.len;
         }
         break;
@@ -164,9 +189,13 @@ static enum lines_result into_head(struct incoming *in, const char *s, size_t le
 {
     const char *end = memchr(s, '\n', len);
     size_t from = in->head.len;
+
+    if (in->folds && *s != ' ' && *s != '\t' && name_length(in) < from - in->line)
+        buf_addc(&in->head, ' ');
     enum lines_result r =
         lines_data(&in->lines, s, end != NULL ? (size_t)(end - s) + 1 : len, used, &in->head);
-
+    size_t have = in->head.len;
+    in->folds = have > from && in->head.data[have - 1] == '\n' && !lines_is_at_end(&in->lines);
     look_at(in, &in->head, from);
     if (in->head.len > from)
         judge_line(in);

@@ -4,8 +4,9 @@
  * The head is lines "name: text", which a line that begins with a blank continues; names have no
  * blanks (but before the colon) and no control or 8-bit characters.  It ends at the first empty
  * line, which belongs to nothing, or before the first line that is no such line, where the body
- * begins.  A first line "From ...", as mailboxes have it, is passed over.  NUL bytes are taken out
- * of the head.  All line ends are LF.
+ * begins.  A first line "From ...", as mailboxes have it, is of the head, unless it is to
+ * be kept as a line: then it is no such line.  NUL bytes are taken out
+ * of the head.  All line ends are LF.  A LF of the head that ends no line (lines.h) folds it there.
  *
  * The head is kept to the end of the message, the body goes as it comes: `taken` of its bytes are
  * gone.  What is longer than its limit is read to its end and not kept.
@@ -26,10 +27,13 @@ struct incoming {
     uint64_t max_size; /* bytes; 0: no limit */
     uint64_t max_head; /* bytes that a head may not reach; 0: no limit */
     bool seven_bit;    /* the eighth bit is taken off */
+    bool keeps_from;   /* SaveFromLine */
     struct buf head, body;
     size_t taken; /* bytes of body that are gone */
     size_t line;  /* where the head's last line begins */
+    size_t from;  /* bytes of a line From_ */
     bool first;   /* no line of it was seen yet */
+    bool folds;   /* what was read last was a LF that ends nothing */
     bool in_body, too_large, head_too_large;
     uint64_t size;       /* bytes of all that came */
     uint64_t body_lines; /* LF in the body */

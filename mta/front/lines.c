@@ -108,6 +108,11 @@ enum lines_result lines_data(struct lines *l, const char *s, size_t len, size_t 
     return LINES_MORE;
 }
 
+bool lines_is_at_end(const struct lines *l)
+{
+    return l->place == AT_LINE;
+}
+
 static enum lines_result bare_in(const char *s, size_t len, enum lines_bare cr, enum lines_bare lf)
 {
     for (size_t i = 0; i < len; i++) {

@@ -43,6 +43,9 @@ void lines_start(struct lines *l, enum lines_bare cr, enum lines_bare lf, bool l
 enum lines_result lines_data(struct lines *l, const char *s, size_t len, size_t *used,
                              struct buf *out);
 
+/* Whether what was read last ended a line, or nothing was read yet. */
+bool lines_is_at_end(const struct lines *l);
+
 /* The first line of s[0..len), for commands: bytes with its end, and in *text those without; 0:
  * there is none yet.  The line ends with CR LF, or, where lf is not LINES_REFUSE, with LF; *refused
  * says which bare byte is in front of its end (LINES_MORE: none). */

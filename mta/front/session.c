@@ -513,8 +513,11 @@ static void run_response(struct session *s)
 static void run_starttls(struct session *s, struct bytes verb, struct bytes argument)
 {
     (void)verb;
-    reply_text(&s->out, argument.len > 0 ? "501 5.5.2 Syntax error (no parameters allowed)"
-                                         : "454 4.3.3 TLS not available after start");
+    if (argument.len > 0)
+        reply_text(&s->out, "501 5.5.2 Syntax error (no parameters allowed)");
+    else
+        reply_text(&s->out, s->has[HAS_STARTTLS] ? "454 4.3.3 TLS not available after start"
+                                                 : "503 5.5.0 TLS not available");
 }
 
 static void run_unimplemented(struct session *s, struct bytes verb, struct bytes argument)
@@ -529,7 +532,7 @@ static void run_help(struct session *s, struct bytes verb, struct bytes argument
     ask_command(s, verb, argument);
 }
 
-enum allowed { ALWAYS, TRUSTED };
+enum allowed { ALWAYS, BUSY, TRUSTED };
 
 static const struct verb {
     const char *name;
@@ -568,6 +571,11 @@ static bool is_foreign(struct bytes word)
     return false;
 }
 
+static bool is_refused(const struct session *s, const struct verb *v)
+{
+    return s->refusal != NULL && v->allowed > (s->busy ? BUSY : ALWAYS);
+}
+
 /* The command in s->line. */
 static void run(struct session *s)
 {
@@ -591,7 +599,7 @@ static void run(struct session *s)
     } else if (v == NULL) {
         if (count_bad(s))
             say_unknown(s, "500 5.5.1 Command unrecognized");
-    } else if (s->refusal != NULL && v->allowed != ALWAYS) {
+    } else if (is_refused(s, v)) {
         if (count_bad(s))
             reply_lines(&s->out, s->refusal, strlen(s->refusal));
     } else {
@@ -1092,6 +1100,7 @@ struct session *session_new(struct arena *a, const struct session_settings *sett
     s->in.max_size = settings->max_size;
     s->in.max_head = settings->max_head > 0 ? settings->max_head : SESSION_HEAD_MAX;
     s->in.seven_bit = (settings->switches & SESSION_SEVEN_BIT) != 0;
+    s->in.keeps_from = (settings->switches & SESSION_SAVE_FROM) != 0;
     ask(s, SESSION_CONNECT);
     return s;
 }

@@ -61,7 +61,8 @@ enum session_switches {
     /* LF alone ends a command, and a CR is part of it: as with the reference, for people who type,
      * and for programs that let their input write commands. */
     SESSION_LAX_COMMANDS = 4096,
-    SESSION_SOFT = 8192 /* SoftBounce: what is refused is refused for now */
+    SESSION_SOFT = 8192,      /* SoftBounce: what is refused is refused for now */
+    SESSION_SAVE_FROM = 16384 /* SaveFromLine: a message's line From_ is of its body */
 };
 
 struct session_settings {

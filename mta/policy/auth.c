@@ -36,7 +36,7 @@ static void logged_in(struct worker *w, struct context *c)
     worker_set(w, "auth_authen", sasl_session_authenticated(c->sasl));
     worker_set(w, "auth_author", "");
     worker_set(w, "auth_ssf", "0");
-    worker_set(w, "r", "ESMTPA");
+    c->extended = true; /* until another HELO */
 }
 
 static void conclude(struct worker *w, struct context *c, enum sasl_outcome outcome,

@@ -34,12 +34,12 @@ static const struct {
     /* dots */
     {TEXT("..A: b\r\n.C: d\r\n\r\n..\r\n.\r\n"), ".A: b\nC: d\n", ".\n"},
     /* From_ */
-    {TEXT("From a b\r\nA: b\r\n\r\nx\r\n.\r\n"), "A: b\n", "x\n"},
-    {TEXT("From a b\r\nFrom c d\r\nA: b\r\n.\r\n"), "", "From c d\nA: b\n"},
-    {TEXT("From a b\r\n c\r\nA: b\r\n.\r\n"), "", " c\nA: b\n"},
-    {TEXT("From \r\nA: b\r\n.\r\n"), "A: b\n", ""},
+    {TEXT("From a b\r\nA: b\r\n\r\nx\r\n.\r\n"), "From a b\nA: b\n", "x\n"},
+    {TEXT("From a b\r\nFrom c d\r\nA: b\r\n.\r\n"), "From a b\n", "From c d\nA: b\n"},
+    {TEXT("From a b\r\n c\r\nA: b\r\n.\r\n"), "From a b\n", " c\nA: b\n"},
+    {TEXT("From \r\nA: b\r\n.\r\n"), "From \nA: b\n", ""},
     {TEXT("From: a\r\n\r\nx\r\n.\r\n"), "From: a\n", "x\n"},
-    {TEXT("From : a\r\n\r\nx\r\n.\r\n"), "", "x\n"},
+    {TEXT("From : a\r\n\r\nx\r\n.\r\n"), "From : a\n", "x\n"},
     {TEXT("From\r\n.\r\n"), "", "From\n"},
     {TEXT(">From a\r\nA: b\r\n.\r\n"), "", ">From a\nA: b\n"},
     {TEXT("A: b\r\nFrom c d\r\nE: f\r\n.\r\n"), "A: b\n", "From c d\nE: f\n"},
@@ -80,6 +80,38 @@ static void a_head_ends_where_it_does(void **state)
             assert_int_equal(feed(&in, cases[i].in, cases[i].len, steps[k]), LINES_END);
             assert_string_equal(in.head.data, cases[i].head);
             assert_string_equal(in.body.data, cases[i].body);
+        }
+    }
+}
+
+/* A line From_ may be meant to stay (SaveFromLine), and LF that end nothing may be let in. */
+static void a_head_may_be_odd(void **state)
+{
+    static const struct {
+        const char *in;
+        size_t len;
+        const char *head, *body;
+    } odd[] = {
+        {TEXT("From a b\r\nA: b\r\n.\r\n"), "", "From a b\nA: b\n"},
+        {TEXT("A: b\nC: d\r\n\r\nx\ny\r\n.\r\n"), "A: b\n C: d\n", "x\ny\n"},
+        {TEXT("A: b\n\tc\n d\r\n\r\n.\r\n"), "A: b\n\tc\n d\n", ""},
+        {TEXT("A: b\n\n\r\nC: d\r\n.\r\n"), "A: b\n \n \nC: d\n", ""},
+        {TEXT("A\n: b\r\n\r\n.\r\n"), "A : b\n", ""},
+        {TEXT("A: b\r\n c\nd: e\r\n\r\n.\r\n"), "A: b\n c\n d: e\n", ""},
+        {TEXT("A: b\r\nno\nhead\r\nC: d\r\n.\r\n"), "A: b\n", "no\nhead\nC: d\n"},
+    };
+    static const size_t steps[] = {1, 2, 5, 1000};
+    struct incoming in;
+
+    for (size_t i = 0; i < sizeof odd / sizeof *odd; i++) {
+        for (size_t s = 0; s < sizeof steps / sizeof *steps; s++) {
+            start(&in, *state);
+            in.keeps_from = true;
+            in.lines.lf = LINES_KEEP;
+            assert_int_equal(feed(&in, odd[i].in, odd[i].len, steps[s]), LINES_END);
+            buf_adds(&in.body, "");
+            assert_string_equal(in.head.data, odd[i].head);
+            assert_string_equal(in.body.data, odd[i].body);
         }
     }
 }
@@ -156,9 +188,9 @@ static void what_was_taken_makes_room(void **state)
 int main(void)
 {
     const struct CMUnitTest tests[] = {
-        UNIT(a_head_ends_where_it_does), UNIT(what_was_seen_is_counted),
-        UNIT(a_name_has_an_end),         UNIT(what_is_too_long_is_not_kept),
-        UNIT(what_was_taken_makes_room),
+        UNIT(a_head_ends_where_it_does),    UNIT(a_head_may_be_odd),
+        UNIT(what_was_seen_is_counted),     UNIT(a_name_has_an_end),
+        UNIT(what_is_too_long_is_not_kept), UNIT(what_was_taken_makes_room),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
