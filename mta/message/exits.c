@@ -4,8 +4,8 @@
 #include <sysexits.h>
 
 static const struct exit_meaning exits[] = {
-#define EXIT(status, state, reply, enhanced, code, text, address)                                  \
-    {status, RECIPIENT_##state, reply, enhanced, code, text, address},
+#define EXIT(status, state, reply, enhanced, code, text, address, ours)                            \
+    {status, RECIPIENT_##state, reply, enhanced, code, text, address, ours},
 #include "mta/message/exits.def"
 };
 enum { EXITS = sizeof exits / sizeof *exits };

@@ -11,6 +11,7 @@ struct exit_meaning {
     enum recipient_state state;
     const char *reply, *enhanced, *status, *text;
     bool address; /* it is about one address, which stands before the text */
+    bool ours;    /* this machine is at fault */
 };
 
 /* exits.def; NULL: nobody knows. */

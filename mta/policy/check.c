@@ -113,6 +113,7 @@ static void end_transaction(struct worker *w, struct context *c)
         worker_set(w, of_first[i], NULL);
     rewrite_pass(w->r, true);
     context_reset(c);
+    c->nnamed = 0;
 }
 
 /* --- connection --------------------------------------------------------------------------- */
@@ -647,6 +648,15 @@ static void answer_etrn(struct worker *w, const char *argument, struct message_V
         say(v, arena_printf(w->arena, "459 4.5.4 Queue %s unknown", argument + 1));
 }
 
+/* Whom VRFY or EXPN names is one more for the Received line's "for" of the next message. */
+static void count_named(struct worker *w, struct context *c, const struct message_VERDICT *v)
+{
+    if (strncmp(bytes_string(w->arena, v->reply), "553 5.0.0", 9) == 0)
+        return; /* it was no address */
+    c->nnamed++;
+    c->only = NULL;
+}
+
 static void answer_command(struct worker *w, struct context *c, const struct message_COMMAND *m,
                            struct message_VERDICT *v)
 {
@@ -675,6 +685,7 @@ static void answer_command(struct worker *w, struct context *c, const struct mes
     if (strcasecmp(verb, "VRFY") != 0 && strcasecmp(verb, "EXPN") != 0)
         return;
     answer_name(w, argument, *verb == 'E' || *verb == 'e', v);
+    count_named(w, c, v);
     if (!c->sender && *v->reply.p == '2') {
         worker_set(w, "nrcpts", "1");
         worker_set(w, "u", argument);

@@ -34,6 +34,6 @@ void context_reset(struct context *c)
     c->envelope = (struct envelope){0};
     c->sends = (struct send_list){.arena = c->tx};
     c->only = NULL;
-    c->nnamed = c->naccepted = 0;
+    c->naccepted = 0;
     c->discard = c->discard_all;
 }

@@ -105,10 +105,9 @@ static void loops_back(struct search *f, const char *host)
     f->failure =
         (struct hosts){.code = "5.5.0",
                        .answer = "",
-                       .detail = arena_printf(a,
-                                              "554 5.0.0 MX list for %s. points back to %s\n"
-                                              "554 5.3.5 Local configuration error",
+                       .sooner = arena_printf(a, "554 5.0.0 MX list for %s. points back to %s",
                                               host, f->w->service->host),
+                       .detail = "554 5.3.5 Local configuration error",
                        .asked = host,
                        .config = true};
 }

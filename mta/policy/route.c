@@ -31,6 +31,7 @@ struct group {
         const char *user, *home;
     } * members;
     size_t n, room;
+    size_t plan; /* its plan, or the one that comes first of what it brings about */
 };
 
 struct routing {
@@ -160,7 +161,7 @@ static void ended_with(struct routing *g, struct recipient *r, const struct mail
         x = exit_by_code(EX_UNAVAILABLE);
     bool waits = x->state == RECIPIENT_WAITS;
     conclude(g, r, x->state, x->status, waits || m->smtp ? "" : x->text, "");
-    r->flags |= x->code == EX_CONFIG ? RECIPIENT_IS_CONFIG : 0;
+    r->flags |= x->ours ? RECIPIENT_IS_CONFIG : 0;
     if (waits)
         exit_deferred(&g->refused, shown_of(g, r), nothing);
     else
@@ -275,13 +276,49 @@ static void add_plan(struct routing *g, const struct plan *p)
     g->plans[g->nplans++] = (struct bytes){out.data, out.len};
 }
 
-/* What a transcript has of those that get nothing: a plan that is over. */
-static void add_lines(struct routing *g, const char *lines)
+static void recipients_of(struct routing *g, const struct group *from, struct plan *p)
+{
+    p->recipients = arena_calloc(g->arena, from->n, sizeof *p->recipients);
+    p->nrecipients = from->n;
+    for (size_t i = 0; i < from->n; i++) {
+        const struct member *m = &from->members[from->n - 1 - i]; /* the last one is told first */
+        const struct recipient *r = &g->e->recipients[m->index];
+        p->recipients[i] = (struct plan_recipient){.index = m->index,
+                                                   .address = bytes_of(m->user),
+                                                   .original = r->original,
+                                                   .notify = r->notify,
+                                                   .shown = shown_of(g, r)};
+    }
+}
+
+/* What a transcript has of those that get nothing: a plan that is over.  from: whose; NULL: of
+ * several. */
+static void add_lines(struct routing *g, const struct group *from, const char *lines)
 {
     struct plan none = {.kind = PLAN_NONE, .transcript = bytes_of(lines)};
 
+    if (from)
+        recipients_of(g, from, &none);
     if (*lines)
         add_plan(g, &none);
+}
+
+/* The same, before what the first group of this owner and mailer brings about: the hosts of all of
+ * them are looked up before that. */
+static void add_sooner(struct routing *g, const struct group *from, const char *lines)
+{
+    size_t first = 0, last = g->nplans;
+
+    while (g->groups[first].mailer != from->mailer ||
+           !same_bytes(g->groups[first].owner, from->owner))
+        first++;
+    size_t at = g->groups[first].plan;
+    add_lines(g, from, lines);
+    struct bytes added = g->plans[last];
+    memmove(g->plans + at + 1, g->plans + at, (last - at) * sizeof *g->plans);
+    g->plans[at] = added;
+    for (size_t i = first; i < g->n; i++)
+        g->groups[i].plan++;
 }
 
 /* The recipients as a transcript names them together, in the order in which hosts are told. */
@@ -309,10 +346,12 @@ static void hosts_failed(struct routing *g, const struct group *from, const stru
                  arena_strdup(g->arena, h->answer), arena_strdup(g->arena, h->asked));
         r->flags |= h->config ? RECIPIENT_IS_CONFIG : 0;
     }
+    if (h->sooner)
+        add_sooner(g, from, arena_printf(g->arena, "%s\n", h->sooner));
     if (address)
         line = arena_printf(g->arena, "%.*s%s%s", (int)(address - h->detail), h->detail,
                             all_shown(g, from), address + 2);
-    add_lines(g, arena_printf(g->arena, "%s\n", line));
+    add_lines(g, from, arena_printf(g->arena, "%s\n", line));
 }
 
 /* It is longer than the mailer takes (M=). */
@@ -333,7 +372,7 @@ static bool is_too_large(struct routing *g, const struct group *from)
     buf_init(&b, g->arena);
     buf_printf(&b, "552 %s Message is too large; %ld bytes max\n", code, m->max_size);
     exit_line(&b, EX_UNAVAILABLE, bytes_of(all_shown(g, from)));
-    add_lines(g, b.data);
+    add_lines(g, from, b.data);
     return true;
 }
 
@@ -534,21 +573,6 @@ static bool program_plan(struct routing *g, const struct group *from, struct tex
     return true;
 }
 
-static void recipients_of(struct routing *g, const struct group *from, struct plan *p)
-{
-    p->recipients = arena_calloc(g->arena, from->n, sizeof *p->recipients);
-    p->nrecipients = from->n;
-    for (size_t i = 0; i < from->n; i++) {
-        const struct member *m = &from->members[from->n - 1 - i]; /* the last one is told first */
-        const struct recipient *r = &g->e->recipients[m->index];
-        p->recipients[i] = (struct plan_recipient){.index = m->index,
-                                                   .address = bytes_of(m->user),
-                                                   .original = r->original,
-                                                   .notify = r->notify,
-                                                   .shown = shown_of(g, r)};
-    }
-}
-
 static bool render(struct routing *g, const struct group *from, struct plan *p, struct texts *argv)
 {
     struct render_user *users = arena_calloc(g->arena, from->n, sizeof *users);
@@ -730,6 +754,46 @@ static bool too_many_hops(struct routing *g)
     return true;
 }
 
+static bool is_first_of_owner(const struct routing *g, size_t i)
+{
+    for (size_t k = 0; k < i; k++) {
+        if (same_bytes(g->groups[k].owner, g->groups[i].owner))
+            return false;
+    }
+    return g->groups[i].owner.len > 0;
+}
+
+static size_t take_owner(const struct routing *g, struct bytes owner, struct group *to)
+{
+    size_t n = 0;
+
+    for (size_t i = 0; i < g->n; i++) {
+        if (same_bytes(g->groups[i].owner, owner))
+            to[n++] = g->groups[i];
+    }
+    return n;
+}
+
+/* Each owner's part is delivered as a message of its own, behind the one that has none: that of the
+ * first, and then from the last one's on. */
+static void sort_by_owner(struct routing *g)
+{
+    struct group *v = arena_calloc(g->arena, g->n + 1, sizeof *v);
+    size_t n = take_owner(g, (struct bytes){"", 0}, v), first = 0;
+
+    while (first < g->n && !is_first_of_owner(g, first))
+        first++;
+    if (first < g->n)
+        n += take_owner(g, g->groups[first].owner, v + n);
+    for (size_t i = g->n; i-- > first + 1;) {
+        if (is_first_of_owner(g, i))
+            n += take_owner(g, g->groups[i].owner, v + n);
+    }
+    g->groups = v;
+    g->n = n;
+    g->room = n + 1;
+}
+
 static void plan_all(struct routing *g)
 {
     struct envelope *e = g->e;
@@ -743,9 +807,12 @@ static void plan_all(struct routing *g)
             place(g, i);
     }
     worker_set(g->w, "addr_type", "e s");
-    add_lines(g, g->refused.data ? g->refused.data : "");
-    for (size_t i = 0; i < g->n; i++)
+    add_lines(g, NULL, g->refused.data ? g->refused.data : "");
+    sort_by_owner(g);
+    for (size_t i = 0; i < g->n; i++) {
+        g->groups[i].plan = g->nplans;
         plan_group(g, &g->groups[i]);
+    }
 }
 
 void route(struct worker *w, const struct message_ROUTE *ask, struct message_ROUTED *out)

@@ -152,6 +152,8 @@ void report_done(struct envelope *e, enum report_kind kind)
 
 /* --- one report ---------------------------------------------------------------------------- */
 
+static const char postmaster[] = "postmaster";
+
 enum {
     REPORT_TO = 3,     /* the sender, postmaster, Errors-To */
     REPORT_MORE = 1024 /* bytes that a report is said to be longer than the message */
@@ -264,14 +266,29 @@ static bool gave_up_waiting(const struct making *m)
     return false;
 }
 
+static struct bytes own_transcript(const struct making *m)
+{
+    struct bytes lines = m->settings->transcript;
+    const struct transcript_part *parts = m->settings->parts;
+
+    for (size_t i = m->settings->nparts; i-- > 0;) {
+        if (!same(parts[i].owner, m->owner))
+            continue;
+        lines.len = parts[i].end;
+        break;
+    }
+    return lines;
+}
+
 static void add_transcript(struct making *m)
 {
     struct buf *b = &m->text;
+    struct bytes lines = own_transcript(m);
 
-    if (!m->settings->transcript.len && m->kind != REPORT_DELAYED && !gave_up_waiting(m))
+    if (!lines.len && m->kind != REPORT_DELAYED && !gave_up_waiting(m))
         return;
     buf_adds(b, "\n   ----- Transcript of session follows -----\n");
-    add(b, m->settings->transcript);
+    add(b, lines);
     if (m->kind == REPORT_DELAYED) {
         buf_adds(b, "Warning: message still undelivered after ");
         report_age(b, m->settings->warned);
@@ -580,6 +597,12 @@ static const char *why(const struct making *m)
                                        : "auto-generated (return-receipt)";
 }
 
+/* Only the sender is written as he was given, in brackets. */
+static bool is_bare(const struct making *m, size_t i)
+{
+    return i || m->postmaster || m->owner.len || !m->of->sender.len;
+}
+
 static struct texts report_head(struct making *m, uint64_t *size)
 {
     struct fields f = {.arena = m->arena};
@@ -587,7 +610,7 @@ static struct texts report_head(struct making *m, uint64_t *size)
 
     for (size_t i = 0; i < m->nto; i++) {
         buf_init(&b, m->arena);
-        bool bare = i || m->postmaster || m->owner.len;
+        bool bare = is_bare(m, i);
         buf_adds(&b, bare ? " " : " <");
         add_line(&b, m->to[i]);
         buf_adds(&b, bare ? "" : ">");
@@ -656,9 +679,8 @@ static struct report *make(struct making *m)
     else
         buf_printf(&b, "\n--%s--\n\n", m->boundary);
     for (size_t i = 0; i < m->nto; i++)
-        to[i] = (struct recipient){
-            .address = m->to[i],
-            .shown = i || m->postmaster || m->owner.len ? m->to[i] : (struct bytes){"", 0}};
+        to[i] = (struct recipient){.address = m->to[i],
+                                   .shown = is_bare(m, i) ? m->to[i] : (struct bytes){"", 0}};
     uint64_t body = m->of->flags & (ENVELOPE_HAS_8BIT | ENVELOPE_CR_LF);
     if (body & ENVELOPE_HAS_8BIT)
         body |= ENVELOPE_8BIT;
@@ -709,22 +731,39 @@ static bool is_set(const char *s)
     return s && *s;
 }
 
+/* Whether this machine is at fault, for any recipient of this owner. */
+static bool is_our_fault(const struct making *m)
+{
+    for (size_t i = 0; i < m->of->nrecipients; i++) {
+        const struct recipient *r = &m->of->recipients[i];
+        const struct exit_meaning *x = exit_by_text(r->answer);
+        bool ours = r->flags & RECIPIENT_IS_CONFIG || (x && x->ours);
+        if (r->state == RECIPIENT_FAILED && ours && same(r->owner, m->owner))
+            return true;
+    }
+    return false;
+}
+
 /* Who is told beside the sender: whoever runs this machine, where it is at fault, and Errors-To. */
 static void add_others(struct making *m)
 {
-    bool config = false, other = false;
-
-    for (size_t i = 0; i < m->of->nrecipients; i++) {
-        const struct recipient *r = &m->of->recipients[i];
-        if (!in_it(m, r) || !has_failed(r))
-            continue;
-        config = config || r->flags & RECIPIENT_IS_CONFIG;
-        other = other || !(r->flags & RECIPIENT_IS_CONFIG);
-    }
-    if (config && !other)
-        m->to[m->nto++] = bytes_of("postmaster");
     if (m->of->errors_to.len && somebody_failed(m))
         m->to[m->nto++] = m->of->errors_to;
+    if (is_our_fault(m) && !same(m->to[0], bytes_of(postmaster)))
+        m->to[m->nto++] = bytes_of(postmaster);
+}
+
+/* Nobody is left to be told, but who runs this machine.  False: nor does he want to know, or it is
+ * his own that failed. */
+static bool tell_postmaster(struct making *m)
+{
+    const char *to = m->settings->double_bounce;
+
+    m->postmaster = !is_our_fault(m);
+    if (!m->postmaster)
+        to = postmaster;
+    m->to[0] = bytes_of(to);
+    return m->kind != REPORT_DELAYED && is_set(to) && any_failed(m->of, m->owner, to);
 }
 
 struct report *report_make(struct arena *a, const struct report_settings *s,
@@ -742,14 +781,8 @@ struct report *report_make(struct arena *a, const struct report_settings *s,
             continue;
         m.owner = r->owner;
         m.to[0] = r->owner.len ? r->owner : e->sender;
-        if (!m.to[0].len) {
-            /* A report that could not be delivered; one on that is forgotten. */
-            m.to[0] = bytes_of(s->double_bounce);
-            m.postmaster = true;
-            if (kind == REPORT_DELAYED || !is_set(s->double_bounce) ||
-                !any_failed(e, r->owner, s->double_bounce))
-                continue;
-        }
+        if (!m.to[0].len && !tell_postmaster(&m))
+            continue;
         m.id = new_id(ctx);
         if (!m.postmaster)
             add_others(&m);

@@ -15,6 +15,13 @@
 
 #include "mta/message/envelope.h"
 
+/* Where what an owner's deliveries brought about ends in a transcript: what comes behind it is of
+ * others, and told to them. */
+struct transcript_part {
+    struct bytes owner; /* empty: the message's sender */
+    size_t end;
+};
+
 struct report_settings {
     const char *hostname;      /* $j */
     const char *version;       /* as Received lines have it: "8.17.1.9/8.17.1.9" */
@@ -27,9 +34,11 @@ struct report_settings {
     bool no_actual;   /* PrivacyOptions=noactualrecipient */
     uint64_t expires; /* Timeout.queuereturn of this message, seconds: how long it was tried */
     uint64_t warned;  /* Timeout.queuewarn of it */
-    struct bytes transcript; /* of this try: lines, each with its end */
-    struct bytes head;       /* the original's, as it would be delivered; empty: as it is kept */
-    bool from_queue;         /* it was tried when it had been in the queue for a while */
+    struct bytes transcript;             /* of this try: lines, each with its end */
+    const struct transcript_part *parts; /* in order */
+    size_t nparts;
+    struct bytes head; /* the original's, as it would be delivered; empty: as it is kept */
+    bool from_queue;   /* it was tried when it had been in the queue for a while */
 };
 
 enum report_kind {

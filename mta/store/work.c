@@ -641,14 +641,30 @@ static bool was_queued(const struct envelope *e)
     return false;
 }
 
-static struct bytes transcript_of(const struct work *w)
+static struct bytes owner_of(const struct work *w, const struct plan *p)
 {
-    struct buf b;
+    return p->nrecipients > 0 ? w->m.envelope.recipients[p->recipients[0].index].owner
+                              : (struct bytes){"", 0};
+}
 
-    buf_init(&b, w->arena);
+static void set_transcript(const struct work *w, struct report_settings *settings)
+{
+    struct transcript_part *parts;
+    struct buf b;
+    size_t n = 0;
+
     for (const struct delivery *d = w->first; d; d = d->behind)
+        n++;
+    parts = arena_calloc(w->arena, n + 1, sizeof *parts);
+    buf_init(&b, w->arena);
+    n = 0;
+    for (const struct delivery *d = w->first; d; d = d->behind) {
         buf_add(&b, d->lines.p ? d->lines.p : "", d->lines.len);
-    return (struct bytes){b.data, b.len};
+        parts[n++] = (struct transcript_part){owner_of(w, &d->plan), b.len};
+    }
+    settings->transcript = (struct bytes){b.data, b.len};
+    settings->parts = parts;
+    settings->nparts = n;
 }
 
 static void report(struct store *s, struct work *w, struct envelope *e, enum report_kind kind)
@@ -658,7 +674,7 @@ static void report(struct store *s, struct work *w, struct envelope *e, enum rep
     struct id_maker ids = {s, w->arena};
     struct report **last = &w->reports;
 
-    settings.transcript = transcript_of(w);
+    set_transcript(w, &settings);
     settings.head = w->head;
     settings.from_queue = e->tries > 1 || was_queued(e);
     settings.expires = s->setup->schedule.returned[u];

@@ -189,13 +189,31 @@ def essence(line):
 
 # ---------------------------------------------------------------- files
 
+def side(lines, reference):
+    """What one of the two says: lines with a - before them are the reference's alone, with a + mcfd's."""
+    other = "+" if reference else "-"
+    return [l[1:] if l[0] in "+-" else l for l in lines if l[0] != other]
+
+
 class Dialogue:
     def __init__(self, title):
         self.title, self.lines, self.expected, self.options, self.begun = title, [], [], {}, False
 
-    def spec(self):
-        return {"title": self.title, "options": self.options, "deliveries": sum(l.startswith("@ ") for l in self.expected),
-                "steps": [[line, count_replies(replies)] for line, replies in self.lines if line == "<<" or line.split(" ")[0] in STEPS]}
+    def steps(self):
+        return [l for l in self.lines if l[0] == "<<" or l[0].split(" ")[0] in STEPS]
+
+    def spec(self, reference):
+        return {"title": self.title, "options": self.options,
+                "deliveries": sum(l.startswith("@ ") for l in side(self.expected, reference)),
+                "steps": [[line, count_replies(side(replies, reference))] for line, replies in self.steps()]}
+
+    def take(self, results, delivered, reference):
+        """What was measured, where it is not what stands there."""
+        for step, got in zip(self.steps(), results):
+            if side(step[1], reference) != got:
+                step[1] = got
+        if sorted(split_deliveries(side(self.expected, reference))) != sorted(delivered):
+            self.expected = [l for one in delivered for l in one]
 
 
 class Configuration:
@@ -268,13 +286,13 @@ class Test:
         if word == "#":
             dialogue.lines.append([line, []])
             return
-        if word[0] == "@":
+        if word.lstrip("+-")[:1] == "@":
             dialogue.expected.append(line)
             return
         if not dialogue.begun:
             dialogue.begun = True
             dialogue.lines.append(["<<", []])
-        if word == "<":
+        if word in ("<", "-<", "+<"):
             last = next(l for l in reversed(dialogue.lines) if not l[0].startswith("#"))
             last[1].append(line)
         elif word in STEPS:
@@ -837,7 +855,7 @@ class Worker:
         files.update((name, "\n".join(lines) + "\n") for name, lines in c.files.items() if name != "aliases")
         job = {"cf": cf, "engine": given.engine.split(), "write": given.write, "aliases": "\n".join(c.files.get("aliases", [])) + "\n",
                "queue": next((w for w in c.shell if w.startswith("-q")), "-q2s"), "files": files,
-               "auth": c.auth, "shell": [w for w in c.shell if not w.startswith("-q")], "dialogues": [d.spec() for d in dialogues]}
+               "auth": c.auth, "shell": [w for w in c.shell if not w.startswith("-q")], "dialogues": [d.spec(given.reference) for d in dialogues]}
         try:
             self.process.stdin.write(json.dumps(job) + "\n")
             self.process.stdin.flush()
@@ -867,9 +885,9 @@ def differences(wanted, got, codes):
 
 
 def judge(report, name, d, results, delivered, given, totals):
-    steps = [l for l in d.lines if l[0] == "<<" or l[0].split(" ")[0] in STEPS]
     wrong = []
-    for i, (line, wanted) in enumerate(steps):
+    for i, (line, wanted) in enumerate(d.steps()):
+        wanted = side(wanted, given.reference)
         got = results[i] if results and i < len(results) else ["< (not asked)"]
         if wanted or got:
             totals["replies"][1] += 1
@@ -879,7 +897,7 @@ def judge(report, name, d, results, delivered, given, totals):
             totals["replies"][0] += not diff
             if diff:
                 wrong += ["after: " + line[:100]] + diff[2:]
-    wanted, got = sorted(split_deliveries(d.expected)), sorted(delivered)
+    wanted, got = sorted(split_deliveries(side(d.expected, given.reference))), sorted(delivered)
     same_ones = 0
     rest = list(got)
     for w in list(wanted):
@@ -913,6 +931,7 @@ def main():
         inside()
     if given.reference:
         given.engine = SENDMAIL
+    given.reference = given.engine.split()[0] == SENDMAIL
     wanted = [c.partition(":")[::2] for c in given.cases]
     tests = [Test(os.path.join(HERE, f)) for f in sorted(os.listdir(HERE)) if f.endswith(".test")
              and (not wanted or f[:-5] in [w[0] for w in wanted])]
@@ -956,10 +975,7 @@ def main():
         for d, results, delivered, took in zip(chosen, r["results"], r["delivered"], r["took"]):
             times.append((took, "%s:%s" % (t.name, d.title)))
             if given.write:
-                steps = [l for l in d.lines if l[0] == "<<" or l[0].split(" ")[0] in STEPS]
-                for step, got in zip(steps, results):
-                    step[1] = got
-                d.expected = [l for one in delivered for l in one]
+                d.take(results, delivered, given.reference)
             elif r["error"]:
                 report.fail("%s:%s" % (t.name, d.title), r["error"])
             else:
