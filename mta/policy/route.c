@@ -100,12 +100,13 @@ static bool same_bytes(struct bytes x, struct bytes y)
     return x.len == y.len && (x.len == 0 || memcmp(x.p, y.p, x.len) == 0);
 }
 
+/* A program gets those of all hosts at once, and the first one's for $h. */
 static struct group *group_for(struct routing *g, const struct mailer *m, const char *host,
                                struct bytes owner)
 {
     for (size_t i = 0; i < g->n; i++) {
         struct group *have = &g->groups[i];
-        if (have->mailer == m && strcasecmp(have->host, host) == 0 &&
+        if (have->mailer == m && (!m->smtp || strcasecmp(have->host, host) == 0) &&
             same_bytes(have->owner, owner) && have->n < limit_of(m))
             return have;
     }
