@@ -199,7 +199,7 @@ static struct texts bring_as(struct stage *st, const char *id, size_t n)
     struct message m = {.kind = MESSAGE_COMMIT};
     struct bytes list[2];
     struct envelope e;
-    struct bytes made = envelope_bytes(st->arena, "a@example.com", (uint64_t)time(NULL));
+    struct bytes made = envelope_bytes(st->arena, "a@example.com", (uint64_t)time(NULL), 0);
 
     assert_true(n <= 2 && envelope_decode(st->arena, made.p, made.len, &e));
     e.id = bytes_of(id);
