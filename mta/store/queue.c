@@ -366,19 +366,30 @@ static int named_bodies(struct queue *q, uint64_t **v, size_t *n)
     return rc == MDB_NOTFOUND ? 0 : rc;
 }
 
+/* A cursor at the first piece of the first body from number `body` on: *c is NULL, or is to be
+ * closed.  MDB_NOTFOUND: there is none. */
+static int open_bodies(struct queue *q, uint64_t body, MDB_cursor **c, MDB_val *key, MDB_val *value)
+{
+    char k[KEY_BODY];
+    int rc = mdb_cursor_open(q->txn, q->bodies, c);
+
+    if (rc) {
+        *c = NULL;
+        return rc;
+    }
+    put_key(k, body);
+    put_key(k + 8, 0);
+    *key = val(k, sizeof k);
+    return mdb_cursor_get(*c, key, value, MDB_SET_RANGE); /* which puts the key that it found */
+}
+
 /* Removes the pieces of a body. */
 static int remove_pieces(struct queue *q, uint64_t body)
 {
-    char k[KEY_BODY];
-    MDB_val key = val(k, sizeof k), value;
+    MDB_val key, value;
     MDB_cursor *c;
-    int rc = mdb_cursor_open(q->txn, q->bodies, &c);
+    int rc = open_bodies(q, body, &c, &key, &value);
 
-    if (rc)
-        return rc;
-    put_key(k, body);
-    put_key(k + 8, 0);
-    rc = mdb_cursor_get(c, &key, &value, MDB_SET_RANGE);
     while (rc == 0 && key.mv_size == KEY_BODY && key_number(key.mv_data) == body) {
         if ((rc = mdb_cursor_del(c, 0)) == 0)
             rc = mdb_cursor_get(c, &key, &value, MDB_NEXT);
@@ -390,16 +401,11 @@ static int remove_pieces(struct queue *q, uint64_t body)
 /* The first body from number `from` on; MDB_NOTFOUND: none. */
 static int find_body(struct queue *q, uint64_t from, uint64_t *found)
 {
-    char k[KEY_BODY];
-    MDB_val key = val(k, sizeof k), value;
+    MDB_val key, value;
     MDB_cursor *c;
-    int rc = mdb_cursor_open(q->txn, q->bodies, &c);
+    int rc = open_bodies(q, from, &c, &key, &value);
 
-    if (rc)
-        return rc;
-    put_key(k, from);
-    put_key(k + 8, 0);
-    if ((rc = mdb_cursor_get(c, &key, &value, MDB_SET_RANGE)) == 0)
+    if (rc == 0)
         *found = key.mv_size == KEY_BODY ? key_number(key.mv_data) : from;
     mdb_cursor_close(c);
     return rc;
