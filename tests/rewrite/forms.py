@@ -81,7 +81,11 @@ def is_cut(x, y):
         if not head or not u.startswith(head[0]):
             return False
         n = len(head[0])
-        return len(v) > len(u) and CUT <= len(u) - n <= CUT_WHOLE and len(os.path.commonprefix([u[n:], v[n:]])) >= CUT
+        lost = len(v[len(u):]) - len(v[len(u):].lstrip(' '))  # blanks at the cut are not shown
+        same = len(os.path.commonprefix([u[n:], v[n:]]))
+        return len(v) > len(u) and len(u) - n <= CUT_WHOLE and min(len(u) - n, same) + lost >= CUT
+    # What was cut within quotes is called wrong, too.
+    x = [l for l in x if l in y or not re.match(r'Syntax error in mailbox address ".{%d}" \(unbalanced quote\)$' % (CUT + 1), l)]
     return len(x) == len(y) and all(u == v or cut(u, v) for u, v in zip(x, y))
 
 
