@@ -13,7 +13,7 @@ struct hosts {
     const char *answer; /* the same: "550 Host unknown"; "": none is given */
     const char *detail; /* the line of a transcript: "550 5.1.2 <a@b>... Host unknown (...)",
                            whose address is "%s" */
-    const char *sooner; /* a line that stands before those of its mailer's deliveries; NULL: none */
+    const char *sooner; /* a line that comes of looking them up, which is done early; NULL: none */
     const char *asked;  /* who is said to have failed; "": we did */
     bool later;         /* it may be tried again */
     bool config;        /* whoever runs this machine is to know */

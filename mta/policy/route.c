@@ -304,15 +304,16 @@ static void add_lines(struct routing *g, const struct group *from, const char *l
         add_plan(g, &none);
 }
 
-/* The same, before what the first group of this owner and mailer brings about: the hosts of all of
- * them are looked up before that. */
+/* The same, before what the group before it brings about, of the same owner and mailer: while that
+ * is delivered to, the next one's hosts are looked up. */
 static void add_sooner(struct routing *g, const struct group *from, const char *lines)
 {
-    size_t first = 0, last = g->nplans;
+    size_t own = (size_t)(from - g->groups), first = own, last = g->nplans;
 
-    while (g->groups[first].mailer != from->mailer ||
-           !same_bytes(g->groups[first].owner, from->owner))
-        first++;
+    while (first > 0 && (first == own || g->groups[first].mailer != from->mailer))
+        first--;
+    if (g->groups[first].mailer != from->mailer || !same_bytes(g->groups[first].owner, from->owner))
+        first = own;
     size_t at = g->groups[first].plan;
     add_lines(g, from, lines);
     struct bytes added = g->plans[last];

@@ -731,14 +731,19 @@ static bool is_set(const char *s)
     return s && *s;
 }
 
+bool report_is_our_fault(const struct recipient *r)
+{
+    const struct exit_meaning *x = exit_by_text(r->answer);
+
+    return r->flags & RECIPIENT_IS_CONFIG || (x && x->ours);
+}
+
 /* Whether this machine is at fault, for any recipient of this owner. */
 static bool is_our_fault(const struct making *m)
 {
-    for (size_t i = 0; i < m->of->nrecipients; i++) {
+    for (size_t i = 0; m->settings->at_fault && i < m->of->nrecipients; i++) {
         const struct recipient *r = &m->of->recipients[i];
-        const struct exit_meaning *x = exit_by_text(r->answer);
-        bool ours = r->flags & RECIPIENT_IS_CONFIG || (x && x->ours);
-        if (r->state == RECIPIENT_FAILED && ours && same(r->owner, m->owner))
+        if (r->state == RECIPIENT_FAILED && same(r->owner, m->owner) && report_is_our_fault(r))
             return true;
     }
     return false;

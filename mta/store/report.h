@@ -38,6 +38,7 @@ struct report_settings {
     const struct transcript_part *parts; /* in order */
     size_t nparts;
     struct bytes head; /* the original's, as it would be delivered; empty: as it is kept */
+    bool at_fault;     /* this machine is, in what failed first */
     bool from_queue;   /* it was tried when it had been in the queue for a while */
 };
 
@@ -55,6 +56,8 @@ struct report {
     struct report *next;
 };
 
+/* This machine's configuration, or a program of its own, made it fail. */
+bool report_is_our_fault(const struct recipient *r);
 /* Whether there is anything to tell. */
 bool report_is_due(const struct envelope *e, enum report_kind kind);
 /* The reports, one for each to whom something is told; NULL: none.  new_id(ctx) gives an id for

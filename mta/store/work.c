@@ -667,6 +667,29 @@ static void set_transcript(const struct work *w, struct report_settings *setting
     settings->nparts = n;
 }
 
+/* Whether this machine made fail what failed first.  Who is in no plan was never delivered to, and
+ * comes before all others. */
+static bool is_at_fault(const struct work *w)
+{
+    const struct envelope *e = &w->m.envelope;
+    bool *planned = arena_calloc(w->arena, e->nrecipients + 1, sizeof *planned);
+    const struct recipient *first = NULL;
+
+    for (const struct delivery *d = w->first; d; d = d->behind) {
+        for (size_t i = 0; i < d->plan.nrecipients; i++) {
+            const struct recipient *r = &e->recipients[d->plan.recipients[i].index];
+            planned[d->plan.recipients[i].index] = true;
+            if (!first && r->state == RECIPIENT_FAILED)
+                first = r;
+        }
+    }
+    for (size_t i = e->nrecipients; i-- > 0;) {
+        if (!planned[i] && e->recipients[i].state == RECIPIENT_FAILED)
+            first = &e->recipients[i];
+    }
+    return first && report_is_our_fault(first);
+}
+
 static void report(struct store *s, struct work *w, struct envelope *e, enum report_kind kind)
 {
     struct report_settings settings = s->setup->report;
@@ -675,6 +698,7 @@ static void report(struct store *s, struct work *w, struct envelope *e, enum rep
     struct report **last = &w->reports;
 
     set_transcript(w, &settings);
+    settings.at_fault = is_at_fault(w);
     settings.head = w->head;
     settings.from_queue = e->tries > 1 || was_queued(e);
     settings.expires = s->setup->schedule.returned[u];
