@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "mta/message/head.h"
 #include "mta/message/seen.h"
 
 void incoming_init(struct incoming *in, struct arena *a)
@@ -48,11 +49,11 @@ static bool refused(const struct incoming *in)
     return in->too_large || in->head_too_large;
 }
 
-/* What is new in b, from `from` on. */
-static void look_at(struct incoming *in, struct buf *b, size_t from)
+/* What is new in b, from `from` on; seven: its eighth bits are taken off. */
+static void look_at(struct incoming *in, struct buf *b, size_t from, bool seven)
 {
     for (size_t i = from; i < b->len; i++) {
-        if (in->seven_bit)
+        if (seven)
             b->data[i] = (char)(b->data[i] & 0x7f);
         if ((unsigned char)b->data[i] > 127)
             in->flags |= SEEN_8BIT;
@@ -77,19 +78,25 @@ static uint64_t lines_of(const char *s, size_t len)
 
 enum line_kind { LINE_HEADER, LINE_FROM, LINE_EMPTY, LINE_OTHER, LINE_UNKNOWN };
 
+/* A name may have NUL in it, which are taken out. */
+static bool is_of_name(char c)
+{
+    return (c > ' ' && c < 127 && c != ':') || c == '\0';
+}
+
 /* Whether a line begins with a name, and blanks, and *colon: a colon, *all: nothing behind it. */
 static void name_of(const char *s, size_t len, bool *colon, bool *all)
 {
     size_t i = 0;
 
-    while (i < len && s[i] > ' ' && s[i] < 127 && s[i] != ':')
+    while (i < len && is_of_name(s[i]))
         i++;
     size_t name = i;
     while (i < len && (s[i] == ' ' || s[i] == '\t' || s[i] == '\n'))
         i++;
     bool is_name = name > 0 && i <= INCOMING_NAME_MAX;
     *all = i == len && is_name;
-    *colon = i < len && s[i] == ':' && is_name;
+    *colon = i < len && s[i] == ':' && is_name && !(head_flags(s, name) & FIELD_ENDS_HEAD);
 }
 
 /* What a line of the head is, of which `len` bytes are there; complete: its LF came behind them. */
@@ -115,6 +122,8 @@ static enum line_kind kind_of(const struct incoming *in, const char *s, size_t l
 static void end_head(struct incoming *in, size_t at)
 {
     in->in_body = true;
+    for (size_t i = at; in->seven_body && i < in->head.len; i++)
+        in->head.data[i] = (char)(in->head.data[i] & 0x7f);
     buf_add(&in->body, in->head.data + at, in->head.len - at);
     in->body_lines += lines_of(in->head.data + at, in->head.len - at);
     buf_truncate(&in->head, in->line);
@@ -196,7 +205,7 @@ static enum lines_result into_head(struct incoming *in, const char *s, size_t le
         lines_data(&in->lines, s, end != NULL ? (size_t)(end - s) + 1 : len, used, &in->head);
     size_t have = in->head.len;
     in->folds = have > from && in->head.data[have - 1] == '\n' && !lines_is_at_end(&in->lines);
-    look_at(in, &in->head, from);
+    look_at(in, &in->head, from, in->seven_bit);
     if (in->head.len > from)
         judge_line(in);
     if (in->max_head > 0 && in->head.len >= in->max_head)
@@ -209,7 +218,7 @@ static enum lines_result into_body(struct incoming *in, const char *s, size_t le
     size_t from = in->body.len;
     enum lines_result r = lines_data(&in->lines, s, len, used, &in->body);
 
-    look_at(in, &in->body, from);
+    look_at(in, &in->body, from, in->seven_bit || in->seven_body);
     if (refused(in))
         buf_truncate(&in->body, from);
     else

@@ -115,7 +115,8 @@ static bool size(struct parameters *p, struct bytes value, struct buf *reply)
 static bool body(struct parameters *p, struct bytes value, struct buf *reply)
 {
     p->eight_bit = is(value, "8BITMIME");
-    if (p->eight_bit || is(value, "7BIT"))
+    p->seven_bit = is(value, "7BIT");
+    if (p->eight_bit || p->seven_bit)
         return true;
     return wrong_value(reply, "501 5.5.4 Unknown BODY type ", value, "");
 }
@@ -290,7 +291,7 @@ bool parameters_read(struct arena *a, struct parameters *p, enum parameters_comm
 
     p->n = 0;
     p->seen = 0;
-    p->eight_bit = false;
+    p->eight_bit = p->seven_bit = false;
     for (;;) {
         while (i < len && is_blank(s[i]))
             i++;

@@ -19,6 +19,7 @@ struct parameters {
     uint64_t max_size;      /* bytes; 0: no limit */
     /* What was said: */
     bool eight_bit; /* BODY=8BITMIME */
+    bool seven_bit; /* BODY=7BIT */
     uint64_t seen;  /* a bit for each row of parameters.def */
     struct bytes *v;
     size_t n, room;

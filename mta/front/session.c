@@ -86,6 +86,7 @@ struct session {
     struct parameters parameters;
     uint64_t recipients, refused;
     bool eight_bit; /* BODY=8BITMIME */
+    bool seven_bit; /* BODY=7BIT */
     struct incoming in;
 };
 
@@ -149,7 +150,7 @@ static struct session_question *ask(struct session *s, enum session_question_kin
 
 static void end_transaction(struct session *s)
 {
-    s->mail = s->eight_bit = false;
+    s->mail = s->eight_bit = s->seven_bit = false;
     s->recipients = s->refused = 0;
 }
 
@@ -736,6 +737,7 @@ static void start_data(struct session *s)
     reply_text(&s->out, "354 End data with <CR><LF>.<CR><LF>");
     s->stage = STAGE_DATA;
     s->turn++;
+    s->in.seven_body = s->seven_bit;
     incoming_start(&s->in, s->cr, s->lf, !s->has[HAS_CRLF_ENDS]);
 }
 
@@ -822,6 +824,7 @@ static void agreed(struct session *s, struct session_question q, const struct se
             reply_of(&s->out, "250 2.1.0 ", q.argument, "... Sender ok");
         s->mail = true;
         s->eight_bit = s->parameters.eight_bit;
+        s->seven_bit = s->parameters.seven_bit;
         buf_truncate(&s->sender, 0);
         buf_add(&s->sender, q.argument.p, q.argument.len);
         break;

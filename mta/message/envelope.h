@@ -31,7 +31,9 @@ enum recipient_flags {
     RECIPIENT_IS_FINAL =
         1, /* aliases and .forward files were asked: nothing more is put in its place */
     RECIPIENT_IS_TOO_LARGE = 4, /* the message is, for its mailer or host */
-    RECIPIENT_IS_CONFIG = 2 /* it failed because of the configuration: postmaster is told, too */
+    RECIPIENT_IS_CONFIG = 2,  /* it failed because of the configuration: postmaster is told, too */
+    RECIPIENT_IS_LOOPING = 8, /* hops were too many */
+    RECIPIENT_IS_PROGRAM = 16 /* its mailer speaks no SMTP */
 };
 
 enum notify_flags { /* none: as if failure and delay were wished for */

@@ -734,6 +734,15 @@ static void head_for_report(struct routing *g)
     add_plan(g, &p);
 }
 
+/* Whether a program would get it. */
+static bool has_program(struct routing *g, const struct recipient *r)
+{
+    const char *shown = text_of(g, shown_of(g, r));
+    struct target t = recipient_target(g->w, text_of(g, r->address), shown, r->from.len > 0);
+
+    return t.mailer && !t.mailer->smtp;
+}
+
 /* It goes round in a circle (RFC 5321 6.3): nobody gets it any more. */
 static bool too_many_hops(struct routing *g)
 {
@@ -752,6 +761,7 @@ static bool too_many_hops(struct routing *g)
                        (unsigned long long)e->hops + 1, most, text_of(g, e->sender),
                        text_of(g, shown_of(g, r)));
         conclude(g, r, RECIPIENT_FAILED, "5.4.6", "554 5.4.6 Too many hops", "");
+        r->flags |= RECIPIENT_IS_LOOPING | (has_program(g, r) ? RECIPIENT_IS_PROGRAM : 0U);
     }
     return true;
 }

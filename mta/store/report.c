@@ -376,8 +376,8 @@ static void add_diagnostic(struct buf *b, const struct recipient *r)
         buf_addc(b, '\n');
     }
     if (is_reply(r->answer)) {
-        bool hops = !host.len && same(r->status, bytes_of("5.4.6"));
-        buf_printf(b, "Diagnostic-Code: %s; ", hops ? "X-Unix" : "SMTP");
+        bool program = r->flags & RECIPIENT_IS_LOOPING && r->flags & RECIPIENT_IS_PROGRAM;
+        buf_printf(b, "Diagnostic-Code: %s; ", program ? "X-Unix" : "SMTP");
         add_line(b, first_line(r->answer));
         buf_addc(b, '\n');
     } else if (r->state == RECIPIENT_FAILED && x) {
@@ -443,7 +443,7 @@ static bool goes_round(const struct making *m)
 {
     for (size_t i = 0; i < m->of->nrecipients; i++) {
         const struct recipient *r = &m->of->recipients[i];
-        if (in_it(m, r) && !r->host.len && same(r->status, bytes_of("5.4.6")))
+        if (in_it(m, r) && r->flags & RECIPIENT_IS_LOOPING)
             return true;
     }
     return false;

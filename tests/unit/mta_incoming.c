@@ -43,7 +43,9 @@ static const struct {
     {TEXT("From\r\n.\r\n"), "", "From\n"},
     {TEXT(">From a\r\nA: b\r\n.\r\n"), "", ">From a\nA: b\n"},
     {TEXT("A: b\r\nFrom c d\r\nE: f\r\n.\r\n"), "A: b\n", "From c d\nE: f\n"},
+    {TEXT("A: b\r\nText: c\r\nD: e\r\n.\r\n"), "A: b\n", "Text: c\nD: e\n"},
     /* NUL is taken out of the head */
+    {TEXT("A\0B: c\r\n\r\nx\r\n.\r\n"), "AB: c\n", "x\n"},
     {TEXT("A: b\0c\r\n\r\nx\r\n.\r\n"), "A: bc\n", "x\n"},
 };
 
