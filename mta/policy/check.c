@@ -622,8 +622,11 @@ static void answer_name(struct worker *w, const char *argument, bool expand,
                         struct message_VERDICT *v)
 {
     struct send_list list = {.arena = w->arena};
+    const char *home =
+        arena_strdup(w->arena, worker_get(w, "z")); /* of no matter who is looked at */
     const char *refusal = add_names(w, &list, argument);
 
+    worker_set(w, "z", *home ? home : NULL);
     if (refusal)
         say(v, refusal);
     else if (expand)
