@@ -6,7 +6,7 @@
 
 #include "lib/base/arena.h"
 
-enum { PARTS = 6, BUCKETS = 4096, ADDRESS_TEXT = 64 };
+enum { PARTS = 6, WINDOW_USUAL = 60, BUCKETS = 4096, ADDRESS_TEXT = 64 };
 
 struct slots {
     uint64_t n[PARTS];
@@ -33,7 +33,7 @@ struct counts *counts_new(struct arena *a, uint64_t window)
     struct counts *c = arena_alloc(a, sizeof *c);
 
     c->arena = a;
-    c->part_seconds = window < PARTS ? 1 : window / PARTS;
+    c->part_seconds = (window < PARTS ? WINDOW_USUAL : window) / PARTS;
     return c;
 }
 
