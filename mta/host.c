@@ -1,10 +1,14 @@
 #include "mta/host.h"
 
 #include <arpa/inet.h>
+#include <errno.h>
 #include <ifaddrs.h>
 #include <net/if.h>
 #include <netdb.h>
 #include <netinet/in.h>
+#include <nss.h>
+#include <pthread.h>
+#include <resolv.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/utsname.h>
@@ -16,7 +20,14 @@
 /* The release whose interface this is; clients and rules see it as $v. */
 static const char version[] = "8.17.1.9";
 
-enum { ADDRESS_TEXT = 64 };
+enum { ADDRESS_TEXT = 64, ANSWER_BYTES = 2048, SILENT = 2 /* seconds */ };
+
+/* A search, which may have to wait for a name server. */
+struct search {
+    struct arena *arena;
+    bool probe;
+    struct program_host *host;
+};
 
 struct name_list {
     struct arena *arena;
@@ -60,6 +71,43 @@ static const char *bracketed(struct arena *a, int family, const void *in)
     return arena_printf(a, "[IPv6:%s]", text);
 }
 
+/* A question of ours, by name or by address.  Each has memory of its own: the answers of two
+ * threads do not meet. */
+struct question {
+    const char *name;
+    const void *address; /* where there is no name */
+    int family;
+};
+
+static int ask_with(const struct question *q, struct hostent *h, char *room, size_t size,
+                    struct hostent **found, int *error)
+{
+    if (q->name)
+        return gethostbyname2_r(q->name, q->family, h, room, size, found, error);
+    return gethostbyaddr_r(q->address, q->family == AF_INET6 ? 16 : 4, q->family, h, room, size,
+                           found, error);
+}
+
+/* A name server that was silent once is not waited for as long again. */
+static const struct hostent *ask(struct arena *a, const struct question *q)
+{
+    struct hostent *h = arena_alloc(a, sizeof *h), *found = NULL;
+    const time_t begun = time(NULL);
+    size_t size = ANSWER_BYTES;
+    int error = 0;
+
+    while (ask_with(q, h, arena_alloc(a, size), size, &found, &error) == ERANGE)
+        size *= 2;
+    if (!found && error == TRY_AGAIN && time(NULL) - begun >= SILENT)
+        _res.retrans = _res.retry = 1;
+    return found;
+}
+
+static const struct hostent *by_name(struct arena *a, const char *name, int family)
+{
+    return ask(a, &(struct question){.name = name, .family = family});
+}
+
 static bool interface(struct arena *a, const struct ifaddrs *i, struct program_interface *out)
 {
     const struct sockaddr *sa = i->ifa_addr;
@@ -73,7 +121,7 @@ static bool interface(struct arena *a, const struct ifaddrs *i, struct program_i
     out->loopback = i->ifa_flags & IFF_LOOPBACK;
     if (!out->address)
         return false;
-    const struct hostent *h = gethostbyaddr(in, is_six ? 16 : 4, sa->sa_family);
+    const struct hostent *h = ask(a, &(struct question){.address = in, .family = sa->sa_family});
     if (h) {
         add(&names, h->h_name);
         for (char **alias = h->h_aliases; *alias; alias++)
@@ -103,7 +151,7 @@ static const struct program_interface *interfaces(struct arena *a)
     return out;
 }
 
-struct program_host *host_find(struct arena *a, bool probe)
+static struct program_host *find(struct arena *a, bool probe)
 {
     struct program_host *host = arena_alloc(a, sizeof *host);
     struct name_list names = {.arena = a};
@@ -114,7 +162,7 @@ struct program_host *host_find(struct arena *a, bool probe)
     *host = (struct program_host){.version = version, .date = arena_strdup(a, date)};
     host->node = arena_strdup(a, uname(&u) == 0 ? u.nodename : "localhost");
     host->name = host->node;
-    const struct hostent *h = gethostbyname(host->node);
+    const struct hostent *h = by_name(a, host->node, AF_INET);
     if (h) {
         host->name = arena_strdup(a, h->h_name);
         for (char **alias = h->h_aliases; *alias; alias++) {
@@ -125,9 +173,9 @@ struct program_host *host_find(struct arena *a, bool probe)
     add(&names, host->name);
     add(&names, host->node);
     /* The addresses of its name, of the first family that has any. */
-    h = gethostbyname2(u.nodename, AF_INET6);
+    h = by_name(a, u.nodename, AF_INET6);
     if (!h)
-        h = gethostbyname2(u.nodename, AF_INET);
+        h = by_name(a, u.nodename, AF_INET);
     for (char **in = h ? h->h_addr_list : NULL; in && *in; in++) {
         const char *address = bracketed(a, h->h_addrtype, *in);
         if (address)
@@ -137,4 +185,43 @@ struct program_host *host_find(struct arena *a, bool probe)
     if (probe)
         host->interfaces = interfaces(a);
     return host;
+}
+
+static void *run_search(void *ctx)
+{
+    struct search *s = ctx;
+
+    res_init();
+    s->host = find(s->arena, s->probe);
+    return NULL;
+}
+
+void host_ask_nobody(void)
+{
+    __nss_configure_lookup("hosts", "files");
+}
+
+struct program_host *host_find(struct arena *a, bool probe, bool (*silent)(void *ctx), void *ctx)
+{
+    struct search *s = arena_alloc(a, sizeof *s);
+    struct timespec until;
+    pthread_t thread;
+
+    *s = (struct search){arena_beside(a), probe, NULL};
+    clock_gettime(CLOCK_REALTIME, &until);
+    until.tv_nsec += HOST_PATIENCE_MS * 1000000L;
+    until.tv_sec += until.tv_nsec / 1000000000L;
+    until.tv_nsec %= 1000000000L;
+    if (!silent || pthread_create(&thread, NULL, run_search, s) != 0)
+        return find(a, probe);
+    if (pthread_timedjoin_np(thread, NULL, &until) == 0)
+        return s->host;
+    if (silent(ctx)) {
+        pthread_join(thread, NULL);
+        return s->host;
+    }
+    /* It waits on, with memory of its own, and is nobody's any more. */
+    pthread_detach(thread);
+    host_ask_nobody();
+    return find(a, probe);
 }

@@ -16,9 +16,12 @@
 #include "lib/base/fs.h"
 #include "mta/control.h"
 #include "mta/parent/listen.h"
+#include "mta/parent/sandbox.h"
+#include "mta/store/queue.h"
 
 struct machine {
     const struct program *program;
+    const struct machine_setup *how;
     struct arena *arena;
     struct diag *diag;
 };
@@ -55,16 +58,27 @@ static struct origin place_of(struct machine *m, const char *option)
 
 /* --- names and ports ------------------------------------------------------------------------ */
 
-static void check_host(struct machine *m, const char *host)
+static void check_host(struct machine *m)
 {
+    const char *host = m->how->host;
     struct addrinfo *list = NULL;
 
+    if (m->how->no_names)
+        say(m, DIAG_WARNING, nowhere,
+            "no name server answers: mail for others waits, and names of this machine may be "
+            "missing",
+            arena_printf(m->arena, "cat /etc/resolv.conf; getent ahosts %s", host));
     if (!strchr(host, '.')) {
         say(m, DIAG_WARNING, nowhere,
             arena_printf(m->arena, "%s is no full host name: others refuse mail from it", host),
-            "write the full name first in /etc/hosts: ADDRESS host.example.com host");
+            arena_printf(m->arena,
+                         "hostnamectl hostname %s.example.com, with your domain in place of "
+                         "example.com; and in /etc/hosts: ADDRESS %s.example.com %s",
+                         host, host, host));
         return;
     }
+    if (m->how->no_names)
+        return;
     int failed = getaddrinfo(host, NULL, NULL, &list);
     if (list)
         freeaddrinfo(list);
@@ -85,7 +99,7 @@ static void check_ports(struct machine *m)
     for (size_t i = 0; i < n; i++) {
         struct listening got;
         const char *why;
-        if (listen_all(m->arena, &l[i], 1, &got, &why))
+        if (listen_all(m->arena, &l[i], 1, 0, &got, &why))
             close(got.fds[0]);
         else
             say(m, DIAG_ERROR, l[i].item ? l[i].item->at : nowhere, why, NULL);
@@ -98,18 +112,16 @@ static void check_queue(struct machine *m)
 {
     const char *dir = setting_text(m->program, "QueueDirectory");
     struct origin at = place_of(m, "QueueDirectory");
-    struct stat st;
+    const char *wrong, *command;
+    struct sandbox who;
 
-    if (stat(dir, &st) != 0) {
-        say(m, DIAG_ERROR, at, arena_printf(m->arena, "%s: %s", dir, strerror(errno)),
-            arena_printf(m->arena, "install -d -m 700 %s", dir));
+    if (!sandbox_plan(m->arena, m->program, &who, &wrong)) {
+        say(m, DIAG_ERROR, place_of(m, "RunAsUser"), wrong, "useradd -r smmta");
         return;
     }
-    if (!S_ISDIR(st.st_mode))
-        say(m, DIAG_ERROR, at, arena_printf(m->arena, "%s is no folder", dir), NULL);
-    else if (st.st_mode & S_IWOTH)
-        say(m, DIAG_ERROR, at, arena_printf(m->arena, "%s can be written by everybody", dir),
-            arena_printf(m->arena, "chmod o-w %s", dir));
+    wrong = queue_wrong(m->arena, dir, who.uid, &command);
+    if (wrong)
+        say(m, DIAG_ERROR, at, wrong, command);
     else if (access(dir, R_OK | W_OK | X_OK) != 0)
         say(m, DIAG_ERROR, at, arena_printf(m->arena, "%s: %s", dir, strerror(errno)),
             arena_printf(m->arena, "chown %u %s", (unsigned)geteuid(), dir));
@@ -193,8 +205,8 @@ static void check_map(struct machine *m, const struct item *it)
     bool whole = n && len > n && strcmp(path + len - n, suffix) == 0;
     const char *source = whole ? arena_strndup(m->arena, path, len - n) : path;
     const char *database = arena_printf(m->arena, "%s%s", source, suffix);
-    const char *command =
-        n ? arena_printf(m->arena, "mcf map build %s < %s", source, source) : "make the file";
+    const char *command = n ? arena_printf(m->arena, "mcf map build -t %s %s", it->aux, source)
+                            : arena_printf(m->arena, "touch %s", path);
     if (check_file(m, it, database, optional, command) && n)
         check_age(m, it, database, source, command);
 }
@@ -212,6 +224,7 @@ static void check_aliases(struct machine *m)
 {
     const struct item *it = line_of(m, "AliasFile");
     const char *s = it ? it->value : "";
+    const char *rebuild = arena_printf(m->arena, "mcfd -bi -C %s", m->how->path);
 
     while (*(s += strspn(s, ", \t"))) {
         size_t n = strcspn(s, ", \t");
@@ -226,8 +239,8 @@ static void check_aliases(struct machine *m)
             continue;
         const char *database = arena_printf(m->arena, "%s.db", path);
         if (check_file(m, it, path, false, arena_printf(m->arena, "touch %s", path)) &&
-            check_file(m, it, database, false, "newaliases"))
-            check_age(m, it, database, path, "newaliases");
+            check_file(m, it, database, false, rebuild))
+            check_age(m, it, database, path, rebuild);
     }
 }
 
@@ -291,12 +304,12 @@ static void check_needed_mailers(struct machine *m)
             "write MAILER(`local') in the .mc");
 }
 
-void machine_check(const struct program *p, const char *host, bool ports, struct diag *d)
+void machine_check(const struct program *p, const struct machine_setup *how, struct diag *d)
 {
-    struct machine m = {p, diag_arena(d), d};
+    struct machine m = {p, how, diag_arena(d), d};
 
-    check_host(&m, host);
-    if (ports)
+    check_host(&m);
+    if (how->ports)
         check_ports(&m);
     check_queue(&m);
     for (const struct item *it = p->config->first; it; it = it->next) {

@@ -11,7 +11,13 @@
 #include "lib/base/diag.h"
 #include "mta/settings.h"
 
-/* host: $j.  ports: whether they are free, too: nobody else may listen yet. */
-void machine_check(const struct program *p, const char *host, bool ports, struct diag *d);
+struct machine_setup {
+    const char *host; /* $j */
+    const char *path; /* of the configuration */
+    bool ports;       /* whether they are free, too: nobody else may listen yet */
+    bool no_names;    /* no name server answers: none is asked */
+};
+
+void machine_check(const struct program *p, const struct machine_setup *how, struct diag *d);
 
 #endif

@@ -131,6 +131,42 @@ static bool is_wrong_daemon(const struct program *p, enum mode m)
     return (m == MODE_DAEMON || m == MODE_DAEMON_FOREGROUND) && setting_true(p, "UseMSP");
 }
 
+struct own_names {
+    const struct arguments *given;
+    bool silent; /* no name server answers */
+};
+
+/* Who takes or routes mail has to know all its names. */
+static bool needs_names(const struct arguments *g)
+{
+    switch (g->mode) {
+    case MODE_ALIASES:
+    case MODE_COUNT:
+    case MODE_HOSTS:
+    case MODE_LIST:
+    case MODE_PURGE_HOSTS:
+        return false;
+    case MODE_QUEUE:
+        return g->runs_queue || (g->nwords > 0 && strcmp(g->words[0], "run") == 0);
+    default:
+        return true;
+    }
+}
+
+/* What only looks does not wait. */
+static bool no_name_server(void *ctx)
+{
+    struct own_names *n = ctx;
+    const bool looks = n->given->mode == MODE_CHECK || n->given->check;
+
+    n->silent = true;
+    if (!looks)
+        fputs("mcfd: no name server answers: waiting for this machine's names; those in "
+              "/etc/hosts need none\n",
+              stderr);
+    return !looks;
+}
+
 static int run_mode(const struct mode_setup *setup)
 {
     switch (setup->given->mode) {
@@ -221,7 +257,10 @@ int main(int argc, char **argv)
     const struct item *last = config->last;
     cf_read(config, src->bytes, src->len, src, NULL, false, d);
     keep_options(config, last);
-    struct program_host *host = host_find(a, true);
+    struct own_names names = {&given, false};
+    if (!needs_names(&given))
+        host_ask_nobody();
+    struct program_host *host = host_find(a, true, no_name_server, &names);
     struct resolver *resolver = resolver_new(a);
     struct lookup_world world = {.resolver = resolver, .host = host->name};
     host->programs = true;
@@ -245,7 +284,7 @@ int main(int argc, char **argv)
     int traffic;
     if (!open_traffic(&given, &traffic))
         return EX_CANTCREAT;
-    struct mode_setup setup = {a, &given, p, &world, log, d, traffic};
+    struct mode_setup setup = {a, &given, p, &world, log, d, traffic, names.silent};
     if (is_wrong_daemon(p, given.mode)) {
         fputs("Mail submission program cannot be used as daemon\n", stderr);
         return EX_USAGE;

@@ -124,5 +124,9 @@ void check_machine(const struct mode_setup *m)
     bool runs = queue_is_held(setting_text(m->program, "QueueDirectory"));
 
     implemented_check(m->program->config, m->given, m->findings);
-    machine_check(m->program, s->host, m->given->mode == MODE_CHECK && !runs, m->findings);
+    struct machine_setup how = {.host = s->host,
+                                .path = m->given->path,
+                                .ports = m->given->mode == MODE_CHECK && !runs,
+                                .no_names = m->no_names};
+    machine_check(m->program, &how, m->findings);
 }

@@ -20,6 +20,7 @@ struct mode_setup {
     const struct log *log;
     struct diag *findings; /* of the configuration */
     int traffic;           /* the file of -X; -1: none */
+    bool no_names;         /* no name server answers */
 };
 
 int aliases_run(const struct mode_setup *m);  /* -bi */

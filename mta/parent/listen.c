@@ -111,7 +111,7 @@ static int try_one(const struct listener *l, const struct addrinfo *i)
     return -1;
 }
 
-static int open_one(const struct listener *l, const struct addrinfo *i,
+static int open_one(const struct listener *l, const struct addrinfo *i, int wait_ms,
                     const struct listening *taken)
 {
     const struct timespec pause = {.tv_nsec = 50 * 1000 * 1000};
@@ -119,7 +119,7 @@ static int open_one(const struct listener *l, const struct addrinfo *i,
 
     for (int ms = 0; fd < 0; ms += 50) {
         fd = try_one(l, i);
-        if (fd >= 0 || errno != EADDRINUSE || ms >= LISTEN_WAIT_MS)
+        if (fd >= 0 || errno != EADDRINUSE || ms >= wait_ms)
             return fd;
         nanosleep(&pause, NULL);
     }
@@ -140,8 +140,8 @@ static const char *port_number(struct arena *a, const char *port)
     return arena_strdup(a, port);
 }
 
-bool listen_all(struct arena *a, const struct listener *l, size_t n, struct listening *out,
-                const char **why)
+bool listen_all(struct arena *a, const struct listener *l, size_t n, int wait_ms,
+                struct listening *out, const char **why)
 {
     out->fds = arena_calloc(a, n, sizeof *out->fds);
     out->listeners = arena_calloc(a, n, sizeof *out->listeners);
@@ -154,7 +154,7 @@ bool listen_all(struct arena *a, const struct listener *l, size_t n, struct list
         if (at && strncasecmp(at, "IPv6:", 5) == 0)
             at += 5;
         int failed = getaddrinfo(at, port_number(a, one->port), &hints, &list);
-        int fd = failed ? -1 : open_one(one, list, out);
+        int fd = failed ? -1 : open_one(one, list, wait_ms, out);
         int err = errno;
         if (list)
             freeaddrinfo(list);

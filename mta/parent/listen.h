@@ -3,8 +3,8 @@
  *
  * A process that was started in another's place has that one's sockets (LISTEN_INHERITED, numbers
  * with commas between them): those that are still wanted go on, so that no client is refused.  A
- * port that somebody else has is waited for, for LISTEN_WAIT_MS: those of a process that was killed
- * may need a moment to be gone.
+ * port that somebody else has is waited for: those of a process that was killed may need a moment
+ * to be gone.
  */
 #ifndef MCF_MTA_LISTEN_H
 #define MCF_MTA_LISTEN_H
@@ -13,7 +13,7 @@
 
 #define LISTEN_INHERITED "MCFD_SOCKETS"
 
-enum { LISTEN_WAIT_MS = 3000 };
+enum { LISTEN_WAIT_MS = 900 }; /* the usual */
 
 struct listening {
     int *fds;          /* nonblocking sockets that listen */
@@ -25,7 +25,7 @@ struct listening {
 bool listen_is_inherited(void);
 /* Opens all of them.  False: *why (of the arena) says which one cannot be had, and what to do;
  * those that were opened are closed. */
-bool listen_all(struct arena *a, const struct listener *l, size_t n, struct listening *out,
-                const char **why);
+bool listen_all(struct arena *a, const struct listener *l, size_t n, int wait_ms,
+                struct listening *out, const char **why);
 
 #endif

@@ -812,7 +812,7 @@ static int prepare(struct parent *p)
 
     if (!sandbox_plan(p->arena, setup->program, &p->sandbox, &why))
         status = EX_CONFIG;
-    else if (setup->listens && !listen_all(p->arena, l, n, &p->listening, &why))
+    else if (setup->listens && !listen_all(p->arena, l, n, LISTEN_WAIT_MS, &p->listening, &why))
         status = EX_OSERR;
     else if (setup->store < 0)
         status = queue_make(p->arena, setting_text(setup->program, "QueueDirectory"),

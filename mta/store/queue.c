@@ -230,30 +230,49 @@ static int put(struct queue *q, MDB_dbi db, MDB_val key, MDB_val value)
 /* --- opening ------------------------------------------------------------------------------- */
 
 /* What is wrong with who may write to path; NULL: nothing.  uid may, too; any: whoever has it. */
-static const char *unsafe(struct arena *a, const char *path, uid_t uid, bool any)
+static const char *unsafe(struct arena *a, const char *path, uid_t uid, bool any,
+                          const char **command)
 {
     struct stat st;
     char *name = arena_strdup(a, path);
 
-    if (stat(path, &st) != 0)
-        return arena_printf(a, "%s: %s: make it with: install -d -m 700 %s", name, strerror(errno),
-                            name);
+    *command = "";
+    if (stat(path, &st) != 0) {
+        const int err = errno;
+        *command = err == ENOENT ? arena_printf(a, "install -d -m 700 %s", name) : "";
+        return arena_printf(a, "%s: %s", name, strerror(err));
+    }
     if (!S_ISDIR(st.st_mode))
         return arena_printf(a, "%s is no directory", name);
-    if (!any && st.st_uid != 0 && st.st_uid != geteuid() && st.st_uid != uid)
-        return arena_printf(a, "%s belongs to somebody else: chown %lu %s", name,
-                            (unsigned long)(uid ? uid : geteuid()), name);
-    if (st.st_mode & S_IWOTH)
-        return arena_printf(a, "%s can be written by everybody: chmod go-w %s", name, name);
-    if (st.st_mode & S_IWGRP && st.st_gid != 0)
-        return arena_printf(a, "%s can be written by its group: chmod g-w %s", name, name);
+    if (!any && st.st_uid != 0 && st.st_uid != geteuid() && st.st_uid != uid) {
+        *command = arena_printf(a, "chown %lu %s", (unsigned long)(uid ? uid : geteuid()), name);
+        return arena_printf(a, "%s belongs to somebody else", name);
+    }
+    if (st.st_mode & S_IWOTH) {
+        *command = arena_printf(a, "chmod go-w %s", name);
+        return arena_printf(a, "%s can be written by everybody", name);
+    }
+    if (st.st_mode & S_IWGRP && st.st_gid != 0) {
+        *command = arena_printf(a, "chmod g-w %s", name);
+        return arena_printf(a, "%s can be written by its group", name);
+    }
     return NULL;
+}
+
+const char *queue_wrong(struct arena *a, const char *dir, uid_t uid, const char **command)
+{
+    return unsafe(a, dir, uid, false, command);
 }
 
 static int said(const char **why, const char *text, int status)
 {
     *why = text;
     return status;
+}
+
+static int said_with(struct arena *a, const char **why, const char *wrong, const char *command)
+{
+    return said(why, arena_printf(a, "%s%s%s", wrong, *command ? ": " : "", command), EX_CONFIG);
 }
 
 static int failed_to(struct arena *a, const char **why, const char *name, int status)
@@ -280,11 +299,12 @@ static bool give_away(int folder, uid_t uid, gid_t gid)
 
 int queue_make(struct arena *a, const char *dir, uid_t uid, gid_t gid, const char **why)
 {
-    const char *name = fs_join(a, dir, "mcfd.queue"), *wrong = unsafe(a, dir, uid, false);
+    const char *command, *name = fs_join(a, dir, "mcfd.queue");
+    const char *wrong = unsafe(a, dir, uid, false, &command);
     const bool gives = uid && geteuid() == 0; /* then it may have been another's until now */
 
     if (wrong)
-        return said(why, wrong, EX_CONFIG);
+        return said_with(a, why, wrong, command);
     if (mkdir(name, 0700) != 0 && errno != EEXIST)
         return failed_to(a, why, name, EX_CANTCREAT);
     int fd = open(name, O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
@@ -295,8 +315,8 @@ int queue_make(struct arena *a, const char *dir, uid_t uid, gid_t gid, const cha
         return failed_to(a, why, name, EX_CONFIG);
     struct stat st;
     int status = 0;
-    if ((wrong = unsafe(a, name, uid, gives)) != NULL)
-        status = said(why, wrong, EX_CONFIG);
+    if ((wrong = unsafe(a, name, uid, gives, &command)) != NULL)
+        status = said_with(a, why, wrong, command);
     else if (fstat(fd, &st) != 0 || (st.st_mode & (S_IRWXG | S_IRWXO) && fchmod(fd, 0700) != 0))
         status = said(why, arena_printf(a, "%s: %s: chmod 700 %s", name, strerror(errno), name),
                       EX_CONFIG);

@@ -45,6 +45,9 @@ struct stored {
     uint64_t body, body_size; /* number, bytes */
 };
 
+/* What keeps a queue of a store that is uid (0: that is us) from being in dir: who else may write
+ * there; NULL: nothing.  *command mends it, where there is one. */
+const char *queue_wrong(struct arena *a, const char *dir, uid_t uid, const char **command);
 /* Makes the queue's folder in dir where it is missing, and gives it to uid and gid with all that is
  * in it, where uid is not 0: for a store that is not root, in a dir where it may do nothing.  dir
  * has to be there, and nobody but its owner, root, uid or we, may write there.  0, or a sysexits

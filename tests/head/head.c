@@ -54,7 +54,7 @@ static struct program *compiled(struct arena *a, const char *path, const char **
     if (!src->bytes)
         exit(72);
     cf_read(config, src->bytes, src->len, src, NULL, false, d);
-    struct program_host *host = host_find(a, true);
+    struct program_host *host = host_find(a, true, NULL, NULL);
     *name = host->name;
     return program_compile(a, config, host, d);
 }

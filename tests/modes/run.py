@@ -8,9 +8,11 @@ import argparse
 import json
 import os
 import re
+import socket
 import subprocess
 import sys
 import tempfile
+import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
@@ -34,6 +36,10 @@ def run(engine, *words, text=""):
     p = subprocess.run([engine, *words], input=text, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30,
                        errors="replace")
     return p.returncode, p.stdout
+
+
+def shell(command):
+    subprocess.run(command.format(PLACE), shell=True, check=True, stdout=subprocess.DEVNULL)
 
 
 def fresh(**options):
@@ -196,6 +202,67 @@ def check_says_what_is_missing():
     with open(os.path.join(ROOT, "lib", "model", "options.def")) as f:
         known = set(re.findall(r"^OPTION(?:_ELSEWHERE)?\((\w+), ", f.read(), re.M))
     out += ["no row of option " + n for n in sorted(known - names)] + ["a row of no option: " + n for n in sorted(names - known)]
+    return "\n".join(out)
+
+
+BROKEN = {  # what is done, what check says then, and whether the hint is a command that mends it
+    "rm -rf {0}/q": ("{0}/q: No such file or directory", True),
+    "chmod 757 {0}/q": ("{0}/q can be written by everybody", True),
+    "chgrp 8 {0}/q; chmod 775 {0}/q": ("{0}/q can be written by its group", True),
+    "rm /etc/mail/access.db": ("/etc/mail/access.db: No such file", True),
+    "touch -d 'now + 1 hour' /etc/mail/access": ("/etc/mail/access.db is older than /etc/mail/access", False),
+    "chmod 666 /etc/mail/access.db": ("/etc/mail/access.db can be written by others", True),
+    "touch -d 2001-01-01 /etc/aliases.db": ("/etc/aliases.db is older than /etc/aliases", True),
+    "rm /etc/aliases.db": ("/etc/aliases.db: No such file", True),
+    "chmod -x {0}/record": ("{0}/record: Permission denied", True),
+    "hostname short": ("short is no full host name", False),
+    "hostname gone.nowhere.example": ("gone.nowhere.example has no address", False),
+    "echo nameserver 127.0.0.3 >/etc/resolv.conf; hostname gone.nowhere.example": ("no name server answers", False)}
+
+
+@case
+def check_and_its_commands():
+    """Each is said within a second, and the command that is said with it mends it."""
+    cf, out = fresh(), []
+    with open(cf, "a") as f:
+        f.write("Kaccess hash /etc/mail/access\nO AliasFile=/etc/aliases\n")
+    silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+    silent.bind(("127.0.0.3", 53))
+    keep = "cp -a /etc/mail/access /etc/mail/access.db /etc/aliases /etc/aliases.db /etc/resolv.conf {0}/kept; hostname > {0}/kept/name"
+    back = "cd {0}/kept; cp -a access access.db /etc/mail; cp -a aliases aliases.db /etc; cat resolv.conf >/etc/resolv.conf; hostname -F name; " \
+           "mkdir -p {0}/q; chgrp 0 {0}/q; chmod 755 {0}/q {0}/record"
+    shell("mkdir -p {0}/kept; : > /etc/aliases; touch -d 2002-01-01 /etc/aliases")
+    run(MCFD, "-bi", "-C", cf)
+    shell(keep)
+
+    def said():
+        start = time.time()
+        findings = json.loads(run(MCFD, "check", "--json", "-C", cf)[1])["findings"]
+        return [f for f in findings if f["id"] == "machine"], time.time() - start
+    usual = {f["text"] for f in said()[0]}
+    for broken, (wanted, mends) in BROKEN.items():
+        shell(broken)
+        findings, took = said()
+        hit = [f for f in findings if wanted.format(PLACE) in f["text"]]
+        if not hit or took > 1 or not hit[0]["hint"]:
+            out.append("%s: %.1f s, %r" % (broken, took, findings))
+        elif mends:
+            shell("PATH=%s:$PATH; %s" % (BUILD, hit[0]["hint"]))
+            findings = said()[0]
+            if not {f["text"] for f in findings} <= usual:
+                out.append("%s: %s does not mend it: %r" % (broken, hit[0]["hint"], findings))
+        shell(back)
+    with open(cf, "a") as f:
+        f.write("O DaemonPortOptions=Port=25,Addr=127.0.0.1,Name=MTA\n")
+    taken = socket.create_server(("127.0.0.1", 25))
+    findings, took = said()
+    if took > 1 or not [f for f in findings if "port 25 of 127.0.0.1: Address already in use; who has it: ss -ltnp" in f["text"]]:
+        out.append("port 25: %.1f s, %r" % (took, findings))
+    start = time.time()
+    status, text = run(MCFD, "-bd", "-C", cf)
+    if status != 71 or time.time() - start > 1.5 or "Address already in use" not in text:
+        out.append("start: %.1f s, %d %s" % (time.time() - start, status, text))
+    taken.close()
     return "\n".join(out)
 
 
