@@ -134,16 +134,21 @@ sendmail.cf submit.cf: FORCE
 		echo "      its maps:     sudo $(BUILD)/mcf map build --config $@"; fi
 	@echo "      start it:     $(if $(filter submit.cf,$@),restart the runner of the client queue (sendmail -Ac -q30m),restart sendmail)"
 
-# The page, with the tables of what mcf has to say and of what an .mc may.
-$(BUILD)/mcf.1: man/mcf.1 $(BUILD)/mcf
+# Pages with tables in place of lines @NAME@: what mcf has to say and an .mc may, how mcfd is called.
+define PAGE
 	while IFS= read -r line; do \
 		case $$line in \
-		@*@) $(BUILD)/mcf list --roff "$$(echo "$$line" | tr -d @ | tr A-Z a-z)" || exit 1;; \
+		@*@) $(1) "$$(echo "$$line" | tr -d @ | tr A-Z a-z)" || exit 1;; \
 		*) printf '%s\n' "$$line";; \
 		esac; \
 	done <$< >$@.new && mv $@.new $@
+endef
+$(BUILD)/mcf.1: man/mcf.1 $(BUILD)/mcf
+	$(call PAGE,$(BUILD)/mcf list --roff)
+$(BUILD)/mcfd.8: man/mcfd.8 $(BUILD)/mcfd
+	$(call PAGE,$(BUILD)/mcfd --roff)
 
-install: $(BUILD)/mcf $(BUILD)/mcfd $(BUILD)/mail.local $(BUILD)/mcf.1
+install: $(BUILD)/mcf $(BUILD)/mcfd $(BUILD)/mail.local $(BUILD)/mcf.1 $(BUILD)/mcfd.8
 	install -d $(DESTDIR)$(PREFIX)/bin $(DESTDIR)$(PREFIX)/sbin $(DESTDIR)$(PREFIX)/libexec/mcfd
 	install -d $(addprefix $(DESTDIR)$(PREFIX)/share/man/,man1 man5 man8)
 	install -m 755 $(BUILD)/mcf $(DESTDIR)$(PREFIX)/bin/mcf
@@ -152,7 +157,7 @@ install: $(BUILD)/mcf $(BUILD)/mcfd $(BUILD)/mail.local $(BUILD)/mcf.1
 	install -m 644 $(BUILD)/mcf.1 $(DESTDIR)$(PREFIX)/share/man/man1/mcf.1
 	install -m 644 man/mcf-map.1 $(DESTDIR)$(PREFIX)/share/man/man1/mcf-map.1
 	install -m 644 man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
-	install -m 644 man/*.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+	install -m 644 $(BUILD)/mcfd.8 man/mail.local.8 $(DESTDIR)$(PREFIX)/share/man/man8/
 
 # --- for the developer -----------------------------------------------------------------------
 UNIT = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))

@@ -2,6 +2,7 @@
 
 #include <ctype.h>
 #include <getopt.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -20,9 +21,27 @@ enum { NO, YES, MAYBE };
 static const struct {
     char letter;
     int argument;
+    bool of_message;
     const char *text;
 } flags[] = {
-#define FLAG(letter, argument, text) {letter, argument, text},
+#define FLAG(letter, argument, text) {letter, argument, false, text},
+#define MESSAGE_FLAG(letter, argument, text) {letter, argument, true, text},
+#include "mta/arguments.def"
+};
+
+enum long_flag {
+    LONG_FIRST = 256, /* above all letters */
+#define LONG(name, argument, id, text) id,
+#include "mta/arguments.def"
+};
+
+static const struct {
+    const char *name;
+    int argument;
+    enum long_flag id;
+    const char *text;
+} long_rows[] = {
+#define LONG(name, argument, id, text) {name, argument, id, text},
 #include "mta/arguments.def"
 };
 
@@ -172,12 +191,17 @@ static char *letters(struct arena *a, bool anywhere)
     return s;
 }
 
-enum long_flag { LONG_JSON = 256, LONG_CHECK, LONG_ALL, LONG_LOG, LONG_HELP, LONG_VERSION };
+static struct option *long_flags(struct arena *a)
+{
+    const size_t n = sizeof long_rows / sizeof *long_rows;
+    struct option *o = arena_calloc(a, n + 1, sizeof *o);
 
-static const struct option long_flags[] = {
-    {"check", no_argument, NULL, LONG_CHECK}, {"json", no_argument, NULL, LONG_JSON},
-    {"all", no_argument, NULL, LONG_ALL},     {"log-json", required_argument, NULL, LONG_LOG},
-    {"help", no_argument, NULL, LONG_HELP},   {NULL, 0, NULL, 0}};
+    for (size_t i = 0; i < n; i++)
+        o[i] = (struct option){long_rows[i].name,
+                               long_rows[i].argument ? required_argument : no_argument, NULL,
+                               long_rows[i].id};
+    return o;
+}
 
 static int take_flag(struct reading *r, int c, const char *arg)
 {
@@ -232,6 +256,9 @@ static int take_flag(struct reading *r, int c, const char *arg)
     case LONG_LOG:
         o->log_json = arg;
         return 0;
+    case LONG_ROFF:
+        o->roff = arg;
+        return wrong(r, "%s", "");
     case LONG_HELP:
         return wrong(r, "%s", "");
     default:
@@ -243,10 +270,11 @@ static int read_flags(struct reading *r, int argc, char **argv)
 {
     bool anywhere = r->out->mode == MODE_CHECK || (r->out->mode == MODE_QUEUE && r->given);
     const char *known = letters(r->arena, anywhere);
+    const struct option *by_name = long_flags(r->arena);
     int c, status = 0;
 
     opterr = 0;
-    while (status == 0 && (c = getopt_long(argc, argv, known, long_flags, NULL)) != -1) {
+    while (status == 0 && (c = getopt_long(argc, argv, known, by_name, NULL)) != -1) {
         if (c == '?')
             status = optopt ? wrong(r, "illegal option -- %c", optopt)
                             : wrong(r, "unknown flag %s", argv[optind - 1]);
@@ -368,6 +396,11 @@ int arguments_read(struct arena *a, int argc, char **argv, struct arguments *out
     return status;
 }
 
+static const char *sign_of(int argument)
+{
+    return argument == YES ? " X" : argument == MAYBE ? "[X]" : "";
+}
+
 void arguments_usage(struct buf *out)
 {
     buf_adds(out, "usage: mcfd -bMODE [FLAGS] [ADDRESS...]\n"
@@ -378,5 +411,53 @@ void arguments_usage(struct buf *out)
         buf_printf(out, "  -b%c  %s\n", modes[i].letter, modes[i].text);
     buf_adds(out, "flags:\n");
     for (size_t i = 0; i < sizeof flags / sizeof *flags; i++)
-        buf_printf(out, "  -%c   %s\n", flags[i].letter, flags[i].text);
+        buf_printf(out, "  -%c%-4s%s\n", flags[i].letter, sign_of(flags[i].argument),
+                   flags[i].text);
+    for (size_t i = 0; i < sizeof long_rows / sizeof *long_rows; i++)
+        buf_printf(out, "  --%s%s  %s\n", long_rows[i].name, sign_of(long_rows[i].argument),
+                   long_rows[i].text);
+    buf_adds(out, "  --without-NAME  goes without this part of the configuration, which is refused "
+                  "else\n");
+}
+
+static void add_text(struct buf *out, const char *text)
+{
+    for (const char *s = text; *s; s++)
+        buf_printf(out, *s == '-' ? "\\-" : *s == '\\' ? "\\e" : "%c", *s);
+    buf_addc(out, '\n');
+}
+
+static void add_paragraph(struct buf *out, const char *flag, int argument, const char *text)
+{
+    buf_adds(out, ".TP\n");
+    if (argument == NO)
+        buf_printf(out, ".B %s\n", flag);
+    else
+        buf_printf(out, argument == YES ? ".BI %s\\  X\n" : ".BR %s [ \\fIX\\fP ]\n", flag);
+    add_text(out, text);
+}
+
+void arguments_roff(struct buf *out, const char *table)
+{
+    char flag[64];
+
+    for (size_t i = 0; strcmp(table, "modes") == 0 && i < sizeof modes / sizeof *modes; i++) {
+        snprintf(flag, sizeof flag, "\\-b%c", modes[i].letter);
+        add_paragraph(out, flag, NO, modes[i].text);
+    }
+    bool of_message = strcmp(table, "message") == 0,
+         any = of_message || strcmp(table, "flags") == 0;
+    for (size_t i = 0; any && i < sizeof flags / sizeof *flags; i++) {
+        snprintf(flag, sizeof flag, "\\-%c", flags[i].letter);
+        if (flags[i].of_message == of_message)
+            add_paragraph(out, flag, flags[i].argument, flags[i].text);
+    }
+    for (size_t i = 0; strcmp(table, "long") == 0 && i < sizeof long_rows / sizeof *long_rows;
+         i++) {
+        const char *dash = strchr(long_rows[i].name, '-');
+        int n = dash ? (int)(dash - long_rows[i].name) : (int)strlen(long_rows[i].name);
+        snprintf(flag, sizeof flag, "\\-\\-%.*s%s%s", n, long_rows[i].name, dash ? "\\-" : "",
+                 dash ? dash + 1 : "");
+        add_paragraph(out, flag, long_rows[i].argument, long_rows[i].text);
+    }
 }

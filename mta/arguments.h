@@ -25,6 +25,7 @@ struct arguments {
     const char *tag;        /* of -L; NULL: none */
     const char *quarantine; /* of -Q: "" ends it; NULL: none */
     const char *traffic;    /* of -X: a file; NULL: none */
+    const char *roff;       /* of --roff: what is to be printed; NULL: all */
     const char *log_json;   /* a file, or "-": standard error; NULL: none */
     uint64_t interval;      /* of -q, seconds; 0: none */
     bool runs_queue;        /* -q */
@@ -45,6 +46,8 @@ struct arguments {
 int arguments_read(struct arena *a, int argc, char **argv, struct arguments *out, const char **why);
 /* How it is called, line by line. */
 void arguments_usage(struct buf *out);
+/* A table of it as a manual page has it: modes, flags, message or long. */
+void arguments_roff(struct buf *out, const char *table);
 bool arguments_without(const struct arguments *g, const char *name);
 
 #endif

@@ -193,7 +193,7 @@ static int run_mode(const struct mode_setup *setup)
     }
 }
 
-static int wrong_usage(struct arena *a, const char *name, const char *why)
+static int wrong_usage(struct arena *a, const char *name, const char *roff, const char *why)
 {
     struct buf b;
 
@@ -202,8 +202,11 @@ static int wrong_usage(struct arena *a, const char *name, const char *why)
         fprintf(stderr, "%s: %s\n", name, why);
     if (*why)
         return EX_USAGE;
-    arguments_usage(&b);
-    fputs(b.data, stdout);
+    if (roff)
+        arguments_roff(&b, roff);
+    else
+        arguments_usage(&b);
+    fwrite(b.data, 1, b.len, stdout);
     return EX_OK;
 }
 
@@ -238,7 +241,7 @@ int main(int argc, char **argv)
     const char *why;
 
     if (arguments_read(a, argc, argv, &given, &why))
-        return wrong_usage(a, argv[0], why);
+        return wrong_usage(a, argv[0], given.roff, why);
     struct source_set *sources = source_set_new(a);
     int err;
     const struct source *src = source_open(sources, given.path, &err);

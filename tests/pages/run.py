@@ -30,7 +30,9 @@ import tempfile
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 import reference
-from report import MCF, ROOT, Failed, Report, expect, need, need_mcf, need_programs, need_root
+from report import BUILD, MCF, ROOT, Failed, Report, expect, need, need_mcf, need_programs, need_root
+
+MCFD = os.environ.get("MCFD", os.path.join(BUILD, "mcfd"))
 
 NS = os.path.join(HERE, "..", "lib", "ns")
 BEFORE = ["OSTYPE(`linux')dnl"]
@@ -93,11 +95,36 @@ def said(p):
     return p.stdout.decode("utf-8", "replace")
 
 
+def with_tables(page, scratch):
+    """The page as make install has it: lines @NAME@ are tables of the program that it is of."""
+    tables = {"mcf.1": [MCF, "list", "--roff"], "mcfd.8": [MCFD, "--roff"]}.get(os.path.basename(page.path))
+    with open(page.path, encoding="utf-8") as f:
+        lines = f.read().splitlines()
+    for i, line in enumerate(lines):
+        if tables and re.fullmatch("@[A-Z]+@", line):
+            lines[i] = said(run(*tables, line.strip("@").lower())).rstrip("\n")
+    path = os.path.join(scratch, os.path.basename(page.path))
+    with open(path, "w", encoding="utf-8") as f:
+        f.write("\n".join(lines) + "\n")
+    return path, lines
+
+
+def names_all_flags(page, scratch):
+    """Each mode and flag of mcfd's table has a paragraph."""
+    text = "\n".join(with_tables(page, scratch)[1])
+    with open(os.path.join(ROOT, "mta", "arguments.def"), encoding="utf-8") as f:
+        rows = re.findall(r"""^(?:MESSAGE_)?(FLAG|MODE|LONG)\(['"]([^'"]+)['"]""", f.read(), re.M)
+    expect(len(rows) > 40, "the table is not to be understood")
+    for kind, name in rows:
+        flag = {"FLAG": "-%s", "MODE": "-b%s", "LONG": "--%s"}[kind] % name
+        expect(re.search(r"^\.B[IR]* %s(\W|$)" % re.escape(flag.replace("-", "\\-")), text, re.M), "there is nothing of " + flag)
+
+
 def is_clean(page, scratch):
     """Nothing that groff warns of at 80 columns; what a system adds to the macros is not there in our /etc."""
     with open(os.path.join(scratch, "man.local"), "w", encoding="utf-8"):
         pass
-    p = subprocess.run(["groff", "-t", "-M", scratch, "-man", "-Tutf8", "-rLL=78n", "-ww", "-z", page.path],
+    p = subprocess.run(["groff", "-t", "-M", scratch, "-man", "-Tutf8", "-rLL=78n", "-ww", "-z", with_tables(page, scratch)[0]],
                        stdin=subprocess.DEVNULL, capture_output=True, timeout=120)
     expect(p.returncode == 0 and not p.stderr, p.stderr.decode("utf-8", "replace"))
 
@@ -193,6 +220,8 @@ def main():
                 report.fail(name, why)
                 continue
             case(name, "groff has nothing to say", is_clean, page, scratch)
+            if name == "mcfd.8":
+                case(name, "all flags", names_all_flags, page, scratch)
             if name.endswith(".5"):
                 report.check(name, bool(page.mc and page.examples), "no lines of an .mc, or no example")
             for example in page.examples:
