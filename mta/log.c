@@ -104,6 +104,14 @@ void log_number(struct log_event *e, const char *name, int64_t value)
         log_text(e, name, arena_printf(e->line.arena, "%lld", (long long)value));
 }
 
+void log_words(struct log_event *e, const char *name, const char *text)
+{
+    if (!e->log)
+        return;
+    add_plain(&e->line, bytes_of(text));
+    log_detail(e, name, text);
+}
+
 void log_detail(struct log_event *e, const char *name, const char *value)
 {
     if (e->log && e->log->json >= 0)

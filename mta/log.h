@@ -47,6 +47,8 @@ void log_begin_detail(struct log_event *e, const struct log *log, struct arena *
 void log_field(struct log_event *e, const char *name, struct bytes value);
 void log_text(struct log_event *e, const char *name, const char *value);
 void log_number(struct log_event *e, const char *name, int64_t value);
+/* The text as it is; in JSON as a field. */
+void log_words(struct log_event *e, const char *name, const char *text);
 /* Only in JSON. */
 void log_detail(struct log_event *e, const char *name, const char *value);
 void log_end(struct log_event *e);

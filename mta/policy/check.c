@@ -342,6 +342,17 @@ static void set_home(struct worker *w, const struct address *a)
     worker_set(w, "z", found ? u.home : NULL);
 }
 
+static bool parse_path(struct worker *w, const char *path, unsigned kind, struct address *a)
+{
+    worker_forget_notes(w);
+    worker_forget_decision(w);
+    w->decision.of_mailer = true;
+    rewrite_begin(w->r);
+    bool parsed = address_parse(w->r, path, kind, a);
+    rewrite_rest(w->r);
+    return parsed;
+}
+
 /* False: it is no address, and that is said. */
 static bool parse_sender(struct worker *w, const char *path, struct message_VERDICT *v)
 {
@@ -353,13 +364,11 @@ static bool parse_sender(struct worker *w, const char *path, struct message_VERD
     worker_set(w, "mail_addr", "");
     if (is_nobody(inside(w->arena, path)))
         return true;
-    worker_forget_notes(w);
-    rewrite_begin(w->r);
-    bool parsed = address_parse(w->r, path, ADDRESS_SENDER, &a);
-    rewrite_rest(w->r);
+    bool parsed = parse_path(w, path, ADDRESS_SENDER, &a);
     const char *refusal = ruling_of_address(w, &a, parsed, path);
     bool later = a.mailer && refusal && *refusal == '4';
     if (refusal && !later) {
+        ruling_log_address(w, false, path, refusal);
         say(v, refusal);
         return false;
     }
@@ -463,8 +472,10 @@ static const char *accept_recipient(struct worker *w, struct context *c, const c
     as.notify = notify_of(parameter(w, parameters, "NOTIFY"));
     c->only = c->nnamed++ == 0 ? arena_strdup(c->tx, path) : NULL;
     struct expanded got = expand_add(w, &c->sends, &as, path);
-    if (got.reply)
+    if (got.reply) {
+        ruling_log_address(w, true, path, got.reply);
         return got.reply;
+    }
     const char *shown = got.same ? bytes_string(w->arena, got.same->recipient.shown) : path;
     c->naccepted += !got.same;
     return arena_printf(w->arena, "250 2.1.5 %s... Recipient ok%s", shown,
@@ -509,13 +520,11 @@ static void answer_rcpt(struct worker *w, struct context *c, const struct messag
     worker_setf(w, "nbadrcpts", "%llu", (unsigned long long)m->refused);
     worker_set(w, "addr_type", "e r");
     worker_set(w, "dsn_notify", notify ? notify : "");
-    worker_forget_notes(w);
-    rewrite_begin(w->r);
-    bool parsed = address_parse(w->r, path, 0, &a);
-    rewrite_rest(w->r);
+    bool parsed = parse_path(w, path, 0, &a);
     const char *refusal = ruling_of_address(w, &a, parsed, path);
     bool later = a.mailer && refusal && *refusal == '4';
     if (refusal && !later) {
+        ruling_log_address(w, true, path, refusal);
         say(v, refusal);
         return;
     }
@@ -683,9 +692,13 @@ static void answer_command(struct worker *w, struct context *c, const struct mes
         r = ask_one(w, "check_expn", argument, NULL);
     if (!consents(c, &r, v))
         return;
-    if (strcasecmp(verb, "ETRN") == 0)
+    bool etrn = strcasecmp(verb, "ETRN") == 0;
+    bool names = strcasecmp(verb, "VRFY") == 0 || strcasecmp(verb, "EXPN") == 0;
+    if (etrn || names)
+        ruling_log_question(w, verb, argument);
+    if (etrn)
         answer_etrn(w, argument, v);
-    if (strcasecmp(verb, "VRFY") != 0 && strcasecmp(verb, "EXPN") != 0)
+    if (!names)
         return;
     answer_name(w, argument, *verb == 'E' || *verb == 'e', v);
     count_named(w, c, v);

@@ -8,6 +8,7 @@
 #include "lib/base/arena.h"
 #include "mta/message/envelope.h"
 
+enum { LEVEL_REFUSED = 4, LEVEL_QUESTION = 6 }; /* as LogLevel counts */
 enum { CODE_PLAIN = 553, CODE_SOFTWARE = 554, CODE_SYNTAX = 501, CODE_LATER = 451 };
 
 /* Replies of these codes are about one address, and begin with it. */
@@ -152,11 +153,10 @@ static void scan_into(struct worker *w, struct tokens *ws, const char *text)
 static void log_ruling(struct worker *w, const char *ruleset, const char *const *texts, size_t n,
                        const struct ruling *r)
 {
-    enum { LEVEL = 4 };
     const struct log *log = w->service->log;
     struct log_event l;
 
-    log_begin(&l, log, w->arena, LEVEL, LOG_NOTICE, "ruling", bytes_of(worker_get(w, "i")));
+    log_begin(&l, log, w->arena, LEVEL_REFUSED, LOG_NOTICE, "ruling", bytes_of(worker_get(w, "i")));
     log_text(&l, "ruleset", ruleset);
     for (size_t i = 0; i < n; i++)
         log_text(&l, arena_printf(w->arena, "arg%zu", i + 1), texts[i]);
@@ -166,6 +166,36 @@ static void log_ruling(struct worker *w, const char *ruleset, const char *const 
     else
         log_text(&l, r->kind == RULING_QUARANTINE ? "quarantine" : "discard", r->text);
     worker_log_decision(w, &l);
+    log_end(&l);
+}
+
+void ruling_log_address(struct worker *w, bool recipient, const char *address, const char *reply)
+{
+    const char *text = reply + strspn(reply, "0123456789");
+    struct log_event l;
+
+    text += *text == ' ';
+    const size_t n = enhanced_code(text);
+    const struct bytes id = bytes_of(worker_get(w, "i"));
+    if (recipient)
+        log_begin(&l, w->service->log, w->arena, LEVEL_REFUSED, LOG_NOTICE, "refused", id);
+    else
+        log_begin_detail(&l, w->service->log, w->arena, LEVEL_REFUSED, "refused", id);
+    log_detail(&l, "address", address);
+    log_words(&l, "reject", n > 0 ? text + n + 1 : text);
+    log_detail(&l, "ruleset", "parse");
+    worker_log_decision(w, &l);
+    log_end(&l);
+}
+
+void ruling_log_question(struct worker *w, const char *verb, const char *argument)
+{
+    struct log_event l;
+
+    log_begin(&l, w->service->log, w->arena, LEVEL_QUESTION, LOG_INFO, "question",
+              bytes_of(worker_get(w, "i")));
+    log_words(&l, "relay", worker_get(w, "_"));
+    log_words(&l, "command", arena_printf(w->arena, ": %s %s", verb, argument));
     log_end(&l);
 }
 

@@ -29,6 +29,11 @@ struct ruling ruling_read(struct rewrite *rw, struct arena *a, const struct toke
  * where its code is about one; NULL: none. */
 struct ruling ruling_of(struct worker *w, const char *ruleset, const char *const *texts, size_t n,
                         const char *to);
+/* Logs the refusal of an address by what it is, and not by a ruleset that was asked: the reply
+ * without its codes; a sender's only in JSON. */
+void ruling_log_address(struct worker *w, bool recipient, const char *address, const char *reply);
+/* Logs a question about somebody: "client: VRFY alice". */
+void ruling_log_question(struct worker *w, const char *verb, const char *argument);
 /* A reply of this code, text and perhaps enhanced code (NULL: class and .0.0) about `to`. */
 char *ruling_reply(struct arena *a, int code, const char *enhanced, const char *to,
                    const char *text);

@@ -275,10 +275,11 @@ def lines_of_the_log():
     for engine in (MCFD, SENDMAIL):
         cf = fresh(LogLevel="9", DeliveryMode="interactive")
         open(PLACE + "/syslog", "w").close()
-        speak(engine, cf, *MAIL[:1], "MAIL FROM:<u@nosuch.invalid>", *MAIL[1:])
+        speak(engine, cf, *MAIL[:1], "MAIL FROM:<u@nosuch.invalid>", "MAIL FROM:<a@@b>", *MAIL[1:2], "RCPT TO:<nosuchuser>", "RCPT TO:<a@@b>", "VRFY alice", "EXPN nosuch",
+              "ETRN example.net", "RSET", *MAIL[1:])
         subprocess.run(["sleep", "0.5"])
         with open(PLACE + "/syslog") as f:
-            lines = [same(re.sub(r"^<\d+>.*?\]: ", "", l)) for l in f if re.search(r"from=<u@ex|to=|ruleset=", l)]
+            lines = [same(re.sub(r"^<(\d+)>.*?\]: ", r"\1 ", l)) for l in f if re.search(r"from=<u@ex.*msgid|: to=|ruleset=|[.]{3} |VRFY|EXPN|ETRN", l)]
         got.append(lines)
     return alike("the lines", *got)
 
@@ -350,6 +351,7 @@ DECIDED = {  # what was said, what the log says of it: ruleset, where the line c
     "MAIL FROM:<odd@example.net>": ("check_mail", r"rulesets/.*:\d+$", "access", "From:odd@example.net"),
     "MAIL FROM:<u@nosuch.invalid>": ("check_mail", r"rulesets/.*:\d+$", None, None),
     "RCPT TO:<closed>": ("check_rcpt", r"rulesets/.*:\d+$", "access", "To:closed@"),
+    "RCPT TO:<x@shut.example>": ("parse", r"rulesets/.*:\d+$", "mailertable", "shut.example"),
     "RCPT TO:<own>": ("check_rcpt", r"t\.mc:13$", None, None),
     "RCPT TO:<x@routed.example>": ("parse", r"rulesets/.*:\d+$", "mailertable", "routed.example"),
     "RCPT TO:<alice>": ("parse", r"rulesets/.*:\d+$", None, None)}
@@ -358,7 +360,7 @@ DECIDED = {  # what was said, what the log says of it: ruleset, where the line c
 @case
 def what_decided():
     """Each decision is logged with the ruleset, the .mc line or the library's, and the entry of the map that it went by."""
-    for name, text in (("t.mc", DECIDING), ("mailertable", "routed.example\tlocal:alice\n"),
+    for name, text in (("t.mc", DECIDING), ("mailertable", "routed.example\tlocal:alice\nshut.example\terror:5.7.1:550 shut\n"),
                        ("access", 'From:bad@example.net\tREJECT\nFrom:odd@example.net\tQUARANTINE:odd\nTo:closed@\tERROR:"550 closed"\n')):
         with open(PLACE + "/" + name, "w") as f:
             f.write(text)
@@ -376,7 +378,7 @@ def what_decided():
         syslog = f.read()
     for said, (ruleset, source, name, key) in DECIDED.items():
         address = re.search("<(.*)>", said).group(1)
-        got = [e for e in events if e["event"] in ("ruling", "route") and address in (e.get("to") or e["arg1"])]
+        got = [e for e in events if e["event"] in ("ruling", "route", "refused") and address in (e.get("to") or e.get("address") or e["arg1"])]
         if len(got) != 1 or got[0]["ruleset"] != ruleset or not re.search(source, got[0]["source"]) or (got[0].get("map"), got[0].get("key")) != (name, key):
             out.append("%s: %r" % (said, got))
         elif ruleset != "parse" and not re.search("ruleset=%s, arg1=<%s>.*, source=%s%s" % (
