@@ -1,6 +1,7 @@
 #include "mta/front/client.h"
 
 #include <stdio.h>
+#include <errno.h>
 #include <string.h>
 #include <strings.h>
 #include <sysexits.h>
@@ -1015,9 +1016,30 @@ void client_begin(struct client *c, struct hand_over *h)
     c->used = true;
 }
 
-void client_unreachable(struct client *c, const char *text)
+/* As sendmail was measured: by whom, or of whom, or nothing of it. */
+static char *why_unreachable(struct client *c, int error)
 {
-    char *all = arena_printf(c->h->arena, "%s by %s", text, c->host.p);
+    const char *text = strerror(error);
+
+    switch (error) {
+    case ECONNREFUSED:
+    case ECONNRESET:
+        return arena_printf(c->h->arena, "%s by %s", text, c->host.p);
+    case ETIMEDOUT:
+        return arena_printf(c->h->arena, "%s with %s", text, c->host.p);
+    case ENETDOWN:
+    case ENETUNREACH:
+    case EHOSTDOWN:
+    case EHOSTUNREACH:
+        return arena_printf(c->h->arena, "%s: %s", c->host.p, text);
+    default:
+        return arena_strdup(c->h->arena, text);
+    }
+}
+
+void client_unreachable(struct client *c, int error)
+{
+    char *all = why_unreachable(c, error);
 
     c->quiet = true;
     settle_rest(c, our_outcome(c, RECIPIENT_WAITS, EX_TEMPFAIL, "4.4.1", all), true);

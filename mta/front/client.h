@@ -103,8 +103,8 @@ struct client *client_new(struct arena *a, const struct client_settings *setting
                           struct bytes host);
 /* When it is new, or client_reusable. */
 void client_begin(struct client *c, struct hand_over *h);
-/* No connection came about: text "Connection refused", "Connection timed out" ... */
-void client_unreachable(struct client *c, const char *text);
+/* No connection came about: an errno. */
+void client_unreachable(struct client *c, int error);
 void client_input(struct client *c, const char *bytes, size_t len);
 void client_lost(struct client *c);
 void client_timeout(struct client *c);

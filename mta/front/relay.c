@@ -340,7 +340,7 @@ static void unreachable(struct wire *w, int err)
 
     w->client = client_new(w->arena, &w->front->client, r->plan.hosts.v[r->host * HOST_PARTS]);
     client_begin(w->client, r->over);
-    client_unreachable(w->client, strerror(err));
+    client_unreachable(w->client, err);
     enum client_next next = client_next(w->client);
     w->relay = NULL;
     r->wire = NULL;

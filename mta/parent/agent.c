@@ -574,7 +574,7 @@ static struct outcome *deliver_lmtp(struct arena *a, const struct plan *p,
 
     if (error && socket) {
         client_begin(c, h);
-        client_unreachable(c, strerror(error));
+        client_unreachable(c, error);
         hand_over_end(h);
         buf_add(transcript, h->transcript.data, h->transcript.len);
         return h->outcomes;

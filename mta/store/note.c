@@ -108,6 +108,19 @@ static char *relay(struct store *s, const struct plan *p, struct bytes host)
     return arena_printf(s->scratch, "%.*s", (int)host.len, host.p);
 }
 
+struct tried {
+    uint64_t state;
+    struct bytes code, answer, host;
+};
+
+/* Of what nobody answered, the host that was tried last. */
+static struct bytes last_tried(const struct plan *p, const struct tried *t)
+{
+    bool nobody = p && t->state == RECIPIENT_WAITS && !t->host.len && p->hosts.n >= RELAY_PARTS;
+
+    return nobody ? p->hosts.v[p->hosts.n - RELAY_PARTS] : t->host;
+}
+
 /* The reply without its code. */
 static struct bytes reply_text(struct bytes b)
 {
@@ -127,11 +140,6 @@ static const char *of_failure(struct bytes answer)
     }
     return "Service unavailable";
 }
-
-struct tried {
-    uint64_t state;
-    struct bytes code, answer, host;
-};
 
 static char *status(struct store *s, const struct plan *p, const struct tried *t)
 {
@@ -166,10 +174,10 @@ static void tell(struct store *s, struct work *w, const struct plan *p, uint64_t
         log_field(&l, "mailer", p->mailer);
     }
     log_number(&l, "pri", w->entry->when.priority);
-    if (t->host.len)
+    const struct bytes host = last_tried(p, t);
+    if (host.len)
         log_text(&l, "relay",
-                 p ? relay(s, p, t->host)
-                   : arena_printf(s->scratch, "%.*s", (int)t->host.len, t->host.p));
+                 p ? relay(s, p, host) : arena_printf(s->scratch, "%.*s", (int)host.len, host.p));
     /* What a report says of a local user is another code. */
     bool sent = level == LEVEL_SENT && !t->host.len;
     add_if(&l, "dsn", sent ? bytes_of("2.0.0") : t->code);

@@ -5,6 +5,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include <errno.h>
+
 #include "mta/front/client.h"
 #include "mta/message/envelope.h"
 #include "tests/unit/unit.h"
@@ -405,7 +407,7 @@ static void the_next_host_gets_those_that_wait(void **state)
     assert_int_equal(client_next(c), CLIENT_NEXT);
     c = client_new(*state, &s, bytes_of("two.x"));
     client_begin(c, h);
-    client_unreachable(c, "Connection refused");
+    client_unreachable(c, ECONNREFUSED);
     assert_true(client_done(c) && client_over(c));
     assert_string_equal(outcomes(*state, h), "relayed 2.0.0 0;waits 4.4.1 75;failed 5.1.1 67");
     assert_string_equal(h->outcomes[1].answer.p, "Connection refused by two.x");
