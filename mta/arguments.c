@@ -82,6 +82,17 @@ static int wrong(struct reading *r, const char *fmt, ...)
     return EX_USAGE;
 }
 
+const char *arguments_mode(struct arena *a, enum mode m)
+{
+    if (m == MODE_QUEUE_RUNNER)
+        return "q";
+    for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {
+        if (modes[i].mode == m)
+            return arena_printf(a, "%c", modes[i].letter);
+    }
+    return NULL;
+}
+
 static enum mode mode_of(char letter)
 {
     for (size_t i = 0; i < sizeof modes / sizeof *modes; i++) {

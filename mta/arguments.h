@@ -45,6 +45,8 @@ struct arguments {
 /* 0, or a sysexits code where it cannot be run so: *why is a line (of the arena) that says why. */
 int arguments_read(struct arena *a, int argc, char **argv, struct arguments *out, const char **why);
 /* How it is called, line by line. */
+/* The letter of -b that stands for it; NULL: none does. */
+const char *arguments_mode(struct arena *a, enum mode m);
 void arguments_usage(struct buf *out);
 /* A table of it as a manual page has it: modes, flags, message or long. */
 void arguments_roff(struct buf *out, const char *table);

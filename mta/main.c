@@ -264,6 +264,7 @@ int main(int argc, char **argv)
     if (!needs_names(&given))
         host_ask_nobody();
     struct program_host *host = host_find(a, true, no_name_server, &names);
+    host->mode = arguments_mode(a, given.mode);
     struct resolver *resolver = resolver_new(a);
     struct lookup_world world = {.resolver = resolver, .host = host->name};
     host->programs = true;

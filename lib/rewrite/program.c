@@ -807,6 +807,8 @@ static void what_the_machine_is(struct compiler *k, const struct program_host *h
         compile_set(k, "v", host->version);
     if (host->date)
         compile_set(k, "b", host->date);
+    if (host->mode)
+        compile_set(k, "opMode", host->mode);
     uint32_t w = compile_name(k, "w");
     for (const char *const *name = host->names; name && *name; name++)
         compile_word(k, w, *name, strlen(*name));

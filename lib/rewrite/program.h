@@ -135,6 +135,7 @@ struct program_host {
     const char *node;                 /* $k; NULL: the name */
     const char *version;              /* $v */
     const char *date;                 /* $b: when it was started (RFC 5322 3.3) */
+    const char *mode;                 /* ${opMode}: the letter of -b; NULL: nobody said one */
     bool programs;                    /* F lines may run programs */
     const struct lookup_world *world; /* F lines that ask maps; NULL: they are not asked */
 };
