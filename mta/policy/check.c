@@ -630,7 +630,7 @@ static void list_names(struct worker *w, const struct send_list *l, struct messa
 static void answer_name(struct worker *w, const char *argument, bool expand,
                         struct message_VERDICT *v)
 {
-    struct send_list list = {.arena = w->arena};
+    struct send_list list = {.arena = w->arena, .names_only = !expand};
     const char *home =
         arena_strdup(w->arena, worker_get(w, "z")); /* of no matter who is looked at */
     const char *refusal = add_names(w, &list, argument);

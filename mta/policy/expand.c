@@ -242,8 +242,12 @@ static bool visit_alias(struct walk *k, struct send *s)
 
     if (!value)
         return false;
-    s->state = SEND_EXPANDED;
     s->aliased = true;
+    if (k->list->names_only) {
+        k->live++;
+        return true;
+    }
+    s->state = SEND_EXPANDED;
     find_owner(k, s);
     uint64_t kept = s->recipient.notify;
     expand_notify(s, value);
@@ -449,7 +453,7 @@ static void settle(struct walk *k, struct send *s, struct target t, const char *
         refuse(k, t.reply);
         return;
     }
-    if (!himself && s->state == SEND_OPEN && visit_forward(k, s, &t))
+    if (!himself && !k->list->names_only && s->state == SEND_OPEN && visit_forward(k, s, &t))
         return;
     k->live++;
 }

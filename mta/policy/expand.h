@@ -39,6 +39,7 @@ struct send_list {
     struct arena *arena;
     struct send **v;
     size_t n, room;
+    bool names_only; /* nobody is put in the place of those who are named (VRFY) */
 };
 
 struct expanded {
