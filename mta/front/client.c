@@ -35,6 +35,7 @@ struct client {
     size_t nline;
     struct buf reply; /* its lines, LF between */
     size_t lines;
+    bool ourselves; /* it calls itself as we do */
 
     struct buf command; /* the last one, without its end; empty: none yet */
     bool quiet;         /* what is settled is not told: of hosts of no use only the last one is */
@@ -692,9 +693,23 @@ static void on_greeting(struct client *c, int code)
         say_hello(c, "HELO", CLIENT_HELO);
 }
 
+/* Nobody said that this name is ours, or an MX leads back here. */
+static void refuse_ourselves(struct client *c)
+{
+    buf_printf(&c->h->transcript,
+               "553 5.3.5 %s config error: mail loops back to me (MX problem?)\n", c->host.p);
+    c->quiet = true;
+    settle_rest(
+        c, our_outcome(c, RECIPIENT_FAILED, EX_CONFIG, "5.3.5", "553 5.3.5 system config error"),
+        true);
+    finish(c, false);
+}
+
 static void on_hello(struct client *c, int code)
 {
-    if (code / 100 == 2) {
+    if (code / 100 == 2 && c->ourselves && !plan_has_flag(c->h->plan, 'k')) {
+        refuse_ourselves(c);
+    } else if (code / 100 == 2) {
         c->greeted = true;
         begin_mail(c);
     } else if (code / 100 == 5 && c->stage == CLIENT_EHLO) {
@@ -920,6 +935,15 @@ static bool is_reply(const char *line, size_t len)
     return strspn(line, "0123456789") == 3 && (len == 3 || line[3] == ' ' || line[3] == '-');
 }
 
+/* The name that a reply to EHLO begins with. */
+static bool is_our_name(const struct client *c, const char *text)
+{
+    const char *name = c->settings.name;
+    size_t len = strcspn(text, " ");
+
+    return name && len && strlen(name) == len && strncasecmp(text, name, len) == 0;
+}
+
 /* The line is NUL-terminated and without its end. */
 static void on_line(struct client *c)
 {
@@ -932,6 +956,8 @@ static void on_line(struct client *c)
         c->esmtp = true;
     if ((c->stage == CLIENT_EHLO || c->stage == CLIENT_LHLO) && c->lines && c->nline > 4)
         on_offer(c, line + 4);
+    if ((c->stage == CLIENT_EHLO || c->stage == CLIENT_HELO) && !c->lines && c->nline > 4)
+        c->ourselves = is_our_name(c, line + 4);
     c->lines++;
     if (c->reply.len + c->nline < CLIENT_REPLY_MAX) {
         if (c->reply.len)

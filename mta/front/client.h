@@ -56,7 +56,8 @@ enum client_stage {
 /* Milliseconds for each stage; 0: no limit. */
 struct client_settings {
     uint64_t ms[CLIENT_PIECE_WAIT];
-    bool asks; /* rules are asked about each host, and each recipient of it, before MAIL */
+    const char *name; /* ours ($j): who calls himself so is ourselves; NULL: nobody is */
+    bool asks;        /* rules are asked about each host, and each recipient of it, before MAIL */
 };
 
 /* The defaults. */

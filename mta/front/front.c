@@ -225,6 +225,7 @@ int front_run(struct arena *a, const struct front_setup *setup)
     if (setup->dialogue >= 0)
         f->session.switches |= SESSION_LAX_COMMANDS;
     f->client = client_settings(p);
+    f->client.name = setup->host;
     f->keep = positive(setting_number(p, "ConnectionCacheSize"));
     f->keep_ms = MS * setting_time(p, "ConnectionCacheTimeout", 'm');
     f->connect_ms = MS * setting_timeout(p, TIMEOUT_CONNECT);

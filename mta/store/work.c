@@ -239,6 +239,9 @@ static void set_outcome(struct store *s, struct work *w, const struct plan *p, s
     bool settled = o->state >= RECIPIENT_DELIVERED && o->state < RECIPIENT_STATES &&
                    o->state != RECIPIENT_EXPANDED && o->state != RECIPIENT_REPORTED;
     r->state = settled ? o->state : RECIPIENT_WAITS;
+    const struct exit_meaning *x = exit_by_code(o->status);
+    if (o->state == RECIPIENT_FAILED && x && x->ours)
+        r->flags |= RECIPIENT_IS_CONFIG;
     r->status = kept(w->arena, o->code);
     r->answer = kept(w->arena, o->answer);
     r->host = kept(w->arena, o->host);
