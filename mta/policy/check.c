@@ -328,6 +328,23 @@ static const char *inside(struct arena *a, const char *path)
     return arena_strdup(a, path);
 }
 
+/* The same of one that was taken with more around the mailbox: "<u@example.net>x", "<u (me)@a>". */
+static const char *mailbox_inside(struct worker *w, const char *path)
+{
+    const char *plain = inside(w->arena, path);
+    struct tokens *ws = rewrite_workspace(w->r);
+    uint32_t from = 0, end;
+    size_t len;
+
+    if (!strpbrk(plain, "()<>") || !address_scan(w->r, path, strlen(path), true, -1, ws, &len))
+        return plain;
+    for (uint32_t i = 0; i < ws->n; i++)
+        from = *ws->v[i].p == '<' ? i + 1 : from;
+    for (end = from; end < ws->n && *ws->v[end].p != '>'; end++)
+        continue;
+    return rewrite_joined(w->r, ws->v + from, end - from, ' ', &len);
+}
+
 static bool is_nobody(const char *sender)
 {
     return sender[strspn(sender, " \t")] == '\0';
@@ -404,7 +421,7 @@ static void answer_mail(struct worker *w, struct context *c, const struct messag
     if (!parse_sender(w, path, v))
         return;
     c->sender =
-        arena_strdup(c->tx, is_nobody(inside(w->arena, path)) ? "" : inside(w->arena, path));
+        arena_strdup(c->tx, is_nobody(inside(w->arena, path)) ? "" : mailbox_inside(w, path));
     c->envelope.sender = bytes_of(c->sender);
     c->envelope.relay = bytes_of(c->peer);
     worker_set(w, "f", c->sender);
