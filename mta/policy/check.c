@@ -370,6 +370,18 @@ static bool parse_path(struct worker *w, const char *path, unsigned kind, struct
     return parsed;
 }
 
+/* A program, a file or a list of addresses sends no mail. */
+static bool is_nobodys_mailer(const struct mailer *m)
+{
+    static const char *const names[] = {"prog", "*file*", "*include*"};
+
+    for (size_t i = 0; m && i < sizeof names / sizeof *names; i++) {
+        if (strcmp(m->name, names[i]) == 0)
+            return true;
+    }
+    return false;
+}
+
 /* False: it is no address, and that is said. */
 static bool parse_sender(struct worker *w, const char *path, struct message_VERDICT *v)
 {
@@ -383,6 +395,8 @@ static bool parse_sender(struct worker *w, const char *path, struct message_VERD
         return true;
     bool parsed = parse_path(w, path, ADDRESS_SENDER, &a);
     const char *refusal = ruling_of_address(w, &a, parsed, path);
+    if (!refusal && is_nobodys_mailer(a.mailer))
+        refusal = arena_printf(w->arena, "553 5.1.7 %s... Invalid sender address", path);
     bool later = a.mailer && refusal && *refusal == '4';
     if (refusal && !later) {
         ruling_log_address(w, false, path, refusal);
