@@ -46,6 +46,7 @@ else
     failed=$((failed + 1))
 fi
 count "roles" env KILLS=200 tests/roles/run.py kills
+count "smtp" tests/smtp/run.py --long
 count "maps" env MAPS_KILLS=100 tests/maps/run.py
 # Other breaks than in make test, and what --fix makes of them.
 count "breakage $seed" tests/breakage/run.py --seed "$seed" --cases 10000

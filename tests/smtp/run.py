@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""run.py [-v] [--engine COMMAND | --reference] [--codes] [--write] [--list] [NAME[:TITLE]]...
+"""run.py [-v] [--engine COMMAND | --reference] [--codes] [--write] [--list] [--long] [NAME[:TITLE]]...
 
 SMTP, as it is spoken and as it is delivered. Each *.test has configurations and dialogues with what the reference
 (Debian's sendmail) was measured to answer and to deliver; mcfd must do the same. README.md says how a file is written.
@@ -9,6 +9,7 @@ SMTP, as it is spoken and as it is delivered. Each *.test has configurations and
   --codes           of a reply, only its code and enhanced code are compared
   --write           put what the engine says into the files (with --reference, then read the difference)
   --list            only name the cases
+  --long            those that take more than half a minute, too
 """
 import argparse
 import base64
@@ -37,7 +38,7 @@ from report import BUILD, ROOT, Report, need, need_programs, need_root
 NS = os.path.join(ROOT, "tests", "lib", "ns")
 PLACE = "/run/smtp"
 TLS = "/run/tls"  # keys and certificates: ca.pem, server.pem, client.pem (with its key), server.key
-WORKERS = 5  # most of the time is waiting
+WORKERS = 10  # most of the time is waiting
 PORTS = (25, 2525, 2526)
 CLIENTS = ["192.168.0.5", "192.168.77.1", "198.51.100.77", "203.0.113.7", "203.0.113.8", "203.0.113.9", "203.0.113.20",
            "203.0.113.66", "203.0.113.67", "203.0.113.68", "203.0.113.70", "203.0.113.71", "203.0.113.99", "2001:db8:1::5",
@@ -66,7 +67,7 @@ SAYS = [("MAIL", "nosender", "550 5.7.1 not from you"), ("MAIL", "latersender", 
         (".", "noeom", "554 5.6.0 not this text"), (".", "latereom", "452 4.3.1 no room")]
 
 
-OPTIONS = ("from", "run", "settle", "slow", "early", "before")
+OPTIONS = ("from", "run", "settle", "slow", "early", "before", "long")
 STEPS = (">", ">-", "|", "|-", "pause", "shut", "tls")
 
 # ---------------------------------------------------------------- texts
@@ -869,6 +870,12 @@ class Worker:
         self.process.wait(10)
 
 
+def takes(dialogues):
+    """About how many seconds."""
+    waits = [float(d.options.get("before", 0)) + 10 for d in dialogues if "slow" in d.options]
+    return max(waits, default=0) + 0.2 * len(dialogues) + sum(float(d.options.get("settle", 0)) for d in dialogues)
+
+
 def split_deliveries(lines):
     out = []
     for line in lines:
@@ -922,6 +929,7 @@ def main():
     parser.add_argument("--write", action="store_true")
     parser.add_argument("--raw", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("--list", action="store_true")
+    parser.add_argument("--long", action="store_true")
     parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
     parser.add_argument("cases", nargs="*")
     given = parser.parse_args()
@@ -938,7 +946,8 @@ def main():
     jobs = []
     for t in tests:
         for c in t.configurations:
-            chosen = [d for d in c.dialogues if not wanted or any(n == t.name and title in ("", d.title, c.title) for n, title in wanted)]
+            chosen = [d for d in c.dialogues if (given.long or "long" not in d.options or (t.name, d.title) in wanted)
+                      and (not wanted or any(n == t.name and title in ("", d.title, c.title) for n, title in wanted))]
             if chosen:
                 jobs.append((t, c, chosen))
     if given.list:
@@ -952,7 +961,7 @@ def main():
     report = Report("smtp", "tests/smtp/run.py '{}'", given.verbose)
     totals = {"codes": [0, 0], "replies": [0, 0], "deliveries": [0, 0]}
     waiting, done = queue.Queue(), [queue.Queue(1) for _ in jobs]
-    for n, job in sorted(enumerate(jobs), key=lambda j: -len(j[1][2])):  # the longest first
+    for n, job in sorted(enumerate(jobs), key=lambda j: -takes(j[1][2])):  # the longest first
         waiting.put((n, job))
 
     def work():
