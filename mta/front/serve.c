@@ -203,12 +203,26 @@ static void answer(struct serve *s, const struct session_answer *a)
     pump(s);
 }
 
+/* A node that may have its messages now (ETRN). */
+static void run_node(struct serve *s, const struct message_VERDICT *v)
+{
+    const struct session_question *q = s->asked;
+    struct message m = {.kind = MESSAGE_NODE};
+
+    if (q->kind != SESSION_COMMAND || q->verb.len != 4 || memcmp(q->verb.p, "ETRN", 4) != 0 ||
+        (v->reply.len > 0 && *v->reply.p != '2'))
+        return;
+    m.as.NODE.name = q->argument;
+    front_send(&s->front->store, &m);
+}
+
 void serve_verdict(struct front *f, const struct message_VERDICT *v)
 {
     struct serve *s = find_serve(f, v->session);
 
     if (!s || !s->asked || s->asked->kind == SESSION_STORE)
         return;
+    run_node(s, v);
     answer(s, &(struct session_answer){
                   .reply = v->reply, .flags = v->flags, .wait_ms = v->wait_ms, .texts = v->texts});
 }

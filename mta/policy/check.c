@@ -687,7 +687,12 @@ static bool has_group(const struct program *p, const char *name)
 /* "@host" and "host" are nodes, "#name" is a queue group (RFC 1985 5.2). */
 static void answer_etrn(struct worker *w, const char *argument, struct message_VERDICT *v)
 {
-    if (*argument == '#' && !has_group(w->service->program, argument + 1))
+    if (*argument != '#')
+        return;
+    if (has_group(w->service->program, argument + 1))
+        say(v,
+            arena_printf(w->arena, "250 2.0.0 Queuing for queue group %s started", argument + 1));
+    else
         say(v, arena_printf(w->arena, "459 4.5.4 Queue %s unknown", argument + 1));
 }
 

@@ -439,6 +439,22 @@ void order_take(struct store *s, struct channel *via, const struct message_ORDER
     }
 }
 
+void order_run_node(struct store *s, struct bytes name)
+{
+    struct criterion c = {.whom = WHOM_RECIPIENT};
+    struct order o = {.verb = VERB_RUN, .criteria = &c, .n = 1};
+    struct ordered nobody = {.n = 0};
+    char first = name.len ? *name.p : ' ';
+
+    if (first == '#')
+        c.whom = WHOM_GROUP;
+    if (first == '#' || first == '@')
+        c.text = (struct bytes){name.p + 1, name.len - 1};
+    else
+        c.text = bytes_of(arena_printf(s->scratch, "@%.*s", (int)name.len, name.len ? name.p : ""));
+    apply_all(s, &o, &nobody);
+}
+
 /* What is in memory follows what is kept.  An entry that is free by now, or another message's, is
  * not harmed. */
 static void follow(struct store *s, struct arena *a, struct entry *e)

@@ -189,6 +189,9 @@ void work_committed(struct store *s, bool done);
  * own; group TEXT: it is of that queue group.
  * REPORT has status 0 and what was asked for, or how many messages it was; EX_USAGE: no order. */
 void order_take(struct store *s, struct channel *via, const struct message_ORDER *m);
+/* Has tried now what is for a node (NODE): "host": a recipient's address has "@host" in it,
+ * "@host": it has "host", "#group": it is of that queue group. */
+void order_run_node(struct store *s, struct bytes name);
 /* Says REPORT: status is the commit's. */
 void order_committed(struct store *s, int status);
 

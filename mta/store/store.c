@@ -324,6 +324,9 @@ static bool bring(struct store *s, struct channel *via, const struct message *m)
     case MESSAGE_COMMIT:
         commit_message(s, via, &m->as.COMMIT);
         return true;
+    case MESSAGE_NODE:
+        order_run_node(s, m->as.NODE.name);
+        return true;
     case MESSAGE_DROP:
         in = find_incoming(s, via, m->as.DROP.transaction);
         queue_body_drop(s->queue, in->body);
