@@ -514,12 +514,14 @@ static void scan_leaf(void *ctx, const char *bytes, size_t len)
         b->high += (unsigned char)bytes[i] >> 7;
 }
 
-/* More than one byte in eight is cheaper to have as base64. */
-static void scan_leaf_end(void *ctx)
+/* More than one byte in eight is cheaper to have as base64; a part is counted with its last line
+ * end. */
+static void scan_leaf_end(void *ctx, bool newline)
 {
     struct body *b = ctx;
     enum codec codec = CODEC_QP;
 
+    b->size += newline;
     if (b->ncodecs == BODY_PARTS)
         return;
     if (!b->high || !b->leaf_encodes)
@@ -560,8 +562,9 @@ static void write_leaf(void *ctx, const char *bytes, size_t len)
     encode(ctx, bytes, len);
 }
 
-static void write_leaf_end(void *ctx)
+static void write_leaf_end(void *ctx, bool newline)
 {
+    (void)newline;
     encode_end(ctx);
 }
 

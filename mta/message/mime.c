@@ -301,7 +301,7 @@ static void leave(struct mime_walk *w)
         buf_truncate(&w->head, 0);
     }
     if (w->state == IN_LEAF)
-        w->events->leaf_end(w->ctx);
+        w->events->leaf_end(w->ctx, w->newline);
     if (w->newline)
         text(w, "\n", 1);
     w->newline = false;

@@ -45,7 +45,8 @@ struct mime_events {
     void (*head)(void *ctx, struct bytes head, const struct mime_head *h, bool message);
     /* Of the leaf whose head was last. */
     void (*leaf)(void *ctx, const char *bytes, size_t len);
-    void (*leaf_end)(void *ctx);
+    /* newline: one stood behind it, before the boundary that ended it. */
+    void (*leaf_end)(void *ctx, bool newline);
 };
 
 struct mime_walk;
