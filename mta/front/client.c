@@ -432,10 +432,11 @@ static void say_mail(struct client *c)
                     false);
         finish(c, true);
     } else if (!deliver_by(c, &left)) {
-        settle_rest(c,
-                    our_outcome(c, RECIPIENT_FAILED, EX_UNAVAILABLE, "5.4.7",
-                                "cannot be delivered in the time that was asked for"),
-                    false);
+        if (c->offers & OFFERS_DELIVERBY)
+            c->quiet = true; /* a report says that the time is over */
+        else
+            buf_adds(&c->h->transcript, "554 5.4.7 Server does not support Deliver By\n");
+        settle_rest(c, our_outcome(c, RECIPIENT_FAILED, EX_UNAVAILABLE, "5.4.7", ""), false);
         finish(c, true);
     } else {
         size_t at = c->out.len;
@@ -801,7 +802,6 @@ static void on_data(struct client *c, int code)
 /* Of success a report has what was said to RCPT. */
 static struct outcome success(struct client *c, size_t i)
 {
-    const struct plan *p = c->h->plan;
     struct outcome o = c->h->outcomes[i];
 
     c->took = true;
@@ -809,10 +809,7 @@ static struct outcome success(struct client *c, size_t i)
         o = their_outcome(c, RECIPIENT_DELIVERED, EX_OK, "2.0.0", true);
     else
         o.state = c->offers & OFFERS_DSN ? RECIPIENT_PASSED : RECIPIENT_RELAYED;
-    if (p->deliver_by && !(c->offers & OFFERS_DELIVERBY) && !(p->envelope & ENVELOPE_BY_RETURN))
-        o.state = RECIPIENT_IN_TIME;
-    else if (p->deliver_by && p->envelope & ENVELOPE_BY_TRACE)
-        o.state = RECIPIENT_TRACED;
+    o.state = plan_arrived(c->h->plan, i, o.state, (c->offers & OFFERS_DELIVERBY) != 0);
     return o;
 }
 

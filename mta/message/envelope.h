@@ -41,7 +41,8 @@ enum notify_flags { /* none: as if failure and delay were wished for */
                     NOTIFY_FAILURE = 2,
                     NOTIFY_DELAY = 4,
                     NOTIFY_NEVER = 8,
-                    NOTIFY_SAID = 16 /* NOTIFY= was there */
+                    NOTIFY_SAID = 16,  /* NOTIFY= was there */
+                    NOTIFY_ONE_OF = 32 /* of several in an alias' place: of no time (RFC 2852) */
 };
 
 enum recipient_state {

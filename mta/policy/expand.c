@@ -230,6 +230,8 @@ static void expand_notify(struct send *s, const char *value)
 {
     uint64_t *notify = &s->recipient.notify;
 
+    if (s->owned || count_items(value) > 1)
+        *notify |= NOTIFY_ONE_OF;
     if (s->owned)
         *notify &= ~(uint64_t)(NOTIFY_SAID | NOTIFY_SUCCESS | NOTIFY_NEVER);
     else if (count_items(value) > 1)

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "mta/codec.h"
+#include "mta/message/envelope.h"
 
 void plan_encode(const struct plan *p, struct buf *out)
 {
@@ -56,4 +57,16 @@ bool outcome_decode(struct arena *a, const char *s, size_t len, struct outcome *
 bool plan_has_flag(const struct plan *p, char flag)
 {
     return p->flags.len > 0 && memchr(p->flags.p, flag, p->flags.len) != NULL;
+}
+
+uint64_t plan_arrived(const struct plan *p, size_t i, uint64_t state, bool goes_on)
+{
+    uint64_t notify = p->recipients[i].notify;
+    bool told = (notify & NOTIFY_SUCCESS) != 0;
+
+    if (!p->deliver_by || notify & (NOTIFY_NEVER | NOTIFY_ONE_OF))
+        return state;
+    if (!goes_on && !(p->envelope & ENVELOPE_BY_RETURN))
+        return told ? state : RECIPIENT_IN_TIME;
+    return p->envelope & ENVELOPE_BY_TRACE ? RECIPIENT_TRACED : state;
 }

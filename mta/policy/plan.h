@@ -50,5 +50,8 @@ bool plan_decode(struct arena *a, const char *s, size_t len, struct plan *p);
 void outcome_encode(const struct outcome *o, struct buf *out);
 bool outcome_decode(struct arena *a, const char *s, size_t len, struct outcome *o);
 bool plan_has_flag(const struct plan *p, char flag);
+/* What it means that recipient i has got it (`state`) where the sender said by when (RFC 2852);
+ * goes_on: whoever has it now sees to that. */
+uint64_t plan_arrived(const struct plan *p, size_t i, uint64_t state, bool goes_on);
 
 #endif

@@ -256,14 +256,26 @@ static void add_arrivals(struct making *m)
     }
 }
 
-static bool gave_up_waiting(const struct making *m)
+/* Somebody failed with this status, which is given where a message is waited for no longer. */
+static bool gave_up(const struct making *m, const char *status)
 {
     for (size_t i = 0; i < m->of->nrecipients; i++) {
         const struct recipient *r = &m->of->recipients[i];
-        if (in_it(m, r) && has_failed(r) && same(r->status, bytes_of("4.4.7")))
+        if (in_it(m, r) && has_failed(r) && same(r->status, bytes_of(status)))
             return true;
     }
     return false;
+}
+
+static bool gave_up_waiting(const struct making *m)
+{
+    return gave_up(m, "4.4.7");
+}
+
+/* It was to be there by now (RFC 2852). */
+static bool is_late_for_sender(const struct making *m)
+{
+    return m->of->deliver_by && m->now >= m->of->deliver_by && gave_up(m, "5.4.7");
 }
 
 static struct bytes own_transcript(const struct making *m)
@@ -285,7 +297,7 @@ static void add_transcript(struct making *m)
     struct buf *b = &m->text;
     struct bytes lines = own_transcript(m);
 
-    if (!lines.len && m->kind != REPORT_DELAYED && !gave_up_waiting(m))
+    if (!lines.len && m->kind != REPORT_DELAYED && !gave_up_waiting(m) && !is_late_for_sender(m))
         return;
     buf_adds(b, "\n   ----- Transcript of session follows -----\n");
     add(b, lines);
@@ -299,6 +311,9 @@ static void add_transcript(struct making *m)
         buf_adds(b, "Message could not be delivered for ");
         report_age(b, m->settings->expires);
         buf_adds(b, "\nMessage will be deleted from queue\n");
+    } else if (is_late_for_sender(m)) {
+        buf_printf(b, "Delivery time (%llus) expired\nMessage will be deleted from queue\n",
+                   (unsigned long long)(m->of->deliver_by - m->of->made));
     }
 }
 
@@ -355,6 +370,10 @@ static const char *action(const struct making *m, const struct recipient *r)
 
 static struct bytes status(const struct making *m, const struct recipient *r)
 {
+    bool timed = r->state == RECIPIENT_IN_TIME || r->state == RECIPIENT_TRACED;
+
+    if (timed && !r->host.len)
+        return bytes_of("2.0.0");
     if (r->status.len)
         return r->status;
     return bytes_of(m->kind == REPORT_DELAYED       ? "4.0.0"

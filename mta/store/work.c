@@ -268,7 +268,7 @@ static void give_up(const struct store *s, struct envelope *e)
     for (size_t i = 0; i < e->nrecipients; i++) {
         if (e->recipients[i].state == RECIPIENT_WAITS) {
             e->recipients[i].state = RECIPIENT_FAILED;
-            e->recipients[i].status = bytes_of("4.4.7");
+            e->recipients[i].status = bytes_of(late ? "5.4.7" : "4.4.7");
         }
     }
 }
@@ -561,8 +561,12 @@ bool work_handed_over(struct store *s, struct channel *via, const struct message
         if (!outcome_decode(s->scratch, m->outcomes.v[i].p, m->outcomes.v[i].len, &o[i]))
             return false;
     }
-    for (size_t i = 0; i < n; i++)
+    bool local = d->plan.kind == PLAN_PROGRAM || d->plan.kind == PLAN_FILE;
+    for (size_t i = 0; i < n; i++) {
+        if (local && o[i].state == RECIPIENT_DELIVERED)
+            o[i].state = plan_arrived(&d->plan, i, o[i].state, false);
         set_outcome(s, d->work, &d->plan, i, &o[i]);
+    }
     struct buf success;
     buf_init(&success, s->scratch);
     for (size_t i = 0; i < n; i++)

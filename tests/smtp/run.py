@@ -147,7 +147,7 @@ SAME = [  # what no two runs have in common
     (re.compile(r"<\d{12}\.ID@"), "<STAMP.ID@"),
     (re.compile(r"ID\.\d{9,11}/"), "ID.N/"),
     (re.compile(r"^(@> MAIL .*SIZE=)\d+"), r"\1N"),
-    (re.compile(r"^(@> MAIL .*BY=)\d+"), r"\1N"),
+    (re.compile(r"^(@> MAIL .*BY=)-?\d+"), r"\1N"),
     (re.compile(r"^334 [A-Za-z0-9+/=]{24,}"), "334 (a challenge)"),
 ]
 
