@@ -53,7 +53,7 @@ struct outcome agent_outcome(struct arena *a, const struct plan *p, int wait_sta
 
     if (!exit_row(status))
         return (struct outcome){.state = RECIPIENT_FAILED,
-                                .status = EX_SOFTWARE,
+                                .status = EX_UNAVAILABLE,
                                 .code = bytes_of("5.0.0"),
                                 .answer = bytes_of(arena_printf(a, "%d", status)),
                                 .host = bytes_of("")};
