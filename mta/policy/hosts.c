@@ -120,8 +120,10 @@ static void takes_no_mail(struct search *f, const char *host)
                                 .asked = host};
 }
 
-static void add_exchangers(struct search *f, const char *host)
+/* given: as the ruleset said it, perhaps with a dot at its end. */
+static void add_exchangers(struct search *f, const char *given)
 {
+    const char *host = without_dot(f, given);
     const struct worker *w = f->w;
     struct resolver_sources from = {.service_switch = w->world.service_switch,
                                     .hosts_file = w->world.hosts_file,
@@ -135,7 +137,7 @@ static void add_exchangers(struct search *f, const char *host)
     } else if (mx.status == EX_UNAVAILABLE) {
         takes_no_mail(f, host);
     } else if (mx.verdict == MAP_NOT_FOUND) {
-        unknown(f, host, "550 Host unknown");
+        unknown(f, given, "550 Host unknown");
     } else if (mx.count == 0) {
         loops_back(f, host);
     } else {
@@ -167,7 +169,7 @@ static void add_one(struct search *f, const char *host, bool mx)
     if (len > 2 && host[0] == '[' && host[len - 1] == ']')
         add_literal(f, host);
     else if (mx)
-        add_exchangers(f, without_dot(f, host));
+        add_exchangers(f, host);
     else
         add_addresses(f, host, host);
 }
