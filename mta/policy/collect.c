@@ -207,10 +207,13 @@ static void add_defaults(struct collecting *c)
 
 /* --- recipients --------------------------------------------------------------------------- */
 
+/* Whom it was resent to is not asked for. */
 static bool names_recipients(const struct head *h)
 {
+    const unsigned kind = FIELD_RECIPIENT | FIELD_BCC | FIELD_RESENT;
+
     for (size_t i = 0; i < h->n; i++) {
-        if (h->v[i].flags & FIELD_RECIPIENT && !(h->v[i].flags & FIELD_BCC))
+        if ((h->v[i].flags & kind) == FIELD_RECIPIENT)
             return true;
     }
     return false;
@@ -239,7 +242,7 @@ static void finish_recipients(struct collecting *c)
             i++;
             continue;
         }
-        bcc = true;
+        bcc = bcc || !(f->flags & FIELD_RESENT);
         if (named) {
             head_remove(&c->head, i);
             continue;
