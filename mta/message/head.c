@@ -269,3 +269,24 @@ struct texts head_set_id(struct arena *a, struct texts stored, struct bytes id)
     }
     return (struct texts){v, stored.n};
 }
+
+/* Of one that is made when it is delivered, the path alone has a text by then. */
+static bool has_text(const struct field *f)
+{
+    return !(f->flags & FIELD_LATE) || f->flags & FIELD_RETURN_PATH;
+}
+
+uint64_t head_size(struct texts stored)
+{
+    uint64_t n = 0;
+
+    for (size_t i = 0; i + 2 < stored.n; i += 3) {
+        struct field f = {.name = stored.v[i + 1], .value = stored.v[i + 2]};
+        if (!read_flags(stored.v[i], &f) || !has_text(&f))
+            continue;
+        n += f.name.len + strlen(":") + f.value.len;
+        n += f.flags & FIELD_LATE ? strlen(" ") : 0;
+        n += f.flags & FIELD_DEFAULT ? f.only.len : 0;
+    }
+    return n;
+}

@@ -468,6 +468,12 @@ static bool goes_round(const struct making *m)
     return false;
 }
 
+/* What goes round in a circle is told of when the queue is run. */
+static bool is_from_queue(const struct making *m)
+{
+    return m->settings->from_queue || goes_round(m);
+}
+
 static void add_fields(struct making *m)
 {
     struct buf *b = &m->text;
@@ -479,7 +485,7 @@ static void add_fields(struct making *m)
         buf_addc(b, '\n');
     }
     buf_printf(b, "Reporting-MTA: dns; %s\n", m->settings->hostname);
-    if (!m->settings->from_queue && !goes_round(m))
+    if (!is_from_queue(m))
         add_received_from(b, m->of->relay);
     buf_adds(b, "Arrival-Date: ");
     add_date(b, m->of->made);
@@ -718,7 +724,8 @@ static struct report *make(struct making *m)
     r->whole = m->whole;
     r->size = head + r->text.len + r->tail.len;
     /* What a host is told of its size: nothing of one that has but a head. */
-    r->envelope.size = m->whole ? m->of->size + REPORT_MORE : 0;
+    uint64_t size = is_from_queue(m) ? m->settings->size : m->of->size;
+    r->envelope.size = m->whole ? size + REPORT_MORE : 0;
     return r;
 }
 

@@ -40,6 +40,7 @@ struct report_settings {
     struct bytes head; /* the original's, as it would be delivered; empty: as it is kept */
     bool at_fault;     /* this machine is, in what failed first */
     bool from_queue;   /* it was tried when it had been in the queue for a while */
+    uint64_t size;     /* that it has in the queue */
 };
 
 enum report_kind {

@@ -5,6 +5,7 @@
 
 #include "lib/base/table.h"
 #include "mta/message/exits.h"
+#include "mta/message/head.h"
 #include "mta/store/note.h"
 #include "mta/store/parts.h"
 
@@ -351,11 +352,35 @@ static void tell_deferred(struct delivery *d, struct bytes why)
     add_lines(d->work, d, (struct bytes){b.data, b.len});
 }
 
+/* Its session only put it into the queue (DeliveryMode). */
+static bool was_queued(const struct envelope *e)
+{
+    for (size_t i = 0; i + 1 < e->macros.n; i += 2) {
+        const struct bytes *v = &e->macros.v[i];
+        if (v->len == 12 && memcmp(v->p, "deliveryMode", 12) == 0)
+            return v[1].len > 0 && strchr("qdQD", *v[1].p);
+    }
+    return false;
+}
+
+static uint64_t size_in_queue(const struct work *w)
+{
+    return w->m.body_size + head_size(w->m.envelope.header);
+}
+
+/* What a host is told: the size with which it came, or that it has in the queue. */
+static uint64_t size_of(const struct delivery *d)
+{
+    const struct envelope *e = &d->work->m.envelope;
+
+    return e->tries > 0 || was_queued(e) ? size_in_queue(d->work) : d->plan.size;
+}
+
 static bool hand_over(struct store *s, struct delivery *d)
 {
     struct message m = {.kind = MESSAGE_HAND_OVER};
 
-    m.as.HAND_OVER = (struct message_HAND_OVER){d->number, d->bytes, d->plan.size};
+    m.as.HAND_OVER = (struct message_HAND_OVER){d->number, d->bytes, size_of(d)};
     return channel_send(s->front, &m, -1);
 }
 
@@ -368,7 +393,7 @@ static bool run(struct store *s, struct delivery *d)
     if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, fd) != 0)
         return false;
     d->agent = channel_new(s->arena, fd[0], ROLE_STORE, ROLE_PARENT);
-    m.as.RUN = (struct message_RUN){d->number, d->bytes, d->plan.size};
+    m.as.RUN = (struct message_RUN){d->number, d->bytes, size_of(d)};
     if (channel_send(s->parent, &m, fd[1]))
         return true;
     channel_free(d->agent);
@@ -637,17 +662,6 @@ static void put_report(struct store *s, struct work *w, struct report *r)
     queue_add(s->queue, body, &r->envelope, 1);
 }
 
-/* Its session only put it into the queue (DeliveryMode). */
-static bool was_queued(const struct envelope *e)
-{
-    for (size_t i = 0; i + 1 < e->macros.n; i += 2) {
-        const struct bytes *v = &e->macros.v[i];
-        if (v->len == 12 && memcmp(v->p, "deliveryMode", 12) == 0)
-            return v[1].len > 0 && strchr("qdQD", *v[1].p);
-    }
-    return false;
-}
-
 static struct bytes owner_of(const struct work *w, const struct plan *p)
 {
     return p->nrecipients > 0 ? w->m.envelope.recipients[p->recipients[0].index].owner
@@ -708,6 +722,7 @@ static void report(struct store *s, struct work *w, struct envelope *e, enum rep
     settings.at_fault = is_at_fault(w);
     settings.head = w->head;
     settings.from_queue = e->tries > 1 || was_queued(e);
+    settings.size = size_in_queue(w);
     settings.expires = s->setup->schedule.returned[u];
     settings.warned = s->setup->schedule.warned[u];
     while (*last)

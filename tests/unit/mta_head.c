@@ -3,6 +3,7 @@
  */
 #include <string.h>
 
+#include "mta/message/envelope.h"
 #include "mta/message/head.h"
 #include "tests/unit/unit.h"
 
@@ -144,6 +145,29 @@ static void too_much_is_no_head(void **state)
     assert_false(head_read(&h, b.data, b.len));
 }
 
+static void what_a_stored_head_counts_as(void **state)
+{
+    static const struct {
+        const char *flags, *name, *value;
+        size_t size;
+    } cases[] = {
+        {"40000", "Subject", " a\n b", 13},
+        {"40000", "Z", "", 2},
+        {"40004?D", "X", " a", 5},   /* of the configuration, for mailers with F=D */
+        {"40000?D", "X", " a", 4},   /* of the message */
+        {"1040004?x", "X", "$x", 0}, /* not known yet */
+        {"1060064?P", "Return-Path", "<$g>", 18},
+        {"odd", "X", " a", 0},
+    };
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bytes v[] = {bytes_of(cases[i].flags), bytes_of(cases[i].name),
+                            bytes_of(cases[i].value)};
+        assert_int_equal(head_size((struct texts){v, 3}), cases[i].size);
+    }
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -151,6 +175,7 @@ int main(void)
         UNIT(fields_are_as_they_were_written),  UNIT(names_have_bits),
         UNIT(fields_are_put_in_and_taken_out),  UNIT(an_envelope_keeps_it),
         UNIT(what_is_no_list_is_refused),       UNIT(too_much_is_no_head),
+        UNIT(what_a_stored_head_counts_as),
     };
 
     return cmocka_run_group_tests_name("mta_head", tests, NULL, NULL);

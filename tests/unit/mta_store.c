@@ -468,6 +468,28 @@ static void a_first_try_that_is_awaited(void **state)
     kill_it(&st);
 }
 
+/* "first half, second half", "Message-Id: <ID@a.example>". */
+static void a_second_try_says_the_size_in_the_queue(void **state)
+{
+    static const struct outcome later = {.state = RECIPIENT_WAITS};
+    struct stage st;
+
+    open_stage(&st, *state);
+    begin(&st);
+    bring(&st, 1, "u@b.example");
+    size_t id = strlen(stored_id(&st, 1));
+    for (int i = 0; i < 2; i++) {
+        struct routed r = route(&st);
+        answer_route(&st, &r, PLAN_SMTP);
+        struct message m = next(&st, st.front, MESSAGE_HAND_OVER, NULL);
+        size_t wanted = strlen("first half, second half\nMessage-Id: <@a.example>") + id;
+        assert_int_equal(m.as.HAND_OVER.size, i ? wanted : r.envelope.size);
+        hand_over(&st, st.front, m.as.HAND_OVER.delivery, i ? &delivered : &later);
+    }
+    wait_until_empty(&st);
+    stop(&st);
+}
+
 static void what_failed_is_reported(void **state)
 {
     struct outcome o = {.state = RECIPIENT_FAILED,
@@ -827,6 +849,7 @@ int main(void)
         IN_STORE(nothing_to_do_is_nothing_done),
         IN_STORE(what_is_delivered_is_gone),
         IN_STORE(a_first_try_that_is_awaited),
+        IN_STORE(a_second_try_says_the_size_in_the_queue),
         IN_STORE(what_failed_is_reported),
         IN_STORE(an_arrival_is_told_by_who_delivers),
         IN_STORE(a_failure_is_told_once),
