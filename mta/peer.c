@@ -2,6 +2,7 @@
 
 #include <arpa/inet.h>
 #include <netinet/in.h>
+#include <netinet/tcp.h>
 #include <stdio.h>
 
 void peer_describe(const struct sockaddr_storage *sa, char out[PEER_TEXT], uint64_t *port)
@@ -44,4 +45,11 @@ bool peer_of(int fd, struct peer *out)
     if (getsockname(fd, (struct sockaddr *)&sa, &len) == 0 && sa.ss_family != AF_UNIX)
         peer_describe(&sa, out->local, &out->local_port);
     return true;
+}
+
+void peer_no_delay(int fd)
+{
+    const int yes = 1;
+
+    setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &yes, sizeof yes);
 }

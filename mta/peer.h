@@ -19,5 +19,8 @@ struct peer {
 void peer_describe(const struct sockaddr_storage *sa, char out[PEER_TEXT], uint64_t *port);
 /* False: fd is no connected socket; *out is empty then. */
 bool peer_of(int fd, struct peer *out);
+/* What is written goes at once: a short last piece would wait for the other end to acknowledge the
+ * one before, which it puts off for 40 ms.  Other sockets than those of TCP stay as they are. */
+void peer_no_delay(int fd);
 
 #endif

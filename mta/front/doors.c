@@ -8,6 +8,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/fs.h"
 #include "mta/front/serve.h"
+#include "mta/peer.h"
 
 enum {
     USUAL_BACKLOG = 10,
@@ -95,6 +96,7 @@ static void come_in(uv_poll_t *p, int status, int events)
             break;
         }
         d->came++;
+        peer_no_delay(fd);
         serve_admit(f, fd, &sa, door->listener);
     }
     set_doors(f);

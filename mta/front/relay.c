@@ -398,6 +398,7 @@ static void dial(struct relay *r, const char *name)
         return;
     }
     r->wire = w;
+    peer_no_delay(w->fd);
     uv_poll_init_socket(&r->front->loop, &w->poll, w->fd);
     uv_timer_init(&r->front->loop, &w->timer);
     w->poll.data = w->timer.data = w;

@@ -3,7 +3,7 @@ import multiprocessing
 import os
 import time
 
-from mta import Client, Mta, until
+from mta import Client, Mta, Sink, until
 from report import expect
 
 FULL = "452 4.4.5 Insufficient disk space; try again later"
@@ -54,6 +54,19 @@ def test_connection_rate_throttle():
     expect(1.8 < took < 6, "ten at three a second took %.1f seconds" % took)
     for c in clients:
         c.close()
+    m.stop()
+
+
+def test_no_delay():
+    """No delivery waits for the other end's late acknowledgement of what was written before (40 ms)."""
+    m, sink = Mta().start(), Sink()
+    for i in range(15):
+        c = Client()
+        expect(c.send(["one@example.org"], "Subject: x\r\n\r\n" + "text\r\n" * 500)[-1].startswith("250"), "it is not taken")
+        c.close()
+    until(lambda: len(sink.got) == 15, 10, "not all are delivered")
+    took = sorted(end - begin for to, text, end, begin in sink.got)
+    expect(took[7] < 0.035, "a delivery takes %.3f seconds" % took[7])
     m.stop()
 
 
