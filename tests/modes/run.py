@@ -387,6 +387,31 @@ def what_decided():
     return "\n".join(out)
 
 
+@case
+def a_log_that_is_started_anew():
+    """What a daemon says is not lost when the system's log has another socket than when it began."""
+    cf = fresh(LogLevel="9", DeliveryMode="queueonly")
+    d = subprocess.Popen([MCFD, "-bD", "-C", cf], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    while not os.path.exists(PLACE + "/q/mcfd.control"):
+        time.sleep(0.05)
+    start_logger()
+    open(PLACE + "/syslog", "w").close()
+    speak(MCFD, cf, MAIL[0], "MAIL FROM:<u@nosuch.invalid>", *MAIL[1:])
+    c = socket.create_connection(("127.0.0.1", 25))
+    f = c.makefile("rb")
+    for line in (b"HELO x", b"MAIL FROM:<v@nosuch.invalid>", b"QUIT"):
+        f.readline()
+        c.sendall(line + b"\r\n")
+    f.read()
+    time.sleep(0.3)
+    d.terminate()
+    d.wait(20)
+    with open(PLACE + "/syslog") as f:
+        said = f.read()
+    return "" if "from=<u@example.net>" in said and "arg1=<v@nosuch.invalid>" in said else said
+
+
+LOGGERS = []
 LOGGER = """
 import os, socket
 s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
@@ -399,15 +424,23 @@ while True:
 """ % PLACE
 
 
+def start_logger():
+    for old in LOGGERS:
+        old.kill()
+        old.wait()
+        os.unlink("/dev/log")
+    LOGGERS[:] = [subprocess.Popen([sys.executable, "-c", LOGGER])]
+    while not os.path.exists("/dev/log") or not os.stat("/dev/log").st_mode & 0o2:
+        time.sleep(0.01)
+
+
 def inside(names):
     os.makedirs(PLACE + "/dev")
     # A /dev of our own: the system's log is nobody's to take.
     shell = "mount -t tmpfs -o mode=755 tmpfs {0}; for d in null zero random urandom full tty; do touch {0}/$d; mount --bind /dev/$d {0}/$d; done; " \
             "mkdir {0}/shm; ln -s /proc/self/fd {0}/fd; mount --rbind {0} /dev".format(PLACE + "/dev")
     subprocess.run(shell, shell=True, check=True)
-    subprocess.Popen([sys.executable, "-c", LOGGER])
-    while not os.path.exists("/dev/log"):
-        time.sleep(0.01)
+    start_logger()
     with open(PLACE + "/record", "w") as f:
         f.write("#!/bin/sh\ncat >/dev/null\n")
     os.chmod(PLACE + "/record", 0o755)
