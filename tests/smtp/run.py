@@ -32,12 +32,13 @@ import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+import certificates
 from reference import SENDMAIL, compile_mc, refuses
 from report import BUILD, ROOT, Report, need, need_programs, need_root
 
 NS = os.path.join(ROOT, "tests", "lib", "ns")
 PLACE = "/run/smtp"
-TLS = "/run/tls"  # keys and certificates: ca.pem, server.pem, client.pem (with its key), server.key
+TLS = "/run/tls"  # keys and certificates (tests/lib/certificates.py)
 WORKERS = 10  # most of the time is waiting
 PORTS = (25, 2525, 2526)
 CLIENTS = ["192.168.0.5", "192.168.77.1", "198.51.100.77", "203.0.113.7", "203.0.113.8", "203.0.113.9", "203.0.113.20",
@@ -531,17 +532,18 @@ class Talk:
         return fold(out)
 
     def start_tls(self, words):
-        """tls [cert] [TLSv1.2 | ...]: the handshake; what is found out about it is not part of the file."""
+        """tls [NAME.pem] [TLSv1.2 | ...]: the handshake, as the one of that certificate; what is found out about it is not part of the file."""
         context = ssl.SSLContext(ssl.PROTOCOL_TLS_CLIENT)
         context.check_hostname, context.verify_mode = False, ssl.CERT_NONE
         for word in words:
-            if word == "cert":
-                context.load_cert_chain(TLS + "/client.pem")
+            if word.endswith(".pem"):
+                context.load_cert_chain("%s/%s" % (TLS, word))
             else:
                 context.maximum_version = getattr(ssl.TLSVersion, word.replace(".", "_"))
         try:
             self.socket.settimeout(self.patience)
-            self.socket = context.wrap_socket(self.socket)
+            self.socket = context.wrap_socket(self.socket, do_handshake_on_connect=False)
+            self.socket.do_handshake()
         except OSError as e:
             self.buffer += ("(no TLS: %s)\n" % type(e).__name__).encode()
 
@@ -614,6 +616,7 @@ def prepare():
             with open(name) as z:
                 f.write(z.read())
     subprocess.run([sys.executable, os.path.join(HERE, "..", "lib", "dns.py"), "/run/keep/zone", "127.0.0.2"], check=True)
+    certificates.make("/run/keep/tls")
     shutil.copytree("/etc/mail", "/run/keep/mail")
     shutil.copy("/etc/aliases", "/run/keep/aliases")
 
@@ -624,6 +627,8 @@ def place(job):
     os.makedirs(PLACE + "/q", mode=0o755)
     os.makedirs(PLACE + "/got")
     os.chmod(PLACE + "/got", 0o1777)
+    shutil.rmtree(TLS, ignore_errors=True)
+    shutil.copytree("/run/keep/tls", TLS)
     with open(PLACE + "/t.cf", "w", encoding="latin-1") as f:
         f.write(job["cf"])
     with open(PLACE + "/record", "w") as f:
