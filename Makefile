@@ -41,8 +41,8 @@ MTA_SRC = $(filter-out mta/main.c mta/mail_local/main.c,$(wildcard mta/*.c mta/*
 MTA_OBJ = $(call obj,$(MTA_SRC) $(REWRITE_SRC) $(LOOKUP_SRC) $(MAPS_SRC)) $(LIB_OBJ)
 # OpenLDAP's library, where it is: without it class ldap says that it is not built in.
 LDAP := $(shell echo '\#include <ldap.h>' | $(CC) -E -x c - >/dev/null 2>&1 && echo yes)
-# What the roles of mcfd stand on: the loop, the queue, the confinement, AUTH.
-MTALIBS = -luv -llmdb -lseccomp -lsasl2
+# What the roles of mcfd stand on: the loop, the queue, the confinement, AUTH, TLS.
+MTALIBS = -luv -llmdb -lseccomp -lsasl2 -lssl -lcrypto
 LOOKUPLIBS = -lresolv $(if $(LDAP),-lldap -llber)
 $(BUILD)/lib/maps/lookup_ldap.o: CPPFLAGS += $(if $(LDAP),-DHAVE_LDAP)
 MCF_OBJ = $(call obj,$(COMPILER_SRC) $(MAPS_SRC)) $(LIB_OBJ) $(BUILD)/library.o $(BUILD)/vocabulary.o $(BUILD)/parts.o

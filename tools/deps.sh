@@ -22,6 +22,7 @@ libcdb-dev       /usr/include/cdb.h          cdb maps
 libuv1-dev       /usr/include/uv.h           mcfd: the loop of what speaks to the network
 liblmdb-dev      /usr/include/lmdb.h         mcfd: the queue
 libsasl2-dev     /usr/include/sasl/sasl.h    mcfd: AUTH
+libssl-dev       /usr/include/openssl/ssl.h  mcfd: TLS
 libseccomp-dev   /usr/include/seccomp.h      mcfd: confines what reads from the network
 '
 TEST='
@@ -33,6 +34,7 @@ sasl2-bin        saslpasswd2                 a password for them
 python3          python3                     runs the tests
 python3-jsonschema /usr/lib/python3/dist-packages/jsonschema/__init__.py validates what is written for programs
 iproute2         ip                          networks of their own for the tests
+openssl          openssl                     certificates for the tests
 util-linux       unshare                     namespaces for the tests
 mount            mount                       a private /etc for the tests
 procps           ps                          sees that no process is left
