@@ -15,6 +15,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/fs.h"
 #include "mta/control.h"
+#include "mta/front/tls.h"
 #include "mta/parent/listen.h"
 #include "mta/parent/sandbox.h"
 #include "mta/store/queue.h"
@@ -244,6 +245,24 @@ static void check_aliases(struct machine *m)
     }
 }
 
+/* --- TLS ------------------------------------------------------------------------------------ */
+
+static void check_tls(struct machine *m, enum tls_side side)
+{
+    const bool server = side == TLS_AS_SERVER;
+    const char *option = server ? "ServerCertFile" : "ClientCertFile";
+    const char *lost = server ? "STARTTLS is not offered" : "STARTTLS is not used";
+    struct tls_problem problem;
+
+    if (server && !line_of(m, option))
+        return;
+    struct tls_context *c = tls_context_open(m->arena, m->program, side, &problem);
+    if (problem.why)
+        say(m, DIAG_WARNING, place_of(m, problem.option ? problem.option : option),
+            c ? problem.why : arena_printf(m->arena, "%s: %s", lost, problem.why), problem.command);
+    tls_context_close(c);
+}
+
 /* --- users and programs ----------------------------------------------------------------------- */
 
 static void check_user(struct machine *m, struct origin at, const char *what, const char *text)
@@ -321,6 +340,8 @@ void machine_check(const struct program *p, const struct machine_setup *how, str
             check_mailer(&m, it);
     }
     check_aliases(&m);
+    check_tls(&m, TLS_AS_SERVER);
+    check_tls(&m, TLS_AS_CLIENT);
     check_option_user(&m, "DefaultUser");
     check_option_user(&m, "RunAsUser");
     check_option_user(&m, "TrustedUser");

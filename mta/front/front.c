@@ -163,6 +163,8 @@ static struct session_settings session_settings(const struct program *p, const c
         switches |= SESSION_SEVEN_BIT;
     if (setting_true(p, "SaveFromLine"))
         switches |= SESSION_SAVE_FROM;
+    if (strchr(setting_text(p, "TLSSrvOptions"), 'V'))
+        switches |= SESSION_NO_CERTIFICATE;
     if (*setting_text(p, "EightBitMode") == 's')
         switches |= SESSION_STRICT_8BIT;
     return (struct session_settings){
@@ -177,6 +179,7 @@ static struct session_settings session_settings(const struct program *p, const c
         .deliver_by_min = *setting_text(p, "DeliverByMin") == '-'
                               ? -1
                               : (int64_t)setting_time(p, "DeliverByMin", 's'),
+        .tls_ms = MS * setting_timeout(p, TIMEOUT_STARTTLS),
         .command_ms = MS * setting_timeout(p, TIMEOUT_COMMAND),
         .data_ms = MS * setting_timeout(p, TIMEOUT_DATABLOCK)};
 }
@@ -218,10 +221,13 @@ int front_run(struct arena *a, const struct front_setup *setup)
     const struct program *p = setup->program;
     struct message ready = {.kind = MESSAGE_READY};
     uv_timer_t clock;
+    size_t n;
 
     f->setup = setup;
     f->arena = a;
     f->session = session_settings(p, setup->host);
+    f->session.tls = setup->tls_server != NULL;
+    f->listeners = settings_listeners(a, p, &n);
     if (setup->dialogue >= 0)
         f->session.switches |= SESSION_LAX_COMMANDS;
     f->client = client_settings(p);

@@ -22,6 +22,7 @@ struct front_setup {
     int dialogue;            /* -bs: a socket to the client on standard input; -1: there is none */
     const struct peer *peer; /* who that is; its address may be "root@localhost" */
     int traffic;             /* of -X, appended to; -1: none */
+    const struct tls_context *tls_server, *tls_client; /* NULL: there is none */
     int policy, store, parent;
 };
 

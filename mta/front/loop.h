@@ -43,7 +43,8 @@ struct front {
     uint64_t keep_ms, connect_ms;
     struct counts *counts;
     struct doors *doors;
-    uint64_t ids; /* of sessions and transactions */
+    const struct listener *listeners; /* by number */
+    uint64_t ids;                     /* of sessions and transactions */
     bool stopping;
     bool deprived;  /* stopping, without policy: nobody can be served */
     size_t clients; /* sessions */

@@ -9,6 +9,7 @@
 #include "lib/base/fs.h"
 #include "mta/front/counts.h"
 #include "mta/front/doors.h"
+#include "mta/front/tls.h"
 #include "mta/front/traffic.h"
 #include "mta/peer.h"
 
@@ -31,8 +32,11 @@ struct serve {
     char in[FRONT_READ];
     size_t have, at; /* bytes of `in`; how many of them were taken */
     char address[PEER_TEXT];
-    bool dialogue; /* the client is the one on standard input */
-    bool ended;    /* the client sends no more */
+    struct tls *tls; /* NULL: it speaks in the clear */
+    bool tls_first;  /* nothing is read in the clear */
+    bool secured;    /* the session knows that it does not */
+    bool dialogue;   /* the client is the one on standard input */
+    bool ended;      /* the client sends no more */
     bool broken;
     unsigned handles; /* that have to be closed before it can go */
 };
@@ -67,6 +71,8 @@ static void finish(struct serve *s)
     struct serve **at = &f->sessions[s->id % FRONT_BUCKETS];
 
     drop_transaction(s);
+    tls_free(s->tls);
+    s->tls = NULL;
     m.as.GONE.session = s->id;
     front_send(&f->policy, &m);
     if (s->dialogue) {
@@ -152,6 +158,10 @@ static void ask_policy(struct serve *s, const struct session_question *q, struct
     case SESSION_AUTH_STEP:
         m->kind = MESSAGE_AUTH_STEP;
         m->as.AUTH_STEP = (struct message_AUTH_STEP){s->id, q->argument};
+        break;
+    case SESSION_SECURED:
+        m->kind = MESSAGE_SECURE;
+        m->as.SECURE = (struct message_SECURE){s->id, q->found};
         break;
     case SESSION_END:
         m->kind = MESSAGE_END;
@@ -254,19 +264,120 @@ static bool give_body(struct serve *s)
     return true;
 }
 
+/* Bytes that are gone. */
+static size_t send_bytes(struct serve *s, struct bytes b)
+{
+    ssize_t n = send(s->fd, b.p, b.len, MSG_NOSIGNAL);
+
+    if (n < 0 && errno != EAGAIN && errno != EINTR)
+        s->broken = true;
+    return n > 0 ? (size_t)n : 0;
+}
+
+static void said(struct serve *s, struct bytes b, size_t n)
+{
+    if (n == 0)
+        return;
+    traffic_out(s->traffic, b.p, n);
+    session_sent(s->session, n);
+}
+
+/* What waits for the client, as it goes over the wire. */
+static bool has_output(struct serve *s, struct bytes *b)
+{
+    struct bytes plain;
+
+    if (!s->tls)
+        return session_output(s->session, b);
+    if (session_output(s->session, &plain))
+        said(s, plain, tls_write(s->tls, plain.p, plain.len));
+    return tls_sending(s->tls, b);
+}
+
 static bool send_output(struct serve *s)
 {
     struct bytes b;
 
-    if (!session_output(s->session, &b))
+    if (!has_output(s, &b))
         return false;
-    ssize_t n = send(s->fd, b.p, b.len, MSG_NOSIGNAL);
-    if (n > 0) {
-        traffic_out(s->traffic, b.p, (size_t)n);
-        session_sent(s->session, (size_t)n);
-    } else if (n < 0 && errno != EAGAIN && errno != EINTR)
-        s->broken = true;
+    size_t n = send_bytes(s, b);
+    if (s->tls)
+        tls_sent(s->tls, n);
+    else
+        said(s, b, n);
     return n > 0;
+}
+
+/* --- TLS ---------------------------------------------------------------------------------- */
+
+static void end_input(struct serve *s)
+{
+    s->ended = true;
+    session_end_of_input(s->session);
+}
+
+/* What came behind STARTTLS is thrown away: whoever sent it was not waiting for TLS, or is somebody
+ * between us and the client. */
+static bool start_tls(struct serve *s)
+{
+    struct bytes b;
+
+    if (s->tls || session_wait(s->session).kind != SESSION_WAIT_TLS ||
+        session_output(s->session, &b))
+        return false;
+    s->at = s->have = 0;
+    s->tls = tls_new(s->front->setup->tls_server, session_asks_certificate(s->session), NULL);
+    s->broken |= !s->tls;
+    return true;
+}
+
+static void tell_secured(struct serve *s)
+{
+    struct bytes found[SECURED_N];
+    struct arena *a = arena_beside(s->arena);
+
+    tls_found(s->tls, a, found);
+    session_secured(s->session, (struct texts){found, SECURED_N});
+    arena_free(a);
+    s->secured = true;
+}
+
+/* The handshake goes on, and bytes become text. */
+static bool decrypt(struct serve *s)
+{
+    enum tls_state state = tls_state(s->tls);
+
+    if (state == TLS_OPEN && !s->secured) {
+        tell_secured(s);
+        return true;
+    }
+    s->have = tls_read(s->tls, s->in, sizeof s->in);
+    s->at = 0;
+    if (s->have > 0) {
+        traffic_in(s->traffic, s->in, s->have);
+        return true;
+    }
+    state = tls_state(s->tls);
+    if (state != TLS_ENDED && state != TLS_FAILED)
+        return false;
+    end_input(s);
+    return true;
+}
+
+static bool read_encrypted(struct serve *s)
+{
+    char bytes[TLS_PIECE];
+
+    if (decrypt(s))
+        return true;
+    ssize_t n = recv(s->fd, bytes, sizeof bytes, 0);
+    if (n > 0)
+        tls_take(s->tls, bytes, (size_t)n);
+    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+        tls_end(s->tls);
+    else
+        return false;
+    return true;
 }
 
 static bool take_input(struct serve *s)
@@ -280,8 +391,10 @@ static bool take_input(struct serve *s)
 
 static bool read_input(struct serve *s)
 {
-    if (s->at < s->have || s->ended)
+    if (s->at < s->have || s->ended || (s->tls_first && !s->tls))
         return false;
+    if (s->tls)
+        return read_encrypted(s);
     ssize_t n = recv(s->fd, s->in, sizeof s->in, 0);
     if (n > 0) {
         traffic_in(s->traffic, s->in, (size_t)n);
@@ -291,8 +404,7 @@ static bool read_input(struct serve *s)
     }
     if (n < 0 && (errno == EAGAIN || errno == EINTR))
         return false;
-    s->ended = true;
-    session_end_of_input(s->session);
+    end_input(s);
     return true;
 }
 
@@ -335,9 +447,9 @@ static void set_events(struct serve *s)
     struct bytes b;
     int events = 0;
 
-    if (session_output(s->session, &b))
+    if (has_output(s, &b))
         events |= UV_WRITABLE;
-    if (s->at == s->have && !s->ended)
+    if (s->at == s->have && !s->ended && (s->tls || !s->tls_first))
         events |= UV_READABLE;
     if (events)
         uv_poll_start(&s->poll, events, happened);
@@ -350,13 +462,19 @@ static void pump(struct serve *s)
     struct bytes b;
 
     for (bool again = true; again && !s->broken;) {
-        again = ask(s) | give_body(s) | send_output(s) | take_input(s);
+        again = ask(s) | give_body(s) | send_output(s) | start_tls(s) | take_input(s);
         if (!again)
             again = read_input(s);
         if (!again && s->front->stopping)
             again = session_stop(s->session);
     }
-    if (s->broken || (session_over(s->session) && !session_output(s->session, &b))) {
+    if (!s->broken && session_over(s->session) && s->tls && !has_output(s, &b)) {
+        tls_close(s->tls);
+        while (send_output(s))
+            ;
+        s->broken = true; /* what does not fit is of no use to anybody */
+    }
+    if (s->broken || (session_over(s->session) && !has_output(s, &b))) {
         finish(s);
         return;
     }
@@ -387,6 +505,9 @@ static struct serve *admit(struct front *f, size_t listener, int fd)
     s->id = ++f->ids;
     s->listener = listener;
     s->session = session_new(a, &f->session);
+    s->tls_first = strchr(f->listeners[listener].modifiers, 's') != NULL;
+    if (s->tls_first)
+        session_begin_with_tls(s->session);
     s->traffic = traffic_new(a, f->setup->traffic, s->id);
     s->next = f->sessions[s->id % FRONT_BUCKETS];
     f->sessions[s->id % FRONT_BUCKETS] = s;

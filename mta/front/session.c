@@ -27,6 +27,7 @@ enum {
 enum stage {
     STAGE_CONNECT,  /* not greeted */
     STAGE_GREETING, /* the greeting is held back: greet_pause */
+    STAGE_TLS,      /* TLS is to be started */
     STAGE_COMMAND,
     STAGE_DATA,
     STAGE_OVER
@@ -63,6 +64,11 @@ struct session {
 
     /* what is counted */
     uint64_t commands, bad, noops, helos, vrfys, etrns, auths;
+
+    /* TLS */
+    bool tls_first; /* before the greeting */
+    bool secured;
+    uint64_t pause; /* before the greeting */
 
     /* AUTH */
     const char *auth;   /* what EHLO says of it; "": nothing */
@@ -514,11 +520,18 @@ static void run_response(struct session *s)
 static void run_starttls(struct session *s, struct bytes verb, struct bytes argument)
 {
     (void)verb;
-    if (argument.len > 0)
+    if (argument.len > 0) {
         reply_text(&s->out, "501 5.5.2 Syntax error (no parameters allowed)");
-    else
-        reply_text(&s->out, s->has[HAS_STARTTLS] ? "454 4.3.3 TLS not available after start"
-                                                 : "503 5.5.0 TLS not available");
+    } else if (!s->has[HAS_STARTTLS]) {
+        reply_text(&s->out, "503 5.5.0 TLS not available");
+    } else if (!s->set->tls || s->secured) {
+        reply_text(&s->out, "454 4.3.3 TLS not available after start");
+    } else if (s->mail) {
+        reply_text(&s->out, "503 5.5.0 TLS not permitted during a mail transaction");
+    } else {
+        reply_text(&s->out, "220 2.0.0 Ready to start TLS");
+        s->stage = STAGE_TLS;
+    }
 }
 
 static void run_unimplemented(struct session *s, struct bytes verb, struct bytes argument)
@@ -636,6 +649,7 @@ static void read_features(struct session *s, struct bytes letters)
         for (int f = 0; f < NFEATURES; f++)
             if (letters.p[i] == of[f] - 'a' + 'A')
                 s->has[f] = false;
+        s->has[HAS_CERTIFICATE] |= letters.p[i] == of[HAS_CERTIFICATE];
         cr_blank = cr_blank || (letters.p[i] == 'u' && two);
         lf_blank = lf_blank || (letters.p[i] == 'g' && two);
     }
@@ -665,6 +679,16 @@ static void greet(struct session *s)
     }
 }
 
+static void begin(struct session *s)
+{
+    if (s->pause > 0) {
+        hold(s, s->pause);
+        s->stage = STAGE_GREETING;
+    } else {
+        greet(s);
+    }
+}
+
 static void answer_connect(struct session *s, const struct session_answer *a)
 {
     s->greeting = copy_of(s, text_of(a, 0));
@@ -675,12 +699,25 @@ static void answer_connect(struct session *s, const struct session_answer *a)
     if (a->reply.len > 0)
         s->refusal = copy_of(s, a->reply);
     s->busy = (a->flags & VERDICT_BUSY) != 0;
-    if (a->wait_ms > 0) {
-        hold(s, a->wait_ms);
-        s->stage = STAGE_GREETING;
-    } else {
-        greet(s);
-    }
+    s->pause = a->wait_ms;
+    if (!s->tls_first)
+        begin(s);
+    else if (s->set->tls)
+        s->stage = STAGE_TLS;
+    else
+        over(s);
+}
+
+static void answer_secured(struct session *s, const struct session_answer *a)
+{
+    s->auth = copy_of(s, text_of(a, 0));
+    if (a->reply.len > 0 && s->refusal == NULL)
+        s->refusal = copy_of(s, a->reply);
+    if (s->tls_first)
+        begin(s);
+    else
+        s->stage = STAGE_COMMAND;
+    s->tls_first = false;
 }
 
 static void say_ehlo(struct session *s)
@@ -710,6 +747,8 @@ static void say_ehlo(struct session *s)
         reply_text(&s->out, "250-ETRN");
     if (strchr(s->auth, ' ') != NULL)
         reply_of(&s->out, "250-", (struct bytes){s->auth, strlen(s->auth)}, "");
+    if (set->tls && !s->secured && s->has[HAS_STARTTLS])
+        reply_text(&s->out, "250-STARTTLS");
     if (set->deliver_by_min > 0)
         reply_format(&s->out, "250-DELIVERBY %" PRId64, set->deliver_by_min);
     else if (set->deliver_by_min == 0)
@@ -878,6 +917,8 @@ void session_answer(struct session *s, const struct session_answer *a)
         over(s);
     } else if (q.kind == SESSION_CONNECT) {
         answer_connect(s, a);
+    } else if (q.kind == SESSION_SECURED) {
+        answer_secured(s, a);
     } else {
         hold(s, a->wait_ms);
         bool consent = q.kind == SESSION_STORE || take_reply(s, a);
@@ -1020,6 +1061,30 @@ static void early_talker(struct session *s)
     s->refusal = rejected;
 }
 
+void session_begin_with_tls(struct session *s)
+{
+    s->tls_first = true;
+}
+
+bool session_asks_certificate(const struct session *s)
+{
+    return s->has[HAS_CERTIFICATE];
+}
+
+/* What was said in the clear and not yet understood could be anybody's. */
+void session_secured(struct session *s, struct texts found)
+{
+    if (s->stage != STAGE_TLS || s->asks || s->ended)
+        return;
+    struct bytes *list = arena_calloc(s->arena, found.n, sizeof *list);
+    for (size_t i = 0; i < found.n; i++)
+        list[i] = (struct bytes){copy_of(s, found.v[i]), found.v[i].len};
+    s->secured = true;
+    s->behind = false;
+    buf_truncate(&s->line, 0);
+    ask(s, SESSION_SECURED)->found = (struct texts){list, found.n};
+}
+
 size_t session_input(struct session *s, const char *bytes, size_t len)
 {
     size_t used = 0;
@@ -1076,6 +1141,10 @@ void session_timeout(struct session *s)
 
 bool session_stop(struct session *s)
 {
+    if (s->stage == STAGE_TLS && !s->asks) { /* nothing can be said there */
+        over(s);
+        return true;
+    }
     if (s->stage != STAGE_COMMAND || s->asks || s->mail || s->out.held_ms > 0)
         return false;
     reply_format(&s->out, "421 4.3.2 %s Server shutting down", s->set->name);
@@ -1104,6 +1173,7 @@ struct session *session_new(struct arena *a, const struct session_settings *sett
     s->in.max_head = settings->max_head > 0 ? settings->max_head : SESSION_HEAD_MAX;
     s->in.seven_bit = (settings->switches & SESSION_SEVEN_BIT) != 0;
     s->in.keeps_from = (settings->switches & SESSION_SAVE_FROM) != 0;
+    s->has[HAS_CERTIFICATE] = (settings->switches & SESSION_NO_CERTIFICATE) == 0;
     ask(s, SESSION_CONNECT);
     return s;
 }
@@ -1153,6 +1223,9 @@ struct session_wait session_wait(const struct session *s)
     } else if (s->out.held_ms > 0) {
         w.kind = s->stage == STAGE_GREETING ? SESSION_WAIT_GREETING : SESSION_WAIT_PAUSE;
         w.ms = s->out.held_ms;
+    } else if (s->stage == STAGE_TLS) {
+        w.kind = SESSION_WAIT_TLS;
+        w.ms = s->set->tls_ms;
     } else if (output_full(s)) {
         w.kind = SESSION_WAIT_OUTPUT;
     } else if (s->stage == STAGE_DATA) {

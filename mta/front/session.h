@@ -10,6 +10,10 @@
  *     session_input    bytes of the client
  *     session_wait     what is waited for, and how long: session_timeout when that time is over
  *
+ * and, where session_wait says SESSION_WAIT_TLS, once all output is sent, makes TLS of the
+ * connection: what came behind the command counts for nothing, and session_secured says what was
+ * found out; if it comes to nothing, session_end_of_input.  All that
+ *
  * until session_over: then what is left of the output is sent, the connection closed, and policy
  * and store are told that it is gone.  A call of one may change what all others say.
  *
@@ -61,8 +65,9 @@ enum session_switches {
     /* LF alone ends a command, and a CR is part of it: as with the reference, for people who type,
      * and for programs that let their input write commands. */
     SESSION_LAX_COMMANDS = 4096,
-    SESSION_SOFT = 8192,      /* SoftBounce: what is refused is refused for now */
-    SESSION_SAVE_FROM = 16384 /* SaveFromLine: a message's line From_ is of its body */
+    SESSION_SOFT = 8192,           /* SoftBounce: what is refused is refused for now */
+    SESSION_SAVE_FROM = 16384,     /* SaveFromLine: a message's line From_ is of its body */
+    SESSION_NO_CERTIFICATE = 32768 /* TLSSrvOptions=V: clients are asked for none */
 };
 
 struct session_settings {
@@ -78,6 +83,8 @@ struct session_settings {
     uint64_t delay_ms;         /* known commands but RSET and QUIT wait so long; it may change */
     uint64_t command_ms;       /* Timeout.command: for each command */
     uint64_t data_ms;          /* Timeout.datablock: for each piece of a message */
+    uint64_t tls_ms;           /* Timeout.starttls */
+    bool tls;                  /* it can be had */
 };
 
 enum session_question_kind {
@@ -97,6 +104,9 @@ enum session_question_kind {
      * refuses, and without one the client has logged in. */
     SESSION_AUTH,
     SESSION_AUTH_STEP,
+    /* TLS was started.  Answer: texts[0] what EHLO says of AUTH from now on; a reply refuses all
+     * that the client may say. */
+    SESSION_SECURED,
     /* The message is there.  Answer: texts: its envelopes.  With a reply, without an envelope, and
      * with VERDICT_DISCARD it is dropped; where there is no reply, the client hears that it was
      * taken. */
@@ -118,6 +128,7 @@ struct session_question {
                                 AUTH_STEP: what the client says, decoded; p is NULL: nothing yet */
     struct texts parameters; /* of MAIL, RCPT */
     struct bytes head;       /* of END */
+    struct texts found;      /* of SECURED: message/secured.def */
     struct texts envelopes;  /* of STORE */
     uint64_t recipients, refused, size, lines, flags;
 };
@@ -138,6 +149,7 @@ enum session_wait_kind {
     SESSION_WAIT_DATA,
     SESSION_WAIT_GREETING, /* a pause; what comes meanwhile is refused: show it (session_input) */
     SESSION_WAIT_PAUSE,    /* a pause: no input is taken */
+    SESSION_WAIT_TLS,      /* for session_secured, or the last output before it */
     SESSION_WAIT_NOTHING   /* it is over */
 };
 
@@ -151,6 +163,12 @@ struct session;
 
 /* Its first question is open: SESSION_CONNECT. */
 struct session *session_new(struct arena *a, const struct session_settings *settings);
+/* TLS comes first, before the greeting; said at once. */
+void session_begin_with_tls(struct session *s);
+/* Whether the client is to be asked for a certificate. */
+bool session_asks_certificate(const struct session *s);
+/* TLS was started; found: as message/secured.def has it, and copied. */
+void session_secured(struct session *s, struct texts found);
 /* Bytes taken, at most len; 0 where it takes none now.  What it was shown and did not take counts
  * as waiting: a client may not have sent anything behind EHLO and DATA (RFC 2920 3.1). */
 size_t session_input(struct session *s, const char *bytes, size_t len);

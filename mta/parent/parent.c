@@ -22,6 +22,7 @@
 #include "mta/channel.h"
 #include "mta/control.h"
 #include "mta/front/front.h"
+#include "mta/front/tls.h"
 #include "mta/parent/detach.h"
 #include "mta/parent/errand.h"
 #include "mta/parent/listen.h"
@@ -64,6 +65,7 @@ struct parent {
     struct sandbox sandbox;
     struct detached detached;
     struct restart restart;
+    const struct tls_context *tls_server, *tls_client; /* of the front alone */
     sigset_t signals;
     int signal, control;
     bool stopping, over, broken;
@@ -200,6 +202,8 @@ static int run_front(struct parent *p, const struct pairs *s)
                                                     .dialogue = p->setup->dialogue,
                                                     .peer = p->setup->peer,
                                                     .traffic = p->setup->traffic,
+                                                    .tls_server = p->tls_server,
+                                                    .tls_client = p->tls_client,
                                                     .policy = s->front_policy[0],
                                                     .store = p->setup->store < 0 ? s->front_store[0]
                                                                                  : p->setup->store,
@@ -272,6 +276,16 @@ static void give_up(int fd, enum role r, const char *what)
     _exit(EX_OSERR);
 }
 
+/* Keys are read while that can be done, and only by the role that uses them. */
+static void open_tls(struct parent *p)
+{
+    const struct program *program = p->setup->program;
+    struct tls_problem problem;
+
+    p->tls_server = tls_context_open(p->life, program, TLS_AS_SERVER, &problem);
+    p->tls_client = tls_context_open(p->life, program, TLS_AS_CLIENT, &problem);
+}
+
 static void become(struct parent *p, struct pairs *s, enum role r, pid_t parent)
 {
     const int to_parent = r == ROLE_FRONT    ? s->front[1]
@@ -297,6 +311,8 @@ static void become(struct parent *p, struct pairs *s, enum role r, pid_t parent)
         for (size_t i = 0; i < p->listening.n; i++)
             close(p->listening.fds[i]);
     }
+    if (r == ROLE_FRONT)
+        open_tls(p);
     const char *failed = sandbox_enter(&p->sandbox, r);
     if (failed)
         give_up(to_parent, r, failed);

@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/base/arena.h"
+#include "lib/base/buf.h"
 #include "mta/policy/ruling.h"
 #include "mta/policy/sasl.h"
 #include "mta/policy/verdict.h"
@@ -12,11 +13,23 @@ static bool has_modifier(const struct context *c, char letter)
     return strchr(c->listener->modifiers, letter) != NULL;
 }
 
-const char *auth_offer(const struct worker *w, const struct context *c, const char *features)
+static struct sasl_session *new_session(const struct worker *w, const struct context *c)
 {
-    if (!w->service->sasl || has_modifier(c, 'A') || strchr(features, 'A'))
+    struct sasl_connection known = {c->tls_bits, c->tls_external};
+
+    return w->service->sasl ? sasl_session_new(w->service->sasl, &known) : NULL;
+}
+
+const char *auth_offer(const struct worker *w, const struct context *c)
+{
+    if (!w->service->sasl || has_modifier(c, 'A') || strchr(c->features, 'A'))
         return "";
-    return sasl_settings_offer(w->service->sasl);
+    if (c->tls_bits == 0)
+        return sasl_settings_offer(w->service->sasl);
+    struct sasl_session *s = new_session(w, c);
+    const char *offer = s ? sasl_session_offer(w->arena, s) : "";
+    sasl_session_free(s);
+    return offer;
 }
 
 bool auth_is_required(const struct context *c, const char *features)
@@ -30,13 +43,31 @@ static void end_exchange(struct context *c)
     c->sasl = NULL;
 }
 
+/* As a parameter of SMTP would have it (RFC 3461 4), and without what rules take for brackets. */
+static const char *xtext(struct arena *a, const char *s)
+{
+    struct buf b;
+
+    buf_init(&b, a);
+    buf_adds(&b, "");
+    for (; *s; s++) {
+        unsigned char c = (unsigned char)*s;
+        if (c <= ' ' || c >= 127 || strchr("+=<>()\"\\", c))
+            buf_printf(&b, "+%02X", c);
+        else
+            buf_addc(&b, *s);
+    }
+    return b.data;
+}
+
 static void logged_in(struct worker *w, struct context *c)
 {
     worker_set(w, "auth_type", c->mechanism);
-    worker_set(w, "auth_authen", sasl_session_authenticated(c->sasl));
+    worker_set(w, "auth_authen", xtext(w->arena, sasl_session_authenticated(c->sasl)));
     worker_set(w, "auth_author", "");
     worker_set(w, "auth_ssf", "0");
     c->extended = true; /* until another HELO */
+    c->secured = c->tls_bits > 0;
 }
 
 static void conclude(struct worker *w, struct context *c, enum sasl_outcome outcome,
@@ -59,7 +90,6 @@ static void conclude(struct worker *w, struct context *c, enum sasl_outcome outc
 void auth_answer(struct worker *w, struct context *c, const struct message_AUTH *m,
                  struct message_VERDICT *v)
 {
-    struct sasl_connection known = {c->tls_bits, c->tls_external};
     struct bytes initial = m->initial.n > 0 ? m->initial.v[0] : (struct bytes){NULL, 0};
     struct bytes challenge;
 
@@ -67,7 +97,7 @@ void auth_answer(struct worker *w, struct context *c, const struct message_AUTH 
         initial.p = "";
     end_exchange(c);
     c->mechanism = bytes_string(c->arena, m->mechanism);
-    c->sasl = w->service->sasl ? sasl_session_new(w->service->sasl, &known) : NULL;
+    c->sasl = new_session(w, c);
     if (!c->sasl) {
         v->reply = bytes_of("454 4.3.0 Temporary authentication failure");
         return;

@@ -9,9 +9,9 @@
 
 #include "mta/policy/context.h"
 
-/* What EHLO offers to this client before TLS (sasl.h); features: what srv_features said. */
-const char *auth_offer(const struct worker *w, const struct context *c, const char *features);
-/* Whether MAIL needs a login: M=a of its port, or srv_features. */
+/* What EHLO offers to this client now (sasl.h). */
+const char *auth_offer(const struct worker *w, const struct context *c);
+/* Whether MAIL needs a login: M=a of its port, or srv_features, which is `features`. */
 bool auth_is_required(const struct context *c, const char *features);
 void auth_answer(struct worker *w, struct context *c, const struct message_AUTH *m,
                  struct message_VERDICT *v);

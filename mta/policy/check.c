@@ -11,6 +11,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/fs.h"
 #include "lib/maps/map_aliases.h"
+#include "mta/message/secured.h"
 #include "mta/message/seen.h"
 #include "mta/message/dates.h"
 #include "mta/store/queue.h"
@@ -251,16 +252,40 @@ static void answer_connect(struct worker *w, struct context *c, const struct mes
         v->flags |= VERDICT_BUSY;
     }
     v->wait_ms = pause_of(&pause);
-    const char *letters = letters_of(w, c, &features);
+    const char *letters = c->features = arena_strdup(c->arena, letters_of(w, c, &features));
     v->flags |= auth_is_required(c, letters) ? VERDICT_AUTH_REQUIRED : 0;
-    const char *t[GREETING_TEXTS] = {greeting(w), c->peer, letters, auth_offer(w, c, letters)};
+    const char *t[GREETING_TEXTS] = {greeting(w), c->peer, letters, auth_offer(w, c)};
     texts(w, v, t, GREETING_TEXTS);
+    rewrite_pass(w->r, true);
+}
+
+/* --- TLS ---------------------------------------------------------------------------------- */
+
+static void answer_secure(struct worker *w, struct context *c, const struct message_SECURE *m,
+                          struct message_VERDICT *v)
+{
+    static const char *const macros[SECURED_N] = {
+#define SECURED(id, macro) macro,
+#include "mta/message/secured.def"
+    };
+
+    for (size_t i = 0; i < SECURED_N && i < m->found.n; i++)
+        worker_set(w, macros[i], bytes_string(w->arena, m->found.v[i]));
+    c->tls_bits = strtoull(worker_get(w, "cipher_bits"), NULL, 10);
+    if (strcmp(worker_get(w, "verify"), "OK") == 0)
+        c->tls_external = arena_strdup(c->arena, worker_get(w, "cert_subject"));
+    struct ruling r = ask_two(w, "tls_client", worker_get(w, "verify"), "STARTTLS", NULL);
+    if (r.kind == RULING_REFUSED)
+        say(v, r.reply);
+    const char *offer = auth_offer(w, c);
+    texts(w, v, &offer, 1);
     rewrite_pass(w->r, true);
 }
 
 static void answer_helo(struct context *c, const struct message_HELO *m)
 {
     c->extended = m->verb.len > 0 && toupper((unsigned char)*m->verb.p) == 'E';
+    c->secured = c->tls_bits > 0;
     c->helo = arena_strndup(c->arena, m->name.len > 0 ? m->name.p : "", m->name.len);
 }
 
@@ -268,7 +293,8 @@ static void answer_helo(struct context *c, const struct message_HELO *m)
 static void set_introduction(struct worker *w, const struct context *c)
 {
     worker_set(w, "s", c->helo ? c->helo : arena_strndup(w->arena, c->peer, strcspn(c->peer, " ")));
-    worker_setf(w, "r", "%s%s", c->extended ? "ESMTP" : "SMTP",
+    worker_setf(w, "r", "%s%s%s", c->extended ? "ESMTP" : "SMTP",
+                c->extended && c->secured ? "S" : "",
                 c->extended && *worker_get(w, "auth_type") ? "A" : "");
 }
 
@@ -439,7 +465,7 @@ static void answer_mail(struct worker *w, struct context *c, const struct messag
     c->envelope.sender = bytes_of(c->sender);
     c->envelope.relay = bytes_of(c->peer);
     worker_set(w, "f", c->sender);
-    struct ruling tls = ask_two(w, "tls_client", worker_get(w, "verify"), "MAIL", NULL);
+    struct ruling tls = ask_two(w, "tls_client", worker_get(w, "verify"), "MAIL", path);
     struct ruling r = {.kind = RULING_NONE};
     if (tls.kind != RULING_REFUSED)
         r = ask_one(w, "check_mail", path, path);
@@ -946,6 +972,9 @@ void check_answer(struct worker *w, struct context *c, const struct message *ask
         break;
     case MESSAGE_AUTH_STEP:
         auth_answer_step(w, c, &ask->as.AUTH_STEP, v);
+        break;
+    case MESSAGE_SECURE:
+        answer_secure(w, c, &ask->as.SECURE, v);
         break;
     case MESSAGE_END:
         answer_end(w, c, &ask->as.END, v);

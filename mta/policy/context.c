@@ -14,7 +14,7 @@ struct context *context_new(const struct arena *a, const struct service *s, uint
     c->macros = rewrite_macros_new(own, s->program);
     c->listener = s->listeners;
     c->sends.arena = c->tx;
-    c->address = c->name = c->peer = "";
+    c->address = c->name = c->peer = c->features = "";
     return c;
 }
 

@@ -26,8 +26,10 @@ struct context {
     const char *mechanism;
     uint64_t tls_bits;        /* of the connection; 0: there is no TLS */
     const char *tls_external; /* who the certificate of the client is of; NULL: nobody */
+    const char *features;     /* letters: what srv_features says, and M= */
     const char *helo;         /* what it calls itself; NULL: it has not said so */
     bool extended;            /* with EHLO */
+    bool secured;             /* beneath TLS */
     /* The transaction; sender NULL: there is none. */
     const char *sender;
     struct envelope envelope;

@@ -163,6 +163,19 @@ static void answer(struct run *r, const char *features)
     session_answer(r->s, &a);
 }
 
+/* It comes about, or not. */
+static void start_tls(struct run *r)
+{
+    struct bytes found = {"TLSv1.3", 7}, b;
+
+    must(!session_output(r->s, &b) && session_input(r->s, "NOOP\r\n", 6) == 0);
+    note(r, (struct bytes){session_asks_certificate(r->s) ? "v" : "V", 1});
+    if (next(r, 4) == 0)
+        session_end_of_input(r->s);
+    else
+        session_secured(r->s, (struct texts){&found, 1});
+}
+
 /* All that goes on without input. */
 static void turn(struct run *r, const char *features)
 {
@@ -174,6 +187,8 @@ static void turn(struct run *r, const char *features)
             answer(r, features);
         else if (kind == SESSION_WAIT_PAUSE || kind == SESSION_WAIT_GREETING)
             session_timeout(r->s);
+        else if (kind == SESSION_WAIT_TLS)
+            start_tls(r);
         else if (kind == session_wait(r->s).kind)
             return;
     }
@@ -190,6 +205,7 @@ static void converse(struct arena *a, const uint8_t *data, size_t size, size_t s
                                    .max_noops = 20,
                                    .bad_recipients = 2,
                                    .bad_recipient_ms = 1000,
+                                   .tls = (data[6] & 1) != 0,
                                    .switches = data[1] | (uint64_t)(data[5] & 31) << 8};
     struct buf *bufs[] = {&r->out, &r->body, &r->raw, &r->said};
 
@@ -203,6 +219,8 @@ static void converse(struct arena *a, const uint8_t *data, size_t size, size_t s
     size_t which = data[3] % (sizeof features / sizeof *features);
     r->strict = which < 3 && step == 1 && !(set.switches & SESSION_SEVEN_BIT);
     r->s = session_new(a, &set);
+    if ((data[6] & 6) == 6)
+        session_begin_with_tls(r->s);
     turn(r, features[which]);
     for (size_t at = 0; at < r->len && !session_over(r->s);) {
         bool in_data = session_wait(r->s).kind == SESSION_WAIT_DATA;

@@ -33,7 +33,7 @@ static const struct session_settings usual = {.name = "mail.example",
 struct run {
     struct arena *arena;
     const struct session_settings *settings;
-    const char *features, *refusal, *offer;
+    const char *features, *refusal, *offer, *tls_refusal;
     bool required;
     uint64_t greet_pause;
     struct session *s;
@@ -111,10 +111,16 @@ static void policy(struct run *r, const struct session_question *q)
         a.status = has(text(r->head.data), "X-Full") ? 75 : 0;
         a.texts = (struct texts){&one, 1};
         break;
+    case SESSION_SECURED:
+        assert_int_equal(q->found.n, 2);
+        assert_memory_equal(q->found.v[1].p, "TLSv1.3", 7);
+        a.reply = text(r->tls_refusal);
+        a.texts = (struct texts){(struct bytes[]){text("AUTH EXTERNAL")}, *r->offer ? 1 : 0};
+        break;
     default:
         break;
     }
-    buf_addc(&r->asked, "-CHMRcAaESr"[q->kind]);
+    buf_addc(&r->asked, "-CHMRcAaTESr"[q->kind]);
     bool stored = q->kind == SESSION_STORE;
     session_answer(r->s, &a);
     if (stored) {
@@ -144,6 +150,10 @@ static void turn(struct run *r)
         } else if ((w = session_wait(r->s)).kind == SESSION_WAIT_PAUSE) {
             buf_printf(&r->out, "(pause %d)", (int)w.ms);
             session_timeout(r->s);
+        } else if (w.kind == SESSION_WAIT_TLS) {
+            struct bytes found[] = {text("OK"), text("TLSv1.3")};
+            buf_printf(&r->out, "(TLS%s)", session_asks_certificate(r->s) ? " of both" : "");
+            session_secured(r->s, (struct texts){found, 2});
         } else {
             return;
         }
@@ -155,8 +165,12 @@ static void start(struct run *r, struct arena *a, const struct session_settings 
 {
     struct buf *bufs[] = {&r->out, &r->body, &r->head, &r->asked};
 
-    *r = (struct run){
-        .arena = a, .settings = settings, .features = features, .refusal = "", .offer = ""};
+    *r = (struct run){.arena = a,
+                      .settings = settings,
+                      .features = features,
+                      .refusal = "",
+                      .offer = "",
+                      .tls_refusal = ""};
     for (size_t i = 0; i < sizeof bufs / sizeof *bufs; i++) {
         buf_init(bufs[i], a);
         buf_adds(bufs[i], "");
@@ -800,6 +814,128 @@ static void a_response_has_12288_bytes(void **state)
          "CAa");
 }
 
+/* --- TLS --- */
+
+#define NO_TLS_NOW "454 4.3.3 TLS not available after start\r\n"
+#define READY "220 2.0.0 Ready to start TLS\r\n(TLS of both)"
+
+/* A session with TLS, from its greeting on. */
+static void tls(struct arena *a, const char *features, uint64_t switches, const char *input,
+                const char *said, const char *asked)
+{
+    struct session_settings settings = usual;
+
+    settings.tls = true;
+    settings.tls_ms = 5;
+    settings.switches = switches;
+    for (size_t step = 1; step <= 16; step *= 16) {
+        struct run r;
+        start(&r, a, &settings, features);
+        send(&r, input, strlen(input), step);
+        assert_string_equal(r.out.data + strlen(GREETING), said);
+        assert_string_equal(r.asked.data, asked);
+    }
+}
+
+static void tls_has_an_order(void **state)
+{
+    tls(*state, "", 0, "STARTTLS x\r\nSTARTTLS\r\nSTARTTLS\r\nNOOP\r\n",
+        "501 5.5.2 Syntax error (no parameters allowed)\r\n" READY NO_TLS_NOW "250 2.0.0 OK\r\n",
+        "CT");
+    tls(*state, "", 0, "MAIL FROM:<a@b.example>\r\nSTARTTLS\r\nRSET\r\nSTARTTLS\r\n",
+        MAIL_OK "503 5.5.0 TLS not permitted during a mail transaction\r\n" RESET READY, "CMrT");
+    tls(*state, "S", 0, "STARTTLS\r\nSTARTTLS x\r\n",
+        "503 5.5.0 TLS not available\r\n501 5.5.2 Syntax error (no parameters allowed)\r\n", "C");
+    tls(*state, "", SESSION_NO_CERTIFICATE, "STARTTLS\r\n", "220 2.0.0 Ready to start TLS\r\n(TLS)",
+        "CT");
+    tls(*state, "V", 0, "STARTTLS\r\n", "220 2.0.0 Ready to start TLS\r\n(TLS)", "CT");
+    tls(*state, "v", SESSION_NO_CERTIFICATE, "STARTTLS\r\n", READY, "CT");
+}
+
+static void tls_is_offered_where_there_is_some(void **state)
+{
+    struct session_settings settings = usual;
+    struct run r;
+
+    start(&r, *state, &usual, "");
+    expect(*state, &r, "EHLO x\r\n", GREETING EHLO_LIST);
+    expect(*state, &r, "STARTTLS\r\n", NO_TLS_NOW);
+    settings.tls = true;
+    start(&r, *state, &settings, "");
+    r.offer = "AUTH PLAIN";
+    expect(*state, &r, "EHLO x\r\n",
+           GREETING "250-" HELLO "250-ENHANCEDSTATUSCODES\r\n250-PIPELINING\r\n250-EXPN\r\n"
+                    "250-VERB\r\n250-8BITMIME\r\n250-SIZE\r\n250-DSN\r\n250-ETRN\r\n"
+                    "250-AUTH PLAIN\r\n250-STARTTLS\r\n250-DELIVERBY\r\n250 HELP\r\n");
+    expect(*state, &r, "STARTTLS\r\n", READY);
+    expect(*state, &r, "EHLO x\r\n",
+           "250-" HELLO "250-ENHANCEDSTATUSCODES\r\n250-PIPELINING\r\n250-EXPN\r\n"
+           "250-VERB\r\n250-8BITMIME\r\n250-SIZE\r\n250-DSN\r\n250-ETRN\r\n"
+           "250-AUTH EXTERNAL\r\n250-DELIVERBY\r\n250 HELP\r\n");
+    start(&r, *state, &settings, "");
+    r.tls_refusal = "454 4.7.0 not authenticated";
+    expect(*state, &r, "STARTTLS\r\n", GREETING READY);
+    expect(*state, &r, "EHLO x\r\n", "250-" HELLO "250 ENHANCEDSTATUSCODES\r\n");
+    expect(*state, &r, "MAIL FROM:<x>\r\n", "454 4.7.0 not authenticated\r\n");
+}
+
+/* No input is taken before the handshake is over, nor is half a line that came before kept. */
+static void what_comes_before_tls_is_not_read(void **state)
+{
+    struct session_settings settings = usual;
+    struct bytes b, found[] = {text("OK"), text("TLSv1.3")};
+    struct run r;
+
+    settings.tls = true;
+    settings.tls_ms = 7000;
+    start(&r, *state, &settings, "");
+    turn(&r);
+    assert_int_equal(session_input(r.s, "STARTTLS\r\nRSET\r\n", 16), 10);
+    assert_int_equal(session_input(r.s, "RSET\r\n", 6), 0);
+    assert_true(session_output(r.s, &b));
+    session_sent(r.s, b.len);
+    assert_int_equal(session_wait(r.s).kind, SESSION_WAIT_TLS);
+    assert_int_equal(session_wait(r.s).ms, 7000);
+    session_secured(r.s, (struct texts){found, 2});
+    found[1] = text("xxxxxxx"); /* it was copied */
+    assert_int_equal(session_input(r.s, "NOOP\r\n", 6), 0);
+    expect(*state, &r, "EHLO x\r\n", EHLO_LIST);
+
+    start(&r, *state, &settings, "");
+    turn(&r);
+    session_input(r.s, "STARTTLS\r\n", 10);
+    session_end_of_input(r.s);
+    session_secured(r.s, (struct texts){found, 2});
+    assert_true(session_over(r.s));
+
+    start(&r, *state, &settings, "");
+    turn(&r);
+    session_input(r.s, "STARTTLS\r\n", 10);
+    assert_true(session_stop(r.s));
+    assert_true(session_over(r.s));
+}
+
+static void tls_may_come_first(void **state)
+{
+    struct session_settings settings = usual;
+    struct run r;
+
+    settings.tls = true;
+    start(&r, *state, &settings, "");
+    session_begin_with_tls(r.s);
+    expect(*state, &r, "STARTTLS\r\n", "(TLS of both)" GREETING NO_TLS_NOW);
+    assert_string_equal(r.asked.data, "CT");
+    start(&r, *state, &settings, "");
+    session_begin_with_tls(r.s);
+    r.greet_pause = 5000;
+    expect(*state, &r, "", "(TLS of both)");
+    assert_int_equal(session_wait(r.s).kind, SESSION_WAIT_GREETING);
+    start(&r, *state, &usual, "");
+    session_begin_with_tls(r.s);
+    expect(*state, &r, "NOOP\r\n", "");
+    assert_true(session_over(r.s));
+}
+
 static void a_command_ends_at_nul(void **state)
 {
     struct run r;
@@ -908,6 +1044,10 @@ int main(void)
         UNIT(auth_has_an_order),
         UNIT(a_challenge_is_answered),
         UNIT(a_response_has_12288_bytes),
+        UNIT(tls_has_an_order),
+        UNIT(tls_is_offered_where_there_is_some),
+        UNIT(what_comes_before_tls_is_not_read),
+        UNIT(tls_may_come_first),
         UNIT(a_command_ends_at_nul),
         UNIT(replies_are_lines),
         UNIT(time_runs_out),
