@@ -84,7 +84,7 @@ static bool date_of_first(struct arena *a, struct bytes first, time_t *when)
         if (strptime(s, "%a %b %d %H:%M:%S %Y", &tm)) {
             tm.tm_isdst = -1;
             *when = mktime(&tm);
-            return *when > 0;
+            return *when != (time_t)-1;
         }
     }
     return false;
