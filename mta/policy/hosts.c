@@ -139,7 +139,11 @@ static void add_exchangers(struct search *f, const char *given)
     } else if (mx.verdict == MAP_NOT_FOUND) {
         unknown(f, given, "550 Host unknown");
     } else if (mx.count == 0) {
-        loops_back(f, host);
+        const size_t before = f->n;
+        if (setting_true(w->service->program, "TryNullMXList"))
+            add_addresses(f, host, given);
+        if (f->n == before && !f->failure.later)
+            loops_back(f, host);
     } else {
         for (size_t i = 0; i < mx.count; i++)
             add_addresses(f, mx.list[i].host, mx.list[i].host);
