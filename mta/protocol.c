@@ -80,7 +80,7 @@ long message_length(const char *s, size_t len)
 bool message_decode(struct arena *a, const char *s, size_t len, struct message *m)
 {
     *m = (struct message){0};
-    if (message_length(s, len) != (long)len)
+    if (len < PROTOCOL_HEAD || message_length(s, len) != (long)len)
         return false;
     struct reader r = {a, s + PROTOCOL_HEAD, s + len, false};
     m->kind = (enum message_kind)((unsigned char)s[4] << 8 | (unsigned char)s[5]);

@@ -162,12 +162,11 @@ static void unfold_name(struct incoming *in)
             line[i] = ' ';
 }
 
-/* The head's last line, which ends where the head does, or goes on. */
-static void judge_line(struct incoming *in)
+/* The head's last line, which ends where the head does (complete), or goes on. */
+static void judge_line(struct incoming *in, bool complete)
 {
     const char *s = in->head.data + in->line;
     size_t len = in->head.len - in->line;
-    bool complete = len > 0 && s[len - 1] == '\n' && !in->folds;
 
     switch (kind_of(in, s, len - complete, complete)) {
     case LINE_EMPTY:
@@ -204,10 +203,12 @@ static enum lines_result into_head(struct incoming *in, const char *s, size_t le
     enum lines_result r =
         lines_data(&in->lines, s, end != NULL ? (size_t)(end - s) + 1 : len, used, &in->head);
     size_t have = in->head.len;
-    in->folds = have > from && in->head.data[have - 1] == '\n' && !lines_is_at_end(&in->lines);
+    /* Before bits are taken away: what becomes a LF so ends no line. */
+    bool ends = have > from && in->head.data[have - 1] == '\n';
+    in->folds = ends && !lines_is_at_end(&in->lines);
     look_at(in, &in->head, from, in->seven_bit);
     if (in->head.len > from)
-        judge_line(in);
+        judge_line(in, ends && !in->folds);
     if (in->max_head > 0 && in->head.len >= in->max_head)
         in->head_too_large = true;
     return r;
