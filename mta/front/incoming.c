@@ -49,11 +49,11 @@ static bool refused(const struct incoming *in)
     return in->too_large || in->head_too_large;
 }
 
-/* What is new in b, from `from` on; seven: its eighth bits are taken off. */
-static void look_at(struct incoming *in, struct buf *b, size_t from, bool seven)
+/* What is new in b, from `from` on. */
+static void look_at(struct incoming *in, struct buf *b, size_t from)
 {
     for (size_t i = from; i < b->len; i++) {
-        if (seven)
+        if (in->seven_bit)
             b->data[i] = (char)(b->data[i] & 0x7f);
         if ((unsigned char)b->data[i] > 127)
             in->flags |= SEEN_8BIT;
@@ -122,8 +122,6 @@ static enum line_kind kind_of(const struct incoming *in, const char *s, size_t l
 static void end_head(struct incoming *in, size_t at)
 {
     in->in_body = true;
-    for (size_t i = at; in->seven_body && i < in->head.len; i++)
-        in->head.data[i] = (char)(in->head.data[i] & 0x7f);
     buf_add(&in->body, in->head.data + at, in->head.len - at);
     in->body_lines += lines_of(in->head.data + at, in->head.len - at);
     buf_truncate(&in->head, in->line);
@@ -206,7 +204,7 @@ static enum lines_result into_head(struct incoming *in, const char *s, size_t le
     /* Before bits are taken away: what becomes a LF so ends no line. */
     bool ends = have > from && in->head.data[have - 1] == '\n';
     in->folds = ends && !lines_is_at_end(&in->lines);
-    look_at(in, &in->head, from, in->seven_bit);
+    look_at(in, &in->head, from);
     if (in->head.len > from)
         judge_line(in, ends && !in->folds);
     if (in->max_head > 0 && in->head.len >= in->max_head)
@@ -219,7 +217,7 @@ static enum lines_result into_body(struct incoming *in, const char *s, size_t le
     size_t from = in->body.len;
     enum lines_result r = lines_data(&in->lines, s, len, used, &in->body);
 
-    look_at(in, &in->body, from, in->seven_bit || in->seven_body);
+    look_at(in, &in->body, from);
     if (refused(in))
         buf_truncate(&in->body, from);
     else

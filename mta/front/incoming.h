@@ -28,7 +28,6 @@ struct incoming {
     uint64_t max_size; /* bytes; 0: no limit */
     uint64_t max_head; /* bytes that a head may not reach; 0: no limit */
     bool seven_bit;    /* the eighth bit is taken off */
-    bool seven_body;   /* the same of the body alone: BODY=7BIT was said */
     bool keeps_from;   /* SaveFromLine */
     struct buf head, body;
     size_t taken; /* bytes of body that are gone */
@@ -43,7 +42,7 @@ struct incoming {
 };
 
 void incoming_init(struct incoming *in, struct arena *a);
-/* A message begins; limits, seven_bit, seven_body and keeps_from stay. */
+/* A message begins; limits, seven_bit and keeps_from stay. */
 void incoming_start(struct incoming *in, enum lines_bare cr, enum lines_bare lf, bool lax_end);
 /* As lines_data; at most len + 2 bytes of body and head more. */
 enum lines_result incoming_data(struct incoming *in, const char *s, size_t len, size_t *used);

@@ -776,7 +776,7 @@ static void start_data(struct session *s)
     reply_text(&s->out, "354 End data with <CR><LF>.<CR><LF>");
     s->stage = STAGE_DATA;
     s->turn++;
-    s->in.seven_body = s->seven_bit;
+    s->in.seven_bit = s->seven_bit || is_set(s, SESSION_SEVEN_BIT);
     incoming_start(&s->in, s->cr, s->lf, !s->has[HAS_CRLF_ENDS]);
 }
 
