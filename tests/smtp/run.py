@@ -683,7 +683,7 @@ def run_dialogues(job, sinks):
     if not all("run" in d["options"] for d in job["dialogues"]):
         mta = subprocess.Popen(engine + ["-bD", job["queue"], "-C", PLACE + "/t.cf"], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                                start_new_session=True)
-        if not listens(mta):
+        if not listens(mta, job["cf"]):
             error = "it does not listen: " + open(PLACE + "/log", errors="replace").read()[-500:]
     results, took = [None] * len(job["dialogues"]), [0] * len(job["dialogues"])
 
@@ -748,17 +748,18 @@ def run_dialogues(job, sinks):
     return {"error": error, "results": results, "delivered": delivered, "took": took}
 
 
-def listens(mta):
-    for _ in range(100):
+def listens(mta, cf):
+    """Whether all its ports are open."""
+    ports = re.findall(r"(?m)^O DaemonPortOptions=Port=(\d+),Addr=([\d.:]+)", cf)
+    end = time.time() + 5
+    while ports and time.time() < end and mta.poll() is None:
         try:
-            s = socket.create_connection(("127.0.0.1", 25), 1)
+            s = socket.create_connection((ports[0][1], int(ports[0][0])), 1)
             s.close()
-            return True
+            ports.pop(0)
         except OSError:
-            if mta.poll() is not None:
-                return False
             time.sleep(0.03)
-    return False
+    return not ports
 
 
 def settle(dialogue, write, sinks, local, before):
