@@ -314,6 +314,34 @@ static void check_mailer(struct machine *m, const struct item *it)
                             : arena_printf(m->arena, "chmod +x %s", path));
 }
 
+/* Bytes of the folder that all queues are below: of "/q/m*", those of "/q". */
+static size_t queue_base(const char *dir)
+{
+    size_t len = strlen(dir);
+
+    if (len > 0 && dir[len - 1] == '*') {
+        while (len > 0 && dir[len - 1] != '/')
+            len--;
+    }
+    while (len > 1 && dir[len - 1] == '/')
+        len--;
+    return len;
+}
+
+/* sendmail does not start with such a group; mcfd keeps all messages in one place. */
+static void check_queue_group(struct machine *m, const struct item *it)
+{
+    const char *path = value_of(it, 'P'), *dir = setting_text(m->program, "QueueDirectory");
+    size_t len = queue_base(dir);
+
+    if (*path == '\0' || (strncmp(path, dir, len) == 0 && (path[len] == '/' || !path[len])))
+        return;
+    say(m, DIAG_ERROR, it->at,
+        arena_printf(m->arena, "queue group %s: %s is not below the queue directory %.*s", it->name,
+                     path, (int)len, dir),
+        arena_printf(m->arena, "write P=%.*s/%s", (int)len, dir, it->name));
+}
+
 static void check_needed_mailers(struct machine *m)
 {
     if (!program_mailer(m->program, "local", strlen("local")))
@@ -336,6 +364,8 @@ void machine_check(const struct program *p, const struct machine_setup *how, str
             check_map(&m, it);
         else if (it->kind == ITEM_CLASSFILE && it->value)
             check_class_file(&m, it);
+        else if (it->kind == ITEM_QUEUE)
+            check_queue_group(&m, it);
         else if (it->kind == ITEM_MAILER)
             check_mailer(&m, it);
     }

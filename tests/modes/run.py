@@ -189,6 +189,23 @@ def what_is_refused():
 
 
 @case
+def queue_groups_outside_of_the_queue():
+    out = []
+    for path, starts in (("/q/slow", True), ("/q", True), ("/q/", True), ("/queue", False), ("/other", False), ("slow", False)):
+        cf = fresh()
+        whole = PLACE + path if path[0] == "/" else path
+        if starts:
+            subprocess.run(["mkdir", "-p", whole], check=True)
+        with open(cf, "a") as f:
+            f.write("Qslow, P=%s, I=1h\n" % whole)
+        for engine in (MCFD, SENDMAIL):
+            status, text = run(engine, "-bs", "-C", cf)
+            if (status == 0) != starts or not starts and (status != 78 or path not in text):
+                out.append("%s, P=%s: exit %d, %s" % (engine, whole, status, text))
+    return "\n".join(out)
+
+
+@case
 def check_says_what_is_missing():
     cf = fresh(DefaultUser="nosuch:nosuch")
     with open(cf, "a") as f:
