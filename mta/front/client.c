@@ -15,7 +15,8 @@ enum offers {
     OFFERS_DSN = 4,
     OFFERS_PIPELINING = 8,
     OFFERS_DELIVERBY = 16,
-    OFFERS_CODES = 32
+    OFFERS_CODES = 32,
+    OFFERS_STARTTLS = 64
 };
 
 /* Of each recipient, with this host. */
@@ -43,7 +44,12 @@ struct client {
 
     /* What the host said of itself. */
     bool lmtp, greeted, esmtp;
-    bool ruled;      /* rules had nothing against it */
+    bool ruled;    /* rules had nothing against it */
+    bool tried;    /* STARTTLS was said, or is not to be */
+    bool in_clear; /* it is not even thought of */
+    bool secured;
+    bool broken; /* nobody is there any more */
+    struct bytes found[SECURED_N];
     uint64_t offers; /* OFFERS_* */
     uint64_t by_min;
 
@@ -53,7 +59,7 @@ struct client {
     struct texts refusals; /* what rules say against each, or empty; perhaps no list at all */
     size_t at;             /* the first one that the next reply may be for */
     bool data_sent;        /* DATA went with the RCPTs */
-    bool done, used, next, stale;
+    bool done, used, next, stale, gives_up;
     bool took; /* a recipient has the message */
     bool good; /* the connection may be used once more */
     struct body *body;
@@ -359,8 +365,10 @@ static void say_hello(struct client *c, const char *verb, enum client_stage stag
 static void finish(struct client *c, bool good)
 {
     c->done = true;
-    c->good = good;
-    if (good)
+    c->good = good && !c->broken;
+    if (c->broken)
+        enter(c, CLIENT_OVER);
+    else if (good)
         enter(c, CLIENT_IDLE);
     else
         say(c, "QUIT", CLIENT_QUIT);
@@ -644,6 +652,10 @@ void client_ruled(struct client *c, struct bytes host, struct texts recipients)
 {
     if (c->stage != CLIENT_RULING)
         return;
+    if (c->broken && !host.len) {
+        client_lost(c);
+        return;
+    }
     if (host.len) {
         refuse_ruled_host(c, host);
         return;
@@ -654,6 +666,108 @@ void client_ruled(struct client *c, struct bytes host, struct texts recipients)
         list[i] = copied(c->h->arena, recipients.v[i]);
     c->refusals = (struct texts){list, recipients.n};
     say_mail(c);
+}
+
+/* --- TLS ---------------------------------------------------------------------------------- */
+
+static void set_verify(struct client *c, const char *verify)
+{
+    c->found[SECURED_VERIFY] = bytes_of(verify);
+}
+
+static void say_starttls(struct client *c)
+{
+    c->tried = true;
+    say(c, "STARTTLS", CLIENT_STARTTLS);
+}
+
+/* Behind EHLO; false: there is nothing to do. */
+static bool begin_tls(struct client *c)
+{
+    if (c->tried || c->in_clear || !c->settings.tls || !(c->offers & OFFERS_STARTTLS))
+        return false;
+    if (c->settings.tries)
+        enter(c, CLIENT_TRYING);
+    else
+        say_starttls(c);
+    return true;
+}
+
+void client_stay_in_clear(struct client *c)
+{
+    c->in_clear = true;
+    set_verify(c, "CLEAR");
+}
+
+bool client_tries(const struct client *c)
+{
+    return c->stage == CLIENT_TRYING;
+}
+
+void client_may_try(struct client *c, bool may)
+{
+    if (c->stage != CLIENT_TRYING)
+        return;
+    c->tried = true;
+    if (may)
+        say_starttls(c);
+    else
+        begin_mail(c);
+}
+
+/* Without it what is to be done is for rules to say. */
+static void on_starttls(struct client *c, int code)
+{
+    if (code / 100 == 2) {
+        enter(c, CLIENT_TLS);
+        return;
+    }
+    buf_adds(&c->command, " dialogue");
+    tell_reply(c);
+    set_verify(c, code / 100 == 4 ? "TEMP" : code / 100 == 5 ? "NONE" : "PROTOCOL");
+    begin_mail(c);
+}
+
+bool client_wants_tls(const struct client *c)
+{
+    return c->stage == CLIENT_TLS && c->sent == c->out.len;
+}
+
+/* What the host said of itself before could be anybody's. */
+void client_secured(struct client *c, const struct bytes *v)
+{
+    if (c->stage != CLIENT_TLS)
+        return;
+    c->secured = true;
+    for (size_t i = 0; i < SECURED_N; i++)
+        c->found[i] = copied(c->arena, v[i]);
+    say_hello(c, c->lmtp ? "LHLO" : "EHLO", c->lmtp ? CLIENT_LHLO : CLIENT_EHLO);
+}
+
+void client_not_secured(struct client *c)
+{
+    if (c->stage != CLIENT_TLS)
+        return;
+    c->broken = true;
+    set_verify(c, "SOFTWARE");
+    if (c->settings.falls_back) {
+        c->gives_up = true;
+        finish(c, false);
+    } else if (c->settings.asks) {
+        enter(c, CLIENT_RULING);
+    } else {
+        refuse_ruled_host(c, bytes_of("454 4.7.0 TLS handshake failed."));
+    }
+}
+
+bool client_broken(const struct client *c)
+{
+    return c->broken;
+}
+
+const struct bytes *client_found(const struct client *c)
+{
+    return c->found;
 }
 
 /* --- replies ------------------------------------------------------------------------------- */
@@ -712,7 +826,8 @@ static void on_hello(struct client *c, int code)
         refuse_ourselves(c);
     } else if (code / 100 == 2) {
         c->greeted = true;
-        begin_mail(c);
+        if (!begin_tls(c))
+            begin_mail(c);
     } else if (code / 100 == 5 && c->stage == CLIENT_EHLO) {
         say_hello(c, "HELO", CLIENT_HELO);
     } else {
@@ -856,9 +971,11 @@ static void on_rset(struct client *c, int code)
 
 static void on_reply(struct client *c, int code)
 {
-    bool hello = c->stage == CLIENT_EHLO && code / 100 == 5; /* HELO may be taken */
+    /* Another command may be taken. */
+    bool harmless = (c->stage == CLIENT_EHLO && code / 100 == 5) || c->stage == CLIENT_STARTTLS ||
+                    c->stage == CLIENT_RSET;
 
-    if (c->h && !c->done && code / 100 >= 4 && !hello && c->stage != CLIENT_RSET)
+    if (c->h && !c->done && code / 100 >= 4 && !harmless)
         tell_reply(c);
     switch (c->stage) {
     case CLIENT_GREETING:
@@ -868,6 +985,9 @@ static void on_reply(struct client *c, int code)
     case CLIENT_HELO:
     case CLIENT_LHLO:
         on_hello(c, code);
+        break;
+    case CLIENT_STARTTLS:
+        on_starttls(c, code);
         break;
     case CLIENT_MAIL:
         on_mail(c, code);
@@ -893,6 +1013,8 @@ static void on_reply(struct client *c, int code)
     case CLIENT_CONNECT:
     case CLIENT_BLOCK: /* in the middle of the message: what counts comes behind it */
     case CLIENT_PIECE_WAIT:
+    case CLIENT_TLS:
+    case CLIENT_TRYING:
     case CLIENT_RULING:
     case CLIENT_OVER:
         break;
@@ -911,7 +1033,8 @@ static void on_offer(struct client *c, const char *line)
                  {"DSN", OFFERS_DSN},
                  {"PIPELINING", OFFERS_PIPELINING},
                  {"DELIVERBY", OFFERS_DELIVERBY},
-                 {"ENHANCEDSTATUSCODES", OFFERS_CODES}};
+                 {"ENHANCEDSTATUSCODES", OFFERS_CODES},
+                 {"STARTTLS", OFFERS_STARTTLS}};
     size_t len = strcspn(line, " =");
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
@@ -976,7 +1099,7 @@ static char printable(char ch)
 
 void client_input(struct client *c, const char *bytes, size_t len)
 {
-    for (size_t i = 0; i < len && c->stage != CLIENT_OVER; i++) {
+    for (size_t i = 0; i < len && c->stage != CLIENT_OVER && c->stage != CLIENT_TLS; i++) {
         if (bytes[i] != '\n') {
             if (c->nline < CLIENT_LINE_MAX - 1)
                 c->line[c->nline++] = printable(bytes[i]);
@@ -1006,6 +1129,9 @@ struct client *client_new(struct arena *a, const struct client_settings *setting
     buf_init(&c->out, a);
     buf_init(&c->reply, a);
     buf_init(&c->command, a);
+    for (size_t i = 0; i < SECURED_N; i++)
+        c->found[i] = bytes_of("");
+    set_verify(c, "NONE");
     return c;
 }
 
@@ -1085,6 +1211,10 @@ static void gone(struct client *c, const char *text)
 
 void client_lost(struct client *c)
 {
+    if (c->stage == CLIENT_TLS) {
+        client_not_secured(c);
+        return;
+    }
     gone(c, "Connection reset by");
 }
 
@@ -1132,6 +1262,8 @@ enum client_next client_next(const struct client *c)
 {
     if (!c->done)
         return CLIENT_NO_NEXT;
+    if (c->gives_up)
+        return CLIENT_IN_CLEAR;
     return c->stale ? CLIENT_SAME_HOST : c->next ? CLIENT_NEXT : CLIENT_NO_NEXT;
 }
 

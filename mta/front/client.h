@@ -1,6 +1,7 @@
 /*
  * client: SMTP (RFC 5321) and LMTP (RFC 2033) as the client, over one connection; SIZE (1870),
- * 8BITMIME (6152), DSN (3461), PIPELINING (2920), DELIVERBY (2852), ENHANCEDSTATUSCODES (2034).
+ * 8BITMIME (6152), DSN (3461), PIPELINING (2920), DELIVERBY (2852), ENHANCEDSTATUSCODES (2034),
+ * STARTTLS (3207).
  *
  * It opens, reads and waits for nothing.  Whoever runs it, the loop, makes a hand_over of a plan,
  * connects to a host of it, and
@@ -9,6 +10,9 @@
  *     client_output    bytes for the host; client_sent says how many of them are gone
  *     client_fetch     which piece of the body is wanted: client_piece
  *     client_input     bytes of the host; client_lost when there are no more
+ *     client_tries     whether TLS may be tried: client_may_try
+ *     client_wants_tls all output is sent, and TLS is to be made of the connection: what the host
+ *                      said before counts for nothing; client_secured, or client_not_secured
  *     client_asks      whether rules are to be asked about the host: client_ruled
  *     client_wait      what is waited for, and how long: client_timeout when that time is over
  *
@@ -34,6 +38,7 @@
 #include <stdbool.h>
 #include <stdint.h>
 
+#include "mta/message/secured.h"
 #include "mta/policy/plan.h"
 
 enum {
@@ -48,6 +53,7 @@ enum client_stage {
 #define STAGE(name, ms, option) CLIENT_##name,
 #include "mta/front/client.def"
     CLIENT_PIECE_WAIT, /* for a piece of the body */
+    CLIENT_TRYING,     /* for what rules say of TLS */
     CLIENT_RULING,     /* for what rules say of the host */
     CLIENT_IDLE,       /* for client_begin or client_quit */
     CLIENT_OVER
@@ -58,6 +64,9 @@ struct client_settings {
     uint64_t ms[CLIENT_PIECE_WAIT];
     const char *name; /* ours ($j): who calls himself so is ourselves; NULL: nobody is */
     bool asks;        /* rules are asked about each host, and each recipient of it, before MAIL */
+    bool tls;         /* it can be had */
+    bool tries;       /* rules are asked whether it is tried */
+    bool falls_back;  /* TLSFallbacktoClear */
 };
 
 /* The defaults. */
@@ -86,9 +95,10 @@ void hand_over_fail(struct hand_over *h, uint64_t state, uint64_t status, const 
 void hand_over_end(struct hand_over *h);
 
 enum client_next {
-    CLIENT_NO_NEXT,  /* all that are open have been tried as they can be */
-    CLIENT_NEXT,     /* another host of the plan */
-    CLIENT_SAME_HOST /* the connection had grown stale: the same one by a new connection */
+    CLIENT_NO_NEXT,   /* all that are open have been tried as they can be */
+    CLIENT_NEXT,      /* another host of the plan */
+    CLIENT_SAME_HOST, /* the connection had grown stale: the same one by a new connection */
+    CLIENT_IN_CLEAR   /* TLS did not come about: the same one, and client_stay_in_clear */
 };
 
 struct client_wait {
@@ -107,6 +117,21 @@ void client_begin(struct client *c, struct hand_over *h);
 /* No connection came about: an errno. */
 void client_unreachable(struct client *c, int error);
 void client_input(struct client *c, const char *bytes, size_t len);
+/* No TLS with this connection: said behind client_new. */
+void client_stay_in_clear(struct client *c);
+bool client_tries(const struct client *c);
+void client_may_try(struct client *c, bool may);
+bool client_wants_tls(const struct client *c);
+/* v: SECURED_N texts, copied. */
+void client_secured(struct client *c, const struct bytes *v);
+/* The handshake came to nothing, and the connection is over. */
+void client_not_secured(struct client *c);
+/* Nobody is there any more, and rules are still to say what that means. */
+bool client_broken(const struct client *c);
+/* What is known of TLS: SECURED_N texts; without it all are empty but SECURED_VERIFY, which is
+ * NONE, TEMP: refused for now, CLEAR: given up, SOFTWARE: the handshake came to nothing, PROTOCOL:
+ * no answer to STARTTLS. */
+const struct bytes *client_found(const struct client *c);
 void client_lost(struct client *c);
 void client_timeout(struct client *c);
 /* False: there is none. */

@@ -201,6 +201,8 @@ static struct client_settings client_settings(const struct program *p)
         }
     }
     s.asks = has_ruleset(p, "tls_server") || has_ruleset(p, "tls_rcpt");
+    s.tries = has_ruleset(p, "try_tls");
+    s.falls_back = setting_true(p, "TLSFallbacktoClear");
     return s;
 }
 
@@ -231,6 +233,7 @@ int front_run(struct arena *a, const struct front_setup *setup)
     if (setup->dialogue >= 0)
         f->session.switches |= SESSION_LAX_COMMANDS;
     f->client = client_settings(p);
+    f->client.tls = setup->tls_client != NULL;
     f->client.name = setup->host;
     f->keep = positive(setting_number(p, "ConnectionCacheSize"));
     f->keep_ms = MS * setting_time(p, "ConnectionCacheTimeout", 'm');

@@ -10,6 +10,7 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/fs.h"
+#include "mta/front/tls.h"
 #include "mta/front/traffic.h"
 #include "mta/message/envelope.h"
 #include "mta/peer.h"
@@ -28,6 +29,8 @@ struct wire {
     uv_poll_t poll;
     uv_timer_t timer;
     struct client_wait wait;
+    struct tls *tls; /* NULL: it is in the clear */
+    bool secured;    /* the client knows that it is not */
     unsigned handles;
     bool closing;
     struct wire *next; /* of those that are kept */
@@ -46,6 +49,7 @@ struct relay {
     uint64_t fetched; /* offset behind the last piece that was asked for */
     bool fetching;
     bool asking; /* policy, about this host */
+    bool clear;  /* this host, without TLS */
 };
 
 static void pump(struct wire *w);
@@ -71,6 +75,8 @@ static void close_wire(struct wire *w)
     uv_close((uv_handle_t *)&w->poll, handle_closed);
     uv_close((uv_handle_t *)&w->timer, handle_closed);
     fs_close(&w->fd);
+    tls_free(w->tls);
+    w->tls = NULL;
 }
 
 static struct wire *kept_wire(struct front *f, const char *address)
@@ -147,6 +153,7 @@ static void advance(struct wire *w)
 
     release(w);
     r->wire = NULL;
+    r->clear = next == CLIENT_IN_CLEAR;
     if (next == CLIENT_NEXT)
         r->host++;
     if (next == CLIENT_NO_NEXT)
@@ -157,29 +164,127 @@ static void advance(struct wire *w)
 
 /* --- bytes -------------------------------------------------------------------------------- */
 
+static void said(struct wire *w, struct bytes b, size_t n)
+{
+    if (n == 0)
+        return;
+    traffic_out(w->traffic, b.p, n);
+    client_sent(w->client, n);
+}
+
+/* What waits for the host, as it goes over the wire. */
+static bool has_output(struct wire *w, struct bytes *b)
+{
+    struct bytes plain;
+
+    if (!w->tls)
+        return client_output(w->client, b);
+    if (client_output(w->client, &plain))
+        said(w, plain, tls_write(w->tls, plain.p, plain.len));
+    return tls_sending(w->tls, b);
+}
+
 static bool send_output(struct wire *w)
 {
     struct bytes b;
 
-    if (!client_output(w->client, &b))
+    if (!has_output(w, &b))
         return false;
     ssize_t n = send(w->fd, b.p, b.len, MSG_NOSIGNAL);
-    if (n > 0) {
-        traffic_out(w->traffic, b.p, (size_t)n);
-        client_sent(w->client, (size_t)n);
+    if (n > 0 && w->tls)
+        tls_sent(w->tls, (size_t)n);
+    else if (n > 0)
+        said(w, b, (size_t)n);
+    if (n > 0)
         return true;
-    }
     if (n == 0 || errno == EAGAIN || errno == EINTR)
         return false;
+    if (w->tls)
+        tls_sent(w->tls, b.len); /* there is nobody to send it to */
     client_lost(w->client);
+    return true;
+}
+
+/* --- TLS ---------------------------------------------------------------------------------- */
+
+/* Names of hosts, not addresses (RFC 6066 3). */
+static const char *server_name(const struct relay *r)
+{
+    const char *name = bytes_string(r->arena, r->plan.hosts.v[r->host * HOST_PARTS]);
+    size_t len = strlen(name);
+
+    if (len > 0 && name[len - 1] == '.')
+        len--;
+    return *name == '[' || len == 0 ? NULL : arena_strndup(r->arena, name, len);
+}
+
+static bool start_tls(struct wire *w)
+{
+    if (w->tls || !w->relay || !client_wants_tls(w->client))
+        return false;
+    w->tls = tls_new(w->front->setup->tls_client, false, server_name(w->relay));
+    if (!w->tls)
+        client_lost(w->client);
+    return true;
+}
+
+static void tell_secured(struct wire *w)
+{
+    struct bytes found[SECURED_N];
+    struct arena *a = arena_beside(w->arena);
+
+    tls_found(w->tls, a, found);
+    client_secured(w->client, found);
+    arena_free(a);
+    w->secured = true;
+}
+
+/* The handshake goes on, and bytes become text. */
+static bool decrypt(struct wire *w)
+{
+    char in[FRONT_READ];
+    size_t n = 0;
+
+    if (tls_state(w->tls) == TLS_OPEN && !w->secured)
+        tell_secured(w);
+    else if ((n = tls_read(w->tls, in, sizeof in)) > 0)
+        client_input(w->client, in, n);
+    else if (tls_state(w->tls) == TLS_FAILED && !w->secured)
+        client_not_secured(w->client);
+    else if (tls_state(w->tls) == TLS_FAILED || tls_state(w->tls) == TLS_ENDED)
+        client_lost(w->client);
+    else
+        return false;
+    if (n > 0)
+        traffic_in(w->traffic, in, n);
+    return true;
+}
+
+static bool read_encrypted(struct wire *w)
+{
+    char in[TLS_PIECE];
+
+    if (client_over(w->client) || client_broken(w->client))
+        return false;
+    if (decrypt(w))
+        return true;
+    ssize_t n = recv(w->fd, in, sizeof in, 0);
+    if (n > 0)
+        tls_take(w->tls, in, (size_t)n);
+    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
+        tls_end(w->tls);
+    else
+        return false;
     return true;
 }
 
 static bool read_input(struct wire *w)
 {
     char in[FRONT_READ];
-    ssize_t n = client_over(w->client) ? -1 : recv(w->fd, in, sizeof in, 0);
 
+    if (w->tls)
+        return read_encrypted(w);
+    ssize_t n = client_over(w->client) ? -1 : recv(w->fd, in, sizeof in, 0);
     if (n > 0) {
         traffic_in(w->traffic, in, (size_t)n);
         client_input(w->client, in, (size_t)n);
@@ -242,6 +347,23 @@ static struct bytes address_shown(const struct relay *r)
     return bytes_of(arena_strdup(r->arena, text));
 }
 
+static bool ask_to_try(struct wire *w)
+{
+    struct relay *r = w->relay;
+    struct message m = {.kind = MESSAGE_TRY};
+
+    if (!r || r->asking || !client_tries(w->client))
+        return false;
+    m.as.TRY = (struct message_TRY){.delivery = r->delivery,
+                                    .host = r->host,
+                                    .name = r->plan.hosts.v[r->host * HOST_PARTS],
+                                    .address = address_shown(r),
+                                    .to = r->plan.host};
+    front_send(&r->front->policy, &m);
+    r->asking = true;
+    return true;
+}
+
 static bool ask_rules(struct wire *w)
 {
     struct relay *r = w->relay;
@@ -260,7 +382,8 @@ static bool ask_rules(struct wire *w)
                                       .address = address_shown(r),
                                       .to = r->plan.host,
                                       .sender = r->plan.sender,
-                                      .recipients = {to, r->plan.nrecipients}};
+                                      .recipients = {to, r->plan.nrecipients},
+                                      .found = {client_found(w->client), SECURED_N}};
     front_send(&r->front->policy, &m);
     r->asking = true;
     return true;
@@ -311,7 +434,7 @@ static void pump(struct wire *w)
     struct bytes b;
 
     for (bool again = true; again && !w->closing;) {
-        again = send_output(w) | fetch(w) | ask_rules(w);
+        again = send_output(w) | start_tls(w) | fetch(w) | ask_to_try(w) | ask_rules(w);
         if (!again)
             again = read_input(w);
         if (w->relay && client_done(w->client)) {
@@ -321,14 +444,21 @@ static void pump(struct wire *w)
     }
     if (w->closing)
         return;
-    if (client_over(w->client) && !client_output(w->client, &b)) {
+    if (client_over(w->client) && !has_output(w, &b)) {
+        if (w->tls)
+            tls_close(w->tls);
+        send_output(w);
         forget_kept(w);
         close_wire(w);
         return;
     }
     set_timer(w);
-    uv_poll_start(&w->poll, UV_READABLE | (client_output(w->client, &b) ? UV_WRITABLE : 0),
-                  happened);
+    int events =
+        (client_broken(w->client) ? 0 : UV_READABLE) | (has_output(w, &b) ? UV_WRITABLE : 0);
+    if (events)
+        uv_poll_start(&w->poll, events, happened);
+    else
+        uv_poll_stop(&w->poll);
 }
 
 /* --- connecting ---------------------------------------------------------------------------- */
@@ -345,6 +475,7 @@ static void unreachable(struct wire *w, int err)
     w->relay = NULL;
     r->wire = NULL;
     close_wire(w);
+    r->clear = false;
     r->host += next == CLIENT_NEXT;
     if (next == CLIENT_NEXT)
         try_host(r);
@@ -375,6 +506,8 @@ static void connected(uv_poll_t *p, int status, int events)
     }
     struct relay *r = w->relay;
     w->client = client_new(w->arena, &w->front->client, r->plan.hosts.v[r->host * HOST_PARTS]);
+    if (r->clear)
+        client_stay_in_clear(w->client);
     client_begin(w->client, r->over);
     pump(w);
 }
@@ -422,7 +555,7 @@ static void try_host(struct relay *r)
         return;
     }
     const char *name = arena_printf(r->arena, "%s %s", part(r, 1), part(r, 2));
-    struct wire *w = kept_wire(r->front, name);
+    struct wire *w = r->clear ? NULL : kept_wire(r->front, name);
     r->fetching = r->asking = false;
     if (!w) {
         dial(r, name);
@@ -482,7 +615,10 @@ void relay_verdict(struct front *f, const struct message_HOST_VERDICT *m)
         return;
     r->asking = false;
     struct wire *w = r->wire;
-    client_ruled(w->client, m->reply, m->replies);
+    if (client_tries(w->client))
+        client_may_try(w->client, m->reply.len == 0);
+    else
+        client_ruled(w->client, m->reply, m->replies);
     pump(w);
 }
 

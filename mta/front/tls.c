@@ -297,11 +297,12 @@ static bool has_needed(struct maker *m)
     return true;
 }
 
-static bool make(struct maker *m)
+static bool begin(struct maker *m)
 {
     const bool server = m->context->side == TLS_AS_SERVER;
     SSL_CTX *ctx = SSL_CTX_new(server ? TLS_server_method() : TLS_client_method());
 
+    SSL_CTX_free(m->context->ctx);
     m->context->ctx = ctx;
     if (!ctx)
         return wrong(m, NULL, last_error());
@@ -311,9 +312,21 @@ static bool make(struct maker *m)
     SSL_CTX_set_num_tickets(ctx, 0);
     SSL_CTX_set_mode(ctx, SSL_MODE_ENABLE_PARTIAL_WRITE | SSL_MODE_ACCEPT_MOVING_WRITE_BUFFER |
                               SSL_MODE_RELEASE_BUFFERS);
+    return true;
+}
+
+/* A client whose certificate is of no use goes without one. */
+static bool make(struct maker *m)
+{
+    const bool server = m->context->side == TLS_AS_SERVER;
+
+    if (!begin(m))
+        return false;
     if (!use_certificates(m, server ? "ServerCertFile" : "ClientCertFile",
-                          server ? "ServerKeyFile" : "ClientKeyFile") ||
-        !use_authorities(m) || !use_digest(m))
+                          server ? "ServerKeyFile" : "ClientKeyFile") &&
+        (server || !begin(m)))
+        return false;
+    if ((!use_authorities(m) && server) || !use_digest(m))
         return false;
     use_revocations(m);
     use_ciphers(m);

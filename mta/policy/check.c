@@ -11,7 +11,6 @@
 #include "lib/base/arena.h"
 #include "lib/base/fs.h"
 #include "lib/maps/map_aliases.h"
-#include "mta/message/secured.h"
 #include "mta/message/seen.h"
 #include "mta/message/dates.h"
 #include "mta/store/queue.h"
@@ -264,13 +263,7 @@ static void answer_connect(struct worker *w, struct context *c, const struct mes
 static void answer_secure(struct worker *w, struct context *c, const struct message_SECURE *m,
                           struct message_VERDICT *v)
 {
-    static const char *const macros[SECURED_N] = {
-#define SECURED(id, macro) macro,
-#include "mta/message/secured.def"
-    };
-
-    for (size_t i = 0; i < SECURED_N && i < m->found.n; i++)
-        worker_set(w, macros[i], bytes_string(w->arena, m->found.v[i]));
+    worker_set_secured(w, m->found);
     c->tls_bits = strtoull(worker_get(w, "cipher_bits"), NULL, 10);
     if (strcmp(worker_get(w, "verify"), "OK") == 0)
         c->tls_external = arena_strdup(c->arena, worker_get(w, "cert_subject"));

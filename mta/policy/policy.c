@@ -87,6 +87,9 @@ static void answer(struct worker *w, struct job *j)
     if (j->ask.kind == MESSAGE_ROUTE) {
         m.kind = MESSAGE_ROUTED;
         route(w, &j->ask.as.ROUTE, &m.as.ROUTED);
+    } else if (j->ask.kind == MESSAGE_TRY) {
+        m.kind = MESSAGE_HOST_VERDICT;
+        server_answer_try(w, &j->ask.as.TRY, &m.as.HOST_VERDICT);
     } else if (j->ask.kind == MESSAGE_HOST) {
         m.kind = MESSAGE_HOST_VERDICT;
         server_answer(w, &j->ask.as.HOST, &m.as.HOST_VERDICT);
@@ -227,7 +230,7 @@ static bool take(struct policy *p, struct channel *c)
     bool good = true;
 
     while (good && channel_next(c, a, &m, NULL)) {
-        if (m.kind == MESSAGE_HOST)
+        if (m.kind == MESSAGE_HOST || m.kind == MESSAGE_TRY)
             ask(p, &m, NULL);
         else if (c == p->front)
             good = take_front(p, &m);

@@ -6,9 +6,6 @@
 #include "mta/message/envelope.h"
 #include "mta/policy/ruling.h"
 
-/* {verify} of a connection without TLS. */
-static const char no_tls[] = "NONE";
-
 static struct bytes refusal(struct worker *w, const char *ruleset, const char *about)
 {
     struct ruling r = ruling_of(w, ruleset, &about, 1, NULL);
@@ -16,17 +13,30 @@ static struct bytes refusal(struct worker *w, const char *ruleset, const char *a
     return bytes_of(r.kind == RULING_REFUSED ? r.reply : "");
 }
 
-static void set_host(struct worker *w, const struct message_HOST *ask)
+static void begin(struct worker *w, struct bytes name, struct bytes address, struct bytes to)
 {
-    size_t len = ask->name.len;
+    size_t len = name.len;
 
-    if (len && ask->name.p[len - 1] == '.')
+    worker_begin(w, NULL);
+    rewrite_use(w->r, rewrite_macros_new(w->arena, w->service->program));
+    if (len && name.p[len - 1] == '.')
         len--;
-    worker_set(w, "server_name", arena_strndup(w->arena, ask->name.p, len));
-    worker_set(w, "server_addr", bytes_string(w->arena, ask->address));
-    worker_set(w, "verify", no_tls);
-    worker_set(w, "cipher_bits", "");
-    worker_set(w, "h", bytes_string(w->arena, ask->to));
+    worker_set(w, "server_name", arena_strndup(w->arena, len ? name.p : "", len));
+    worker_set(w, "server_addr", bytes_string(w->arena, address));
+    worker_set(w, "h", bytes_string(w->arena, to));
+}
+
+void server_answer_try(struct worker *w, const struct message_TRY *ask,
+                       struct message_HOST_VERDICT *out)
+{
+    *out = (struct message_HOST_VERDICT){.delivery = ask->delivery, .host = ask->host};
+    begin(w, ask->name, ask->address, ask->to);
+    out->reply = refusal(w, "try_tls", "");
+}
+
+static void set_found(struct worker *w, const struct message_HOST *ask)
+{
+    worker_set_secured(w, ask->found);
     worker_set(w, "f", bytes_string(w->arena, ask->sender));
     if (ask->recipients.n)
         worker_set(w, "u", bytes_string(w->arena, ask->recipients.v[0]));
@@ -37,14 +47,13 @@ void server_answer(struct worker *w, const struct message_HOST *ask,
 {
     const size_t n = ask->recipients.n;
 
-    worker_begin(w, NULL);
-    rewrite_use(w->r, rewrite_macros_new(w->arena, w->service->program));
+    begin(w, ask->name, ask->address, ask->to);
     struct bytes *list = arena_calloc(w->arena, n, sizeof *list);
     *out = (struct message_HOST_VERDICT){.delivery = ask->delivery, .host = ask->host};
     out->replies = (struct texts){list, n};
-    set_host(w, ask);
+    set_found(w, ask);
     if (ask->fresh)
-        out->reply = refusal(w, "tls_server", no_tls);
+        out->reply = refusal(w, "tls_server", worker_get(w, "verify"));
     for (size_t i = 0; i < n; i++)
         list[i] = refusal(w, "tls_rcpt", bytes_string(w->arena, ask->recipients.v[i]));
 }

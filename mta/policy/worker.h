@@ -12,6 +12,7 @@
 #include "lib/rewrite/address.h"
 #include "mta/log.h"
 #include "mta/message/ids.h"
+#include "mta/protocol.h"
 #include "mta/settings.h"
 
 struct sasl_settings;
@@ -81,6 +82,8 @@ void worker_setf(struct worker *w, const char *name, const char *fmt, ...)
 const char *worker_get(struct worker *w, const char *name);
 /* The value with its macros carried out. */
 const char *worker_expanded(struct worker *w, const char *name);
+/* The macros of what TLS found out (message/secured.def). */
+void worker_set_secured(struct worker *w, struct texts found);
 void worker_forget_notes(struct worker *w);
 /* A new evaluation decides. */
 void worker_forget_decision(struct worker *w);

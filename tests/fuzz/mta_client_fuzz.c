@@ -113,6 +113,17 @@ static void ruled(struct client *c, bool host, size_t choice)
     client_ruled(c, bytes_of(host ? "554 no" : ""), (struct texts){list, RECIPIENTS});
 }
 
+static void handshake(struct client *c, bool good)
+{
+    struct bytes found[SECURED_N] = {[SECURED_VERIFY] = bytes_of("OK")};
+
+    if (good)
+        client_secured(c, found);
+    else
+        client_not_secured(c);
+    must(client_found(c)[SECURED_VERIFY].len > 0);
+}
+
 /* No line is a dot alone but the last. */
 static void take_output(struct client *c, struct bytes body, struct buf *said)
 {
@@ -121,8 +132,13 @@ static void take_output(struct client *c, struct bytes body, struct buf *said)
     size_t most;
     bool fresh;
 
-    while (client_output(c, &out) || client_fetch(c, &offset, &most) || client_asks(c, &fresh)) {
-        if (client_asks(c, &fresh)) {
+    while (client_output(c, &out) || client_fetch(c, &offset, &most) || client_asks(c, &fresh) ||
+           client_tries(c) || client_wants_tls(c)) {
+        if (client_tries(c)) {
+            client_may_try(c, body.len % 16 < 12);
+        } else if (client_wants_tls(c)) {
+            handshake(c, body.len % 32 < 20);
+        } else if (client_asks(c, &fresh)) {
             ruled(c, fresh && body.len % 8 == 7, body.len);
         } else if (client_output(c, &out)) {
             buf_add(said, out.p, out.len);
@@ -140,6 +156,9 @@ static void talk(struct arena *a, const struct plan *p, struct bytes body, struc
 {
     struct client_settings s = client_settings_default();
     s.asks = body.len % 2 == 1;
+    s.tls = body.len % 3 > 0;
+    s.tries = body.len % 5 > 2;
+    s.falls_back = body.len % 7 == 0;
     struct client *c = client_new(a, &s, bytes_of("h"));
     struct hand_over *h = hand_over_new(a, p, body.len, 1);
     struct buf said;

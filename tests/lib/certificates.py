@@ -57,7 +57,7 @@ SUBJECTS = {
     "odd": "/O=caf\u00e9 \\/ \\\\ ~/CN=<a> \"b\" \\+ c=d; e: (f) & 'g' {h}\t$i !%@/CN=second.example",
     "other": "/CN=other.example",
 }
-RELAY_NAMES = ("mx1.example.net", "mx2.example.net", "sink.example")
+RELAY_NAMES = ("mx1.example.net", "tls.example", "tlsauth.example")
 FROM, TO, OVER = "20200101000000Z", "20500101000000Z", "20210101000000Z"
 SERIAL = "1001"
 

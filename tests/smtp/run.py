@@ -58,6 +58,20 @@ SINKS.update({
     "198.51.100.66": "",  # hangs up
     "198.51.100.67": "554 5.7.1 nor you",
 })
+# Those that speak TLS: by whose certificate, or what they say to STARTTLS; what they offer before and behind it.
+STARTS_TLS = {
+    "198.51.100.80": ("relay.pem", ["STARTTLS", "8BITMIME"], FULL),
+    "198.51.100.81": ("454 4.7.0 no TLS now", ["STARTTLS"] + FULL, None),
+    "198.51.100.82": ("501 5.5.2 no TLS at all", ["STARTTLS"] + FULL, None),
+    "198.51.100.83": ("", ["STARTTLS"] + FULL, None),  # hangs up in the handshake
+    "198.51.100.84": ("250 this is no handshake", ["STARTTLS"] + FULL, None),
+    "198.51.100.85": ("other.pem", ["STARTTLS", "8BITMIME"], FULL),
+    "198.51.100.86": ("relay.pem", ["STARTTLS"], FULL + ["PIPELINING", "AUTH PLAIN LOGIN"]),
+    "198.51.100.87": (None, ["AUTH CRAM-MD5 PLAIN LOGIN"] + FULL, None),
+    "198.51.100.88": (None, ["AUTH LOGIN PLAIN"] + FULL, None),
+    "198.51.100.89": (None, ["AUTH NOSUCH"] + FULL, None),
+}
+SINKS.update((a, offers[1]) for a, offers in STARTS_TLS.items())
 # A word in an address makes a relay answer something else there.
 SAYS = [("MAIL", "nosender", "550 5.7.1 not from you"), ("MAIL", "latersender", "451 4.7.1 not from you yet"),
         ("RCPT", "refused", "550 5.1.1 no such user here"), ("RCPT", "plain550", "550 no such user here"),
@@ -344,6 +358,36 @@ class Sinks:
                 self.failed.add(key)
             self.got.append([time.time(), lines])
 
+    def start_tls(self, c, certificate):
+        context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
+        context.load_cert_chain("/run/keep/tls/" + certificate)
+        context.load_verify_locations("/run/keep/tls/ca.pem")
+        context.verify_mode = ssl.CERT_OPTIONAL
+        c = context.wrap_socket(c, server_side=True)
+        names = dict(pair for rdn in (c.getpeercert() or {}).get("subject", ()) for pair in rdn)
+        return c.makefile("rb"), c, " (TLS%s)" % (" by " + names["commonName"] if names else "")
+
+    def log_in(self, words, f, say):
+        """AUTH as a server: who logged in how."""
+        def ask(text):
+            say("334 " + encoded(text))
+            return base64.b64decode(f.readline().strip() + b"==")
+        mechanism = words[1].upper()
+        if mechanism == "PLAIN":
+            said = base64.b64decode(words[2]) if len(words) > 2 else ask(b"")
+            what = said.decode("latin-1").replace("\0", "/")
+        elif mechanism == "LOGIN":
+            what = (base64.b64decode(words[2]) if len(words) > 2 else ask(b"Username:")).decode("latin-1") + "/" + ask(b"Password:").decode("latin-1")
+        elif mechanism == "CRAM-MD5":
+            user, _, digest = ask(b"<1@sink>").decode("latin-1").partition(" ")
+            good = digest == hmac.new(b"secret", b"<1@sink>", "md5").hexdigest()
+            what = user + ("/secret" if good else "/?")
+        else:
+            what = "?"
+        good = what.endswith("/secret")
+        say("235 2.7.0 welcome" if good else "454 4.7.0 not now" if what.endswith("/later") else "535 5.7.8 wrong password")
+        return "AUTH %s %s%s" % (mechanism, what, "" if good else " refused")
+
     def talk(self, c, address, port):
         try:
             self.converse(c, address, port)
@@ -353,7 +397,7 @@ class Sinks:
             c.close()
 
     def converse(self, c, address, port):
-        offers = SINKS[address]
+        offers, tls, user = SINKS[address], STARTS_TLS.get(address), ""
         head = "@ relay %s%s" % (address, "" if port == 25 else " port %d" % port)
 
         def say(text):
@@ -373,6 +417,24 @@ class Sinks:
             if verb == "EHLO":
                 say("250-sink\r\n" + "".join("250-%s\r\n" % o for o in offers) + "250 HELP" if offers is not None else "500 what?")
                 hello = ""
+            elif verb == "STAR" and tls and tls[0] is not None:
+                if tls[0].startswith(("4", "5")):
+                    lines = [head, "@> STARTTLS", "@< " + tls[0]]
+                    say(tls[0])
+                    continue
+                say("220 2.0.0 go ahead")
+                if not tls[0].endswith(".pem"):
+                    self.keep([head, "@> STARTTLS", "@< " + (tls[0] or "(hangs up)")], False)
+                    say(tls[0]) if tls[0] else None
+                    return
+                f, c, by = self.start_tls(c, tls[0])
+                offers, head = tls[2], head + by
+            elif verb == "AUTH":
+                user = self.log_in(text.split(" "), f, say)
+                lines = [head, "@> " + user]
+                if user.endswith("refused"):
+                    self.keep(lines, False)
+                head = head.partition(" (AUTH")[0] + " (%s)" % user
             elif verb == "HELO":
                 hello = " (HELO)"
                 say("250 sink")

@@ -64,6 +64,18 @@ static void feed(struct client *c, const char *line, size_t len, bool bytewise)
         client_lost(c);
     } else if (len == 6 && memcmp(line, "<late>", 6) == 0) {
         client_timeout(c);
+    } else if (len == 5 && memcmp(line, "<tls>", 5) == 0) {
+        struct bytes found[SECURED_N] = {[SECURED_VERIFY] = bytes_of("OK")};
+        assert_true(client_wants_tls(c));
+        client_secured(c, found);
+    } else if (len == 7 && memcmp(line, "<notls>", 7) == 0) {
+        client_not_secured(c);
+    } else if (len == 5 && memcmp(line, "<try>", 5) == 0) {
+        assert_true(client_tries(c));
+        client_may_try(c, true);
+    } else if (len == 7 && memcmp(line, "<leave>", 7) == 0) {
+        assert_true(client_tries(c));
+        client_may_try(c, false);
     } else if (bytewise) {
         for (size_t i = 0; i < len; i++)
             client_input(c, line + i, 1);
@@ -101,10 +113,9 @@ static char *outcomes(struct arena *a, const struct hand_over *h)
     return b.data;
 }
 
-static void hold(struct arena *a, const struct plan *p, const struct dialogue *d)
+static void hold_with(struct arena *a, const struct plan *p, const struct dialogue *d,
+                      struct client_settings s)
 {
-    struct client_settings s = client_settings_default();
-
     for (int bytewise = 0; bytewise < 2; bytewise++) {
         struct client *c = client_new(a, &s, bytes_of("host.x"));
         struct hand_over *h = hand_over_new(a, p, 100, 1000);
@@ -121,6 +132,11 @@ static void hold(struct arena *a, const struct plan *p, const struct dialogue *d
         if (client_next(c) != d->next || client_reusable(c) != d->reusable)
             fail_msg("%s: next %d, reusable %d", d->name, client_next(c), client_reusable(c));
     }
+}
+
+static void hold(struct arena *a, const struct plan *p, const struct dialogue *d)
+{
+    hold_with(a, p, d, client_settings_default());
 }
 
 #define E "220 x ESMTP\n250 x\n" /* a host that offers nothing */
@@ -339,6 +355,111 @@ static void no_address_becomes_a_command(void **state)
     d.said = EHLO;
     d.outcomes = "failed 5.1.7 65;failed 5.1.3 65";
     hold(*state, &p, &d);
+}
+
+#define TLS "220 x ESMTP\n250-x\n250-SIZE\n250 STARTTLS\n"
+#define STARTTLS EHLO "STARTTLS\n"
+
+static void tls_is_taken_where_it_is_offered(void **state)
+{
+    static const struct dialogue table[] = {
+        /* What was offered before does not count, nor is it asked for again. */
+        {"secured", TLS "220 go\n<tls>\n250-x\n250 STARTTLS\n250 m\n250 r\n354 go\n250 ok",
+         STARTTLS EHLO MAIL RCPT "DATA\n" TEXT, "relayed 2.0.0 0", CLIENT_NO_NEXT, true},
+        {"refused", TLS "454 no\n250 m\n250 r\n354 go\n250 ok",
+         STARTTLS "MAIL From:<s@y> SIZE=100\n" RCPT "DATA\n" TEXT, "relayed 2.0.0 0",
+         CLIENT_NO_NEXT, true},
+        {"not offered", "220 x ESMTP\n250-x\n250 START\n250 m\n250 r\n354 go\n250 ok", SENT,
+         "relayed 2.0.0 0", CLIENT_NO_NEXT, true},
+        {"no handshake", TLS "220 go\n<notls>", STARTTLS, "waits 4.7.0 75", CLIENT_NEXT, false},
+        {"lost", TLS "220 go\n<lost>", STARTTLS, "waits 4.7.0 75", CLIENT_NEXT, false},
+        {"late", TLS "220 go\n<late>", STARTTLS, "waits 4.4.2 75", CLIENT_NEXT, false},
+        {"lost before", TLS "<lost>", STARTTLS, "waits 4.4.2 75", CLIENT_NEXT, false},
+        /* Whoever speaks between us is not heard. */
+        {"more than was asked", TLS "220 go\n250 m\n250 r\n<tls>\n250 x\n550 m", STARTTLS EHLO MAIL,
+         "failed 5.0.0 69", CLIENT_NO_NEXT, true},
+        {"EHLO refused behind it", TLS "220 go\n<tls>\n554 x", STARTTLS EHLO "HELO me.example\n",
+         "waits 4.4.0 75", CLIENT_NO_NEXT, false},
+    };
+    static const struct dialogue falling[] = {
+        {"falls back", TLS "220 go\n<notls>", STARTTLS, "waits 4.4.0 75", CLIENT_IN_CLEAR, false},
+        {"falls back when lost", TLS "220 go\n<lost>", STARTTLS, "waits 4.4.0 75", CLIENT_IN_CLEAR,
+         false},
+        {"nothing to fall back from", TLS "454 no\n550 no", STARTTLS "MAIL From:<s@y> SIZE=100\n",
+         "failed 5.0.0 69", CLIENT_NO_NEXT, true}};
+    static const struct dialogue asking[] = {
+        {"tried", TLS "<try>\n220 go\n<tls>\n250 x\n550 m", STARTTLS EHLO MAIL, "failed 5.0.0 69",
+         CLIENT_NO_NEXT, true},
+        {"not tried", TLS "<leave>\n550 m", EHLO "MAIL From:<s@y> SIZE=100\n", "failed 5.0.0 69",
+         CLIENT_NO_NEXT, true}};
+    struct client_settings s = client_settings_default();
+    struct plan p = plan(*state, 1, "");
+
+    hold(*state, &p,
+         &(struct dialogue){"none of ours", TLS "550 m", EHLO "MAIL From:<s@y> SIZE=100\n",
+                            "failed 5.0.0 69", CLIENT_NO_NEXT, true});
+    s.tls = true;
+    for (size_t i = 0; i + 1 < sizeof table / sizeof *table; i++)
+        hold_with(*state, &p, &table[i], s);
+    s.falls_back = true;
+    for (size_t i = 0; i < sizeof falling / sizeof *falling; i++)
+        hold_with(*state, &p, &falling[i], s);
+    s.tries = true;
+    for (size_t i = 0; i < sizeof asking / sizeof *asking; i++)
+        hold_with(*state, &p, &asking[i], s);
+}
+
+/* What is known of a connection when rules are asked; it ends with a refusal of theirs. */
+static void verify_is(struct arena *a, const char *host, bool clear, const char *verify)
+{
+    struct client_settings s = client_settings_default();
+    struct plan p = plan(a, 1, "");
+    struct client *c;
+    struct hand_over *h = hand_over_new(a, &p, 0, 0);
+    struct buf said;
+    bool fresh;
+
+    buf_init(&said, a);
+    s.tls = s.asks = true;
+    c = client_new(a, &s, bytes_of("host.x"));
+    if (clear)
+        client_stay_in_clear(c);
+    client_begin(c, h);
+    talk(c, host, false, &said);
+    assert_true(client_asks(c, &fresh) && fresh);
+    assert_string_equal(client_found(c)[SECURED_VERIFY].p, verify);
+    client_ruled(c, bytes_of("554 5.7.1 no"), (struct texts){NULL, 0});
+    assert_true(client_done(c));
+    assert_int_equal(client_over(c), strcmp(verify, "SOFTWARE") == 0);
+    assert_string_equal(outcomes(a, h), "failed 5.7.1 69");
+    assert_int_equal(client_next(c), CLIENT_NEXT);
+}
+
+static void rules_know_how_it_went(void **state)
+{
+    struct client_settings s = client_settings_default();
+    struct plan p = plan(*state, 1, "");
+    struct buf said;
+
+    verify_is(*state, "220 x\n250 x", false, "NONE");
+    verify_is(*state, TLS "501 x", false, "NONE");
+    verify_is(*state, TLS "454 x", false, "TEMP");
+    verify_is(*state, TLS "354 x", false, "PROTOCOL");
+    verify_is(*state, TLS "220 x\n<tls>\n250 x", false, "OK");
+    verify_is(*state, TLS "220 x\n<notls>", false, "SOFTWARE");
+    verify_is(*state, TLS, true, "CLEAR");
+    /* Rules that do not mind cannot bring back a host that is gone. */
+    buf_init(&said, *state);
+    s.tls = s.asks = true;
+    struct client *c = client_new(*state, &s, bytes_of("host.x"));
+    struct hand_over *h = hand_over_new(*state, &p, 0, 0);
+    client_begin(c, h);
+    talk(c, TLS "220 x\n<notls>", false, &said);
+    assert_true(client_broken(c));
+    client_ruled(c, bytes_of(""), (struct texts){NULL, 0});
+    assert_true(client_over(c));
+    assert_string_equal(outcomes(*state, h), "waits 4.4.2 75");
+    assert_string_equal(h->transcript.len ? h->transcript.data : "", "");
 }
 
 static void a_connection_takes_more_than_one(void **state)
@@ -561,6 +682,8 @@ int main(void)
         UNIT(lmtp_answers_for_each),
         UNIT(parameters_that_are_offered),
         UNIT(no_address_becomes_a_command),
+        UNIT(tls_is_taken_where_it_is_offered),
+        UNIT(rules_know_how_it_went),
         UNIT(a_connection_takes_more_than_one),
         UNIT(a_stale_connection_is_made_anew),
         UNIT(the_next_host_gets_those_that_wait),

@@ -366,6 +366,20 @@ static void a_server_needs_its_files(void **state)
             "CACertFile");
 }
 
+/* A client needs none: it goes without a certificate. */
+static void a_client_goes_without(void **state)
+{
+    struct tls_problem problem;
+    const struct program *p = compiled(*state, client_files(*state, "nosuch", ""));
+    struct tls_context *c = tls_context_open(*state, p, TLS_AS_CLIENT, &problem);
+
+    assert_non_null(c);
+    assert_string_equal(problem.option, "ClientCertFile");
+    tls_context_close(c);
+    chmod("client.key", 0644);
+    client_is(*state, files(*state, "server", ""), "client", true, "NO", "");
+}
+
 static void unsafe(struct arena *a, const char *text, const char *path, bool is_key,
                    const char *mend)
 {
@@ -423,6 +437,7 @@ int main(void)
         WITH_FILES(no_handshake_is_a_failure),
         WITH_FILES(what_is_changed_is_noticed),
         WITH_FILES(a_server_needs_its_files),
+        WITH_FILES(a_client_goes_without),
         WITH_FILES(keys_are_nobody_elses),
     };
 
