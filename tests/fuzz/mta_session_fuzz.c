@@ -69,6 +69,7 @@ static void same_message(struct run *r, const struct session_question *q)
     must(r->body.len == 0 || memcmp(text.data + front, r->body.data, r->body.len) == 0);
     if (front >= 5 && memcmp(text.data, "From ", 5) == 0)
         rest = (size_t)((char *)memchr(text.data, '\n', front) - text.data) + 1;
+    buf_add(&head, text.data, rest); /* a line From_ is whole, and the head's first */
     for (size_t i = rest; i < front; i++)
         if (text.data[i] != '\0')
             buf_addc(&head, text.data[i]);
