@@ -448,7 +448,7 @@ static const struct dialogue {
       "A: \xe9\r\n\r\n\xe9\r\n.\r\n"},
      GREETING MAIL_OK RCPT_OK GO_ON TAKEN,
      "CMRcES",
-     "A: \xe9\n",
+     "A: i\n",
      "i\n|"},
     /* line ends */
     {"LF ends no command",
