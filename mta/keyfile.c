@@ -44,24 +44,24 @@ static const char *folders_wrong(struct arena *a, const struct program *p, const
 }
 
 static const char *mode_wrong(struct arena *a, const struct program *p, const char *path,
-                              const struct stat *st, bool is_key, const char **command)
+                              const struct stat *st, const char *word, const char **command)
 {
-    const bool group = setting_blames(p, "GroupReadableKeyFile");
+    const bool group = word && setting_blames(p, word);
     const mode_t readers = S_IROTH | (group ? 0 : S_IRGRP);
 
     if (st->st_mode & (S_IWGRP | S_IWOTH)) {
         *command = arena_printf(a, "chmod go-w %s", path);
         return arena_printf(a, "%s can be written by others", path);
     }
-    if (is_key && st->st_mode & readers) {
+    if (word && st->st_mode & readers) {
         *command = arena_printf(a, "chmod %s %s", group ? "o-r" : "go-r", path);
-        return arena_printf(a, "%s is a key, and can be read by others", path);
+        return arena_printf(a, "%s is secret, and can be read by others", path);
     }
     return NULL;
 }
 
-const char *keyfile_wrong(struct arena *a, const struct program *p, const char *path, bool is_key,
-                          const char **command)
+const char *keyfile_wrong(struct arena *a, const struct program *p, const char *path,
+                          const char *group, const char **command)
 {
     char real[PATH_MAX];
     struct stat st;
@@ -75,6 +75,6 @@ const char *keyfile_wrong(struct arena *a, const struct program *p, const char *
         *command = arena_printf(a, "chown root %s", path);
         return arena_printf(a, "%s belongs to somebody else", path);
     }
-    const char *wrong = mode_wrong(a, p, path, &st, is_key, command);
+    const char *wrong = mode_wrong(a, p, path, &st, group, command);
     return wrong ? wrong : folders_wrong(a, p, real, command);
 }

@@ -11,8 +11,9 @@
 
 #include "mta/settings.h"
 
-/* NULL: it may be used; else why not, with its path, and what mends that (NULL: nothing simple). */
-const char *keyfile_wrong(struct arena *a, const struct program *p, const char *path, bool is_key,
-                          const char **command);
+/* group: of a key, the word of DontBlameSendmail that lets its group read it; NULL: everybody may.
+ * NULL: it may be used; else why not, with its path, and what mends that (NULL: nothing simple). */
+const char *keyfile_wrong(struct arena *a, const struct program *p, const char *path,
+                          const char *group, const char **command);
 
 #endif

@@ -6,6 +6,7 @@
 #include <strings.h>
 #include <sysexits.h>
 
+#include "mta/front/auth.h"
 #include "mta/message/body.h"
 #include "mta/message/exits.h"
 
@@ -16,7 +17,8 @@ enum offers {
     OFFERS_PIPELINING = 8,
     OFFERS_DELIVERBY = 16,
     OFFERS_CODES = 32,
-    OFFERS_STARTTLS = 64
+    OFFERS_STARTTLS = 64,
+    OFFERS_AUTH = 128
 };
 
 /* Of each recipient, with this host. */
@@ -48,6 +50,14 @@ struct client {
     bool tried;    /* STARTTLS was said, or is not to be */
     bool in_clear; /* it is not even thought of */
     bool secured;
+    bool logged;      /* the login is over */
+    bool known;       /* and we are who we say */
+    bool tried_login; /* a mechanism was */
+    bool login_later; /* one was refused for now */
+    bool login_step;
+    struct buf login; /* mechanisms that were not tried, or a challenge */
+    struct buf offer; /* mechanisms that were not tried */
+    struct bytes mechanism;
     bool broken; /* nobody is there any more */
     struct bytes found[SECURED_N];
     uint64_t offers; /* OFFERS_* */
@@ -358,6 +368,7 @@ static void say_hello(struct client *c, const char *verb, enum client_stage stag
     buf_printf(&c->out, "%s %.*s", verb, (int)helo.len, helo.p ? helo.p : "");
     end_command(c, at);
     c->offers = 0;
+    buf_truncate(&c->offer, 0);
     enter(c, stage);
 }
 
@@ -423,6 +434,9 @@ static void add_mail_parameters(struct client *c, int64_t left)
         if (p->envelope & (ENVELOPE_RET_FULL | ENVELOPE_RET_HDRS))
             buf_adds(&c->out, p->envelope & ENVELOPE_RET_FULL ? " RET=FULL" : " RET=HDRS");
     }
+    if (c->offers & OFFERS_AUTH && p->author.len && safe(p->author) &&
+        (c->known || !c->settings.author_needs_login))
+        add_bytes(c, " AUTH=", p->author);
     if (c->offers & OFFERS_DELIVERBY && p->deliver_by)
         buf_printf(&c->out, " BY=%lld;%c%s", (long long)left,
                    p->envelope & ENVELOPE_BY_RETURN ? 'R' : 'N',
@@ -616,13 +630,150 @@ void client_piece_failed(struct client *c)
     finish_lost(c);
 }
 
+/* --- AUTH --------------------------------------------------------------------------------- */
+
+static void ask_login(struct client *c)
+{
+    c->login_step = false;
+    enter(c, CLIENT_LOGGING_IN);
+}
+
+/* Behind what rules say of the host: it gets no password before.  False: there is nothing to do. */
+static bool begin_login(struct client *c)
+{
+    if (c->logged || !c->settings.logs_in || !(c->offers & OFFERS_AUTH))
+        return false;
+    ask_login(c);
+    return true;
+}
+
+bool client_logs_in(const struct client *c, bool *step, struct bytes *what)
+{
+    const struct buf *b = c->login_step ? &c->login : &c->offer;
+
+    *step = c->login_step;
+    *what = (struct bytes){b->len > 0 ? b->data : "", b->len};
+    return c->stage == CLIENT_LOGGING_IN;
+}
+
+/* A line with a secret in it is told as what it belongs to. */
+static void say_secret(struct client *c, const char *before, struct texts response)
+{
+    struct bytes text = response.n > 0 ? response.v[0] : bytes_of("");
+
+    buf_adds(&c->out, before);
+    if (response.n > 0 && *before)
+        buf_adds(&c->out, text.len > 0 ? " " : " =");
+    auth_encode(text, &c->out);
+    buf_adds(&c->out, "\r\n");
+    buf_truncate(&c->command, 0);
+    buf_adds(&c->command, "AUTH dialogue");
+    enter(c, CLIENT_AUTH);
+}
+
+static void fail_login(struct client *c)
+{
+    settle_rest(c, our_outcome(c, RECIPIENT_WAITS, EX_TEMPFAIL, "4.7.0", "Temporary AUTH failure"),
+                true);
+    finish(c, false);
+}
+
+/* No further mechanism is tried. */
+static void end_login(struct client *c)
+{
+    c->logged = true;
+    if (c->login_later || (!c->known && !c->tried_login))
+        fail_login(c);
+    else
+        say_mail(c);
+}
+
+static void start_login(struct client *c, struct bytes mechanism, struct texts response)
+{
+    const char *command =
+        arena_printf(c->arena, "AUTH %.*s", (int)mechanism.len, mechanism.len ? mechanism.p : "");
+
+    c->mechanism = bytes_of(command + sizeof "AUTH");
+    c->tried_login = true;
+    say_secret(c, command, response);
+}
+
+void client_login(struct client *c, enum login_said said, struct bytes mechanism,
+                  struct texts response)
+{
+    if (c->stage != CLIENT_LOGGING_IN)
+        return;
+    if (said == LOGIN_START && !c->login_step && mechanism.len > 0) {
+        start_login(c, mechanism, response);
+    } else if (said == LOGIN_RESPOND && c->login_step) {
+        say_secret(c, "", response);
+    } else if (c->login_step) {
+        buf_adds(&c->out, "*\r\n");
+        enter(c, CLIENT_AUTH);
+    } else if (said == LOGIN_WITHOUT) {
+        c->logged = true;
+        say_mail(c);
+    } else {
+        end_login(c);
+    }
+}
+
+/* The mechanism that was tried is not offered any more. */
+static void drop_mechanism(struct client *c)
+{
+    struct buf rest;
+
+    buf_init(&rest, c->h->arena);
+    for (const char *s = c->offer.len > 0 ? c->offer.data : ""; *s;) {
+        size_t n = strcspn(s, " ");
+        if (n != c->mechanism.len || strncasecmp(s, c->mechanism.p, n) != 0) {
+            buf_adds(&rest, rest.len > 0 ? " " : "");
+            buf_add(&rest, s, n);
+        }
+        s += n;
+        s += strspn(s, " ");
+    }
+    buf_truncate(&c->offer, 0);
+    buf_add(&c->offer, rest.len > 0 ? rest.data : "", rest.len);
+}
+
+static void take_challenge(struct client *c)
+{
+    const char *text = c->nline > 4 ? c->line + 4 : "";
+
+    buf_truncate(&c->login, 0);
+    buf_adds(&c->login, "");
+    if (auth_decode(bytes_of(text), &c->login)) {
+        c->login_step = true;
+        enter(c, CLIENT_LOGGING_IN);
+    } else {
+        buf_adds(&c->out, "*\r\n");
+    }
+}
+
+static void on_auth(struct client *c, int code)
+{
+    if (code == 334) {
+        take_challenge(c);
+    } else if (code / 100 == 2) {
+        c->logged = c->known = true;
+        say_mail(c);
+    } else if (code == 421) {
+        fail_login(c);
+    } else {
+        c->login_later |= code / 100 != 5;
+        drop_mechanism(c);
+        ask_login(c);
+    }
+}
+
 /* --- rules -------------------------------------------------------------------------------- */
 
 static void begin_mail(struct client *c)
 {
     if (c->settings.asks)
         enter(c, CLIENT_RULING);
-    else
+    else if (!begin_login(c))
         say_mail(c);
 }
 
@@ -665,7 +816,8 @@ void client_ruled(struct client *c, struct bytes host, struct texts recipients)
     for (size_t i = 0; i < recipients.n; i++)
         list[i] = copied(c->h->arena, recipients.v[i]);
     c->refusals = (struct texts){list, recipients.n};
-    say_mail(c);
+    if (!begin_login(c))
+        say_mail(c);
 }
 
 /* --- TLS ---------------------------------------------------------------------------------- */
@@ -989,6 +1141,9 @@ static void on_reply(struct client *c, int code)
     case CLIENT_STARTTLS:
         on_starttls(c, code);
         break;
+    case CLIENT_AUTH:
+        on_auth(c, code);
+        break;
     case CLIENT_MAIL:
         on_mail(c, code);
         break;
@@ -1016,12 +1171,24 @@ static void on_reply(struct client *c, int code)
     case CLIENT_TLS:
     case CLIENT_TRYING:
     case CLIENT_RULING:
+    case CLIENT_LOGGING_IN:
     case CLIENT_OVER:
         break;
     }
 }
 
 /* --- lines --------------------------------------------------------------------------------- */
+
+/* Behind "AUTH", or "AUTH=" as some wrote it before there was a standard. */
+static void take_mechanisms(struct client *c, const char *s)
+{
+    for (s += strspn(s, " ="); *s; s += strspn(s, " ")) {
+        size_t n = strcspn(s, " ");
+        buf_adds(&c->offer, c->offer.len > 0 ? " " : "");
+        buf_add(&c->offer, s, n);
+        s += n;
+    }
+}
 
 static void on_offer(struct client *c, const char *line)
 {
@@ -1034,13 +1201,16 @@ static void on_offer(struct client *c, const char *line)
                  {"PIPELINING", OFFERS_PIPELINING},
                  {"DELIVERBY", OFFERS_DELIVERBY},
                  {"ENHANCEDSTATUSCODES", OFFERS_CODES},
-                 {"STARTTLS", OFFERS_STARTTLS}};
+                 {"STARTTLS", OFFERS_STARTTLS},
+                 {"AUTH", OFFERS_AUTH}};
     size_t len = strcspn(line, " =");
 
     for (size_t i = 0; i < sizeof words / sizeof *words; i++) {
         if (strlen(words[i].word) != len || strncasecmp(line, words[i].word, len) != 0)
             continue;
         c->offers |= words[i].offer;
+        if (words[i].offer == OFFERS_AUTH)
+            take_mechanisms(c, line + len);
         if (words[i].offer == OFFERS_DELIVERBY) {
             c->by_min = 0;
             for (const char *p = line + len + (line[len] != '\0');
@@ -1129,6 +1299,8 @@ struct client *client_new(struct arena *a, const struct client_settings *setting
     buf_init(&c->out, a);
     buf_init(&c->reply, a);
     buf_init(&c->command, a);
+    buf_init(&c->login, a);
+    buf_init(&c->offer, a);
     for (size_t i = 0; i < SECURED_N; i++)
         c->found[i] = bytes_of("");
     set_verify(c, "NONE");

@@ -1,7 +1,7 @@
 /*
  * client: SMTP (RFC 5321) and LMTP (RFC 2033) as the client, over one connection; SIZE (1870),
  * 8BITMIME (6152), DSN (3461), PIPELINING (2920), DELIVERBY (2852), ENHANCEDSTATUSCODES (2034),
- * STARTTLS (3207).
+ * STARTTLS (3207), AUTH (4954).
  *
  * It opens, reads and waits for nothing.  Whoever runs it, the loop, makes a hand_over of a plan,
  * connects to a host of it, and
@@ -13,6 +13,7 @@
  *     client_tries     whether TLS may be tried: client_may_try
  *     client_wants_tls all output is sent, and TLS is to be made of the connection: what the host
  *                      said before counts for nothing; client_secured, or client_not_secured
+ *     client_logs_in   what a login is to say: client_login
  *     client_asks      whether rules are to be asked about the host: client_ruled
  *     client_wait      what is waited for, and how long: client_timeout when that time is over
  *
@@ -39,6 +40,7 @@
 #include <stdint.h>
 
 #include "mta/message/secured.h"
+#include "mta/policy/login_said.h"
 #include "mta/policy/plan.h"
 
 enum {
@@ -55,6 +57,7 @@ enum client_stage {
     CLIENT_PIECE_WAIT, /* for a piece of the body */
     CLIENT_TRYING,     /* for what rules say of TLS */
     CLIENT_RULING,     /* for what rules say of the host */
+    CLIENT_LOGGING_IN, /* for what a login says */
     CLIENT_IDLE,       /* for client_begin or client_quit */
     CLIENT_OVER
 };
@@ -67,6 +70,8 @@ struct client_settings {
     bool tls;         /* it can be had */
     bool tries;       /* rules are asked whether it is tried */
     bool falls_back;  /* TLSFallbacktoClear */
+    bool logs_in;     /* AUTH, where it is offered and we are known */
+    bool author_needs_login; /* AuthOptions=A: AUTH= of MAIL only behind it */
 };
 
 /* The defaults. */
@@ -126,6 +131,11 @@ bool client_wants_tls(const struct client *c);
 void client_secured(struct client *c, const struct bytes *v);
 /* The handshake came to nothing, and the connection is over. */
 void client_not_secured(struct client *c);
+/* What a login is asked: step: with the host's challenge, decoded, else with the mechanisms that
+ * may be tried, blanks between.  True until client_login. */
+bool client_logs_in(const struct client *c, bool *step, struct bytes *what);
+void client_login(struct client *c, enum login_said said, struct bytes mechanism,
+                  struct texts response);
 /* Nobody is there any more, and rules are still to say what that means. */
 bool client_broken(const struct client *c);
 /* What is known of TLS: SECURED_N texts; without it all are empty but SECURED_VERIFY, which is

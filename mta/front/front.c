@@ -47,6 +47,9 @@ static void take_message(struct front *f, const struct message *m)
     case MESSAGE_HOST_VERDICT:
         relay_verdict(f, &m->as.HOST_VERDICT);
         break;
+    case MESSAGE_LOGIN_SAID:
+        relay_login(f, &m->as.LOGIN_SAID);
+        break;
     case MESSAGE_PIECE:
         relay_piece(f, &m->as.PIECE);
         break;
@@ -202,6 +205,8 @@ static struct client_settings client_settings(const struct program *p)
     }
     s.asks = has_ruleset(p, "tls_server") || has_ruleset(p, "tls_rcpt");
     s.tries = has_ruleset(p, "try_tls");
+    s.logs_in = has_ruleset(p, "authinfo") || *setting_text(p, "DefaultAuthInfo");
+    s.author_needs_login = strchr(setting_text(p, "AuthOptions"), 'A') != NULL;
     s.falls_back = setting_true(p, "TLSFallbacktoClear");
     return s;
 }

@@ -31,6 +31,7 @@ struct wire {
     struct client_wait wait;
     struct tls *tls; /* NULL: it is in the clear */
     bool secured;    /* the client knows that it is not */
+    uint64_t login;  /* its number, where policy has one; else 0 */
     unsigned handles;
     bool closing;
     struct wire *next; /* of those that are kept */
@@ -65,11 +66,23 @@ static void handle_closed(uv_handle_t *h)
         arena_free(w->arena);
 }
 
+static void end_login(struct wire *w)
+{
+    struct message m = {.kind = MESSAGE_LOGIN_OVER};
+
+    if (!w->login)
+        return;
+    m.as.LOGIN_OVER.login = w->login;
+    front_send(&w->front->policy, &m);
+    w->login = 0;
+}
+
 static void close_wire(struct wire *w)
 {
     if (w->closing)
         return;
     w->closing = true;
+    end_login(w);
     uv_poll_stop(&w->poll);
     uv_timer_stop(&w->timer);
     uv_close((uv_handle_t *)&w->poll, handle_closed);
@@ -107,6 +120,7 @@ static void release(struct wire *w)
     struct front *f = w->front;
     size_t kept = 0;
 
+    end_login(w);
     w->relay = NULL;
     for (const struct wire *k = f->idle; k; k = k->next)
         kept++;
@@ -364,6 +378,34 @@ static bool ask_to_try(struct wire *w)
     return true;
 }
 
+static bool ask_login(struct wire *w)
+{
+    struct relay *r = w->relay;
+    struct message m = {.kind = MESSAGE_LOGIN};
+    struct bytes what;
+    bool step;
+
+    if (!r || r->asking || !client_logs_in(w->client, &step, &what))
+        return false;
+    if (!w->login)
+        w->login = ++r->front->ids;
+    if (step) {
+        m.kind = MESSAGE_LOGIN_STEP;
+        m.as.LOGIN_STEP = (struct message_LOGIN_STEP){r->delivery, w->login, what};
+    } else {
+        m.as.LOGIN = (struct message_LOGIN){.delivery = r->delivery,
+                                            .login = w->login,
+                                            .name = r->plan.hosts.v[r->host * HOST_PARTS],
+                                            .address = address_shown(r),
+                                            .to = r->plan.host,
+                                            .found = {client_found(w->client), SECURED_N},
+                                            .offer = what};
+    }
+    front_send(&r->front->policy, &m);
+    r->asking = true;
+    return true;
+}
+
 static bool ask_rules(struct wire *w)
 {
     struct relay *r = w->relay;
@@ -434,7 +476,8 @@ static void pump(struct wire *w)
     struct bytes b;
 
     for (bool again = true; again && !w->closing;) {
-        again = send_output(w) | start_tls(w) | fetch(w) | ask_to_try(w) | ask_rules(w);
+        again =
+            send_output(w) | start_tls(w) | fetch(w) | ask_to_try(w) | ask_rules(w) | ask_login(w);
         if (!again)
             again = read_input(w);
         if (w->relay && client_done(w->client)) {
@@ -619,6 +662,18 @@ void relay_verdict(struct front *f, const struct message_HOST_VERDICT *m)
         client_may_try(w->client, m->reply.len == 0);
     else
         client_ruled(w->client, m->reply, m->replies);
+    pump(w);
+}
+
+void relay_login(struct front *f, const struct message_LOGIN_SAID *m)
+{
+    struct relay *r = find(f, m->delivery);
+
+    if (!r || !r->asking || !r->wire || r->wire->login != m->login)
+        return;
+    r->asking = false;
+    struct wire *w = r->wire;
+    client_login(w->client, (enum login_said)m->said, m->mechanism, m->response);
     pump(w);
 }
 

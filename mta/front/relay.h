@@ -10,6 +10,7 @@
 #include "mta/front/loop.h"
 
 void relay_begin(struct front *f, const struct message_HAND_OVER *m);
+void relay_login(struct front *f, const struct message_LOGIN_SAID *m);
 void relay_piece(struct front *f, const struct message_PIECE *m);
 void relay_verdict(struct front *f, const struct message_HOST_VERDICT *m);
 /* Connections that are kept are ended. */

@@ -72,7 +72,8 @@ static bool has(const struct maker *m, const char *option, const char **value)
 
 static bool is_safe(struct maker *m, const char *option, const char *path, bool is_key)
 {
-    const char *why = keyfile_wrong(m->arena, m->program, path, is_key, &m->problem->command);
+    const char *word = is_key ? "GroupReadableKeyFile" : NULL;
+    const char *why = keyfile_wrong(m->arena, m->program, path, word, &m->problem->command);
 
     return !why || wrong(m, option, why);
 }

@@ -12,8 +12,10 @@
 #include "mta/channel.h"
 #include "mta/policy/check.h"
 #include "mta/policy/help.h"
+#include "mta/policy/login.h"
 #include "mta/policy/route.h"
 #include "mta/policy/sasl.h"
+#include "mta/policy/sasl_login.h"
 #include "mta/policy/server.h"
 
 enum { BUCKETS = 1024, ANSWERS_WAITING_MAX = 16 << 20, CHANNELS = 3 };
@@ -23,6 +25,7 @@ struct job {
     struct arena *arena;
     struct message ask, answer;
     struct context *context; /* NULL: of no session */
+    struct login *login;     /* NULL: of none */
     struct job *next;
 };
 
@@ -30,10 +33,12 @@ struct jobs {
     struct job *first, **last;
 };
 
-/* A session, as the main thread has it. */
+/* A session or a login, as the main thread has it. */
 struct entry {
+    uint64_t number; /* its own */
     struct context *context;
-    bool asked, gone; /* a worker has it; the client is not there any more */
+    struct login *login; /* NULL: it is a session's */
+    bool asked, gone;    /* a worker has it; the client is not there any more */
     struct entry *next;
 };
 
@@ -42,7 +47,7 @@ struct policy {
     struct arena *arena;
     struct service *service;
     struct channel *front, *store, *parent;
-    struct entry *sessions[BUCKETS];
+    struct entry *sessions[BUCKETS], *logins[BUCKETS];
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t asked;
     struct jobs open, done;
@@ -90,6 +95,12 @@ static void answer(struct worker *w, struct job *j)
     } else if (j->ask.kind == MESSAGE_TRY) {
         m.kind = MESSAGE_HOST_VERDICT;
         server_answer_try(w, &j->ask.as.TRY, &m.as.HOST_VERDICT);
+    } else if (j->ask.kind == MESSAGE_LOGIN) {
+        m.kind = MESSAGE_LOGIN_SAID;
+        login_answer(w, j->login, &j->ask.as.LOGIN, &m.as.LOGIN_SAID);
+    } else if (j->ask.kind == MESSAGE_LOGIN_STEP) {
+        m.kind = MESSAGE_LOGIN_SAID;
+        login_answer_step(j->login, &j->ask.as.LOGIN_STEP, &m.as.LOGIN_SAID);
     } else if (j->ask.kind == MESSAGE_HOST) {
         m.kind = MESSAGE_HOST_VERDICT;
         server_answer(w, &j->ask.as.HOST, &m.as.HOST_VERDICT);
@@ -128,24 +139,27 @@ static void *work(void *ctx)
 
 /* --- sessions ----------------------------------------------------------------------------- */
 
-static struct entry **place(struct policy *p, uint64_t session)
+static struct entry **place(struct entry **table, uint64_t number)
 {
-    struct entry **e = &p->sessions[session % BUCKETS];
+    struct entry **e = &table[number % BUCKETS];
 
-    while (*e && (*e)->context->session != session)
+    while (*e && (*e)->number != number)
         e = &(*e)->next;
     return e;
 }
 
-static void forget(struct policy *p, uint64_t session)
+static void forget(struct entry **table, uint64_t number)
 {
-    struct entry **e = place(p, session);
+    struct entry **e = place(table, number);
     struct entry *gone = *e;
 
     if (!gone)
         return;
     *e = gone->next;
-    context_free(gone->context); /* the entry is in its arena */
+    if (gone->context)
+        context_free(gone->context); /* the entry is in its arena */
+    else
+        login_free(gone->login); /* the same */
 }
 
 static struct entry *remember(struct policy *p, uint64_t session)
@@ -153,20 +167,33 @@ static struct entry *remember(struct policy *p, uint64_t session)
     struct context *c = context_new(p->arena, p->service, session);
     struct entry *e = arena_alloc(c->arena, sizeof *e);
 
+    e->number = session;
     e->context = c;
-    *place(p, session) = e;
+    *place(p->sessions, session) = e;
+    return e;
+}
+
+static struct entry *remember_login(struct policy *p, uint64_t number)
+{
+    struct login *l = login_new(p->arena, number);
+    struct entry *e = arena_alloc(login_arena(l), sizeof *e);
+
+    e->number = number;
+    e->login = l;
+    *place(p->logins, number) = e;
     return e;
 }
 
 /* --- questions and answers ---------------------------------------------------------------- */
 
-static void ask(struct policy *p, const struct message *m, struct context *c)
+static void ask(struct policy *p, const struct message *m, const struct entry *e)
 {
     struct arena *a = arena_beside(p->arena);
     struct job *j = arena_alloc(a, sizeof *j);
 
     j->arena = a;
-    j->context = c;
+    j->context = e ? e->context : NULL;
+    j->login = e ? e->login : NULL;
     copy_message(a, m, &j->ask);
     pthread_mutex_lock(&p->lock);
     add_job(&p->open, j);
@@ -197,17 +224,41 @@ static uint64_t session_of(const struct message *m)
     }
 }
 
+/* The same of a login at a host. */
+static bool take_login(struct policy *p, const struct message *m)
+{
+    uint64_t number = m->kind == MESSAGE_LOGIN        ? m->as.LOGIN.login
+                      : m->kind == MESSAGE_LOGIN_STEP ? m->as.LOGIN_STEP.login
+                                                      : m->as.LOGIN_OVER.login;
+    struct entry *e = *place(p->logins, number);
+
+    if (m->kind == MESSAGE_LOGIN_OVER) {
+        if (e && e->asked)
+            e->gone = true;
+        else
+            forget(p->logins, number);
+        return true;
+    }
+    if (!e && m->kind == MESSAGE_LOGIN)
+        e = remember_login(p, number);
+    if (!e || e->asked)
+        return false;
+    e->asked = true;
+    ask(p, m, e);
+    return true;
+}
+
 /* False: the front says what cannot be. */
 static bool take_front(struct policy *p, const struct message *m)
 {
     uint64_t session = session_of(m);
-    struct entry *e = *place(p, session);
+    struct entry *e = *place(p->sessions, session);
 
     if (m->kind == MESSAGE_GONE) {
         if (e && e->asked)
             e->gone = true;
         else
-            forget(p, session);
+            forget(p->sessions, session);
         return true;
     }
     if (m->kind == MESSAGE_CONNECT && !e)
@@ -217,7 +268,7 @@ static bool take_front(struct policy *p, const struct message *m)
     if (e->asked)
         return false;
     e->asked = true;
-    ask(p, m, e->context);
+    ask(p, m, e);
     return true;
 }
 
@@ -232,6 +283,9 @@ static bool take(struct policy *p, struct channel *c)
     while (good && channel_next(c, a, &m, NULL)) {
         if (m.kind == MESSAGE_HOST || m.kind == MESSAGE_TRY)
             ask(p, &m, NULL);
+        else if (m.kind == MESSAGE_LOGIN || m.kind == MESSAGE_LOGIN_STEP ||
+                 m.kind == MESSAGE_LOGIN_OVER)
+            good = take_login(p, &m);
         else if (c == p->front)
             good = take_front(p, &m);
         else if (m.kind == MESSAGE_ROUTE)
@@ -262,10 +316,12 @@ static void give(struct policy *p)
         } else if (j->answer.kind == MESSAGE_HOST_VERDICT) {
             channel_send(p->front, &j->answer, -1);
         } else {
-            struct entry *e = *place(p, j->context->session);
+            struct entry **table = j->login ? p->logins : p->sessions;
+            uint64_t number = j->login ? login_number(j->login) : j->context->session;
+            struct entry *e = *place(table, number);
             e->asked = false;
             if (e->gone)
-                forget(p, j->context->session);
+                forget(table, number);
             else
                 channel_send(p->front, &j->answer, -1);
         }
@@ -336,6 +392,7 @@ int policy_run(struct arena *a, const struct policy_setup *setup)
     p->arena = a;
     p->service = service_new(a, setup->program, setup->world);
     p->service->sasl = sasl_settings_open(a, setup->program, p->service->host, &why);
+    p->service->logs_in = sasl_login_open();
     p->service->help = help_read(a, setup->program);
     p->service->queue_seconds = setup->interval;
     p->service->log = setup->log;

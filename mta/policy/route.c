@@ -636,6 +636,7 @@ static void plan_group(struct routing *g, const struct group *from)
                      .max_size = m->max_size > 0 ? (uint64_t)m->max_size : 0,
                      .body = g->e->flags & (ENVELOPE_8BIT | ENVELOPE_7BIT | ENVELOPE_HAS_8BIT),
                      .envid = g->e->envid,
+                     .author = g->e->author,
                      .envelope = g->e->flags,
                      .deliver_by = g->e->deliver_by,
                      .size = g->e->size,

@@ -13,7 +13,7 @@ static struct bytes refusal(struct worker *w, const char *ruleset, const char *a
     return bytes_of(r.kind == RULING_REFUSED ? r.reply : "");
 }
 
-static void begin(struct worker *w, struct bytes name, struct bytes address, struct bytes to)
+void server_begin(struct worker *w, struct bytes name, struct bytes address, struct bytes to)
 {
     size_t len = name.len;
 
@@ -30,7 +30,7 @@ void server_answer_try(struct worker *w, const struct message_TRY *ask,
                        struct message_HOST_VERDICT *out)
 {
     *out = (struct message_HOST_VERDICT){.delivery = ask->delivery, .host = ask->host};
-    begin(w, ask->name, ask->address, ask->to);
+    server_begin(w, ask->name, ask->address, ask->to);
     out->reply = refusal(w, "try_tls", "");
 }
 
@@ -47,7 +47,7 @@ void server_answer(struct worker *w, const struct message_HOST *ask,
 {
     const size_t n = ask->recipients.n;
 
-    begin(w, ask->name, ask->address, ask->to);
+    server_begin(w, ask->name, ask->address, ask->to);
     struct bytes *list = arena_calloc(w->arena, n, sizeof *list);
     *out = (struct message_HOST_VERDICT){.delivery = ask->delivery, .host = ask->host};
     out->replies = (struct texts){list, n};

@@ -10,6 +10,8 @@
 #include "mta/policy/worker.h"
 #include "mta/protocol.h"
 
+/* A question about a host begins: its macros.  The fields are those of HOST. */
+void server_begin(struct worker *w, struct bytes name, struct bytes address, struct bytes to);
 /* Whether TLS may be tried with it: a reply says no. */
 void server_answer_try(struct worker *w, const struct message_TRY *ask,
                        struct message_HOST_VERDICT *out);

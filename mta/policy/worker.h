@@ -29,6 +29,7 @@ struct service {
     const char *error_text; /* O ErrorHeader, expanded, or the text of its file; "": none */
     const char *version;    /* $v, and the configuration's $Z: as Received lines have them */
     const struct sasl_settings *sasl; /* NULL: there is no AUTH */
+    bool logs_in;                     /* there is AUTH as a client */
     const struct log *log;            /* NULL: nobody reads it */
     struct ids *ids;                  /* of messages; all that changes */
 };

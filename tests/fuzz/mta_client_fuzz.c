@@ -113,6 +113,18 @@ static void ruled(struct client *c, bool host, size_t choice)
     client_ruled(c, bytes_of(host ? "554 no" : ""), (struct texts){list, RECIPIENTS});
 }
 
+static void login(struct client *c, bool step, struct bytes what, struct bytes body)
+{
+    struct bytes first = {what.p, step ? what.len : strcspn(what.p, " ")};
+    enum login_said said = body.len % 11 == 0      ? LOGIN_WITHOUT
+                           : what.len == 0         ? LOGIN_NO_MECHANISM
+                           : step && body.len % 13 ? LOGIN_RESPOND
+                           : step                  ? LOGIN_ABORT
+                                                   : LOGIN_START;
+
+    client_login(c, said, first, (struct texts){&body, body.len % 2});
+}
+
 static void handshake(struct client *c, bool good)
 {
     struct bytes found[SECURED_N] = {[SECURED_VERIFY] = bytes_of("OK")};
@@ -128,13 +140,16 @@ static void handshake(struct client *c, bool good)
 static void take_output(struct client *c, struct bytes body, struct buf *said)
 {
     struct bytes out;
+    struct bytes what;
     uint64_t offset;
     size_t most;
-    bool fresh;
+    bool fresh, step;
 
     while (client_output(c, &out) || client_fetch(c, &offset, &most) || client_asks(c, &fresh) ||
-           client_tries(c) || client_wants_tls(c)) {
-        if (client_tries(c)) {
+           client_tries(c) || client_wants_tls(c) || client_logs_in(c, &step, &what)) {
+        if (client_logs_in(c, &step, &what)) {
+            login(c, step, what, body);
+        } else if (client_tries(c)) {
             client_may_try(c, body.len % 16 < 12);
         } else if (client_wants_tls(c)) {
             handshake(c, body.len % 32 < 20);
@@ -158,6 +173,7 @@ static void talk(struct arena *a, const struct plan *p, struct bytes body, struc
     s.asks = body.len % 2 == 1;
     s.tls = body.len % 3 > 0;
     s.tries = body.len % 5 > 2;
+    s.logs_in = body.len % 4 != 1;
     s.falls_back = body.len % 7 == 0;
     struct client *c = client_new(a, &s, bytes_of("h"));
     struct hand_over *h = hand_over_new(a, p, body.len, 1);

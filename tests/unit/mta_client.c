@@ -58,6 +58,29 @@ static void take_output(struct client *c, struct buf *said)
     }
 }
 
+/* "<asked@said>": asked: the mechanisms that are left, or "=challenge"; said: "MECH",
+ * "MECH=initial",
+ * "=response", "-" (we are nobody there), "!" (there is no more to say). */
+static void login(struct client *c, const char *line, size_t len)
+{
+    const char *at = memchr(line, '@', len), *end = line + len - 1;
+    const char *equals = memchr(at, '=', (size_t)(end - at));
+    struct bytes what,
+        response = {equals ? equals + 1 : NULL, equals ? (size_t)(end - equals - 1) : 0};
+    struct bytes mechanism = {at + 1, (size_t)((equals ? equals : end) - at - 1)};
+    bool step;
+
+    assert_true(client_logs_in(c, &step, &what));
+    assert_int_equal(step, line[1] == '=');
+    assert_int_equal(what.len, at - line - 1 - step);
+    assert_memory_equal(what.p, line + 1 + step, what.len);
+    enum login_said said = at[1] == '-'   ? LOGIN_WITHOUT
+                           : at[1] == '=' ? LOGIN_RESPOND
+                           : at[1] == '!' ? (step ? LOGIN_ABORT : LOGIN_NO_MECHANISM)
+                                          : LOGIN_START;
+    client_login(c, said, mechanism, (struct texts){&response, equals != NULL});
+}
+
 static void feed(struct client *c, const char *line, size_t len, bool bytewise)
 {
     if (len == 6 && memcmp(line, "<lost>", 6) == 0) {
@@ -70,6 +93,8 @@ static void feed(struct client *c, const char *line, size_t len, bool bytewise)
         client_secured(c, found);
     } else if (len == 7 && memcmp(line, "<notls>", 7) == 0) {
         client_not_secured(c);
+    } else if (*line == '<' && memchr(line, '@', len)) {
+        login(c, line, len);
     } else if (len == 5 && memcmp(line, "<try>", 5) == 0) {
         assert_true(client_tries(c));
         client_may_try(c, true);
@@ -409,6 +434,106 @@ static void tls_is_taken_where_it_is_offered(void **state)
         hold_with(*state, &p, &asking[i], s);
 }
 
+#define AUTH "220 x ESMTP\n250-x\n250-AUTH=A B\n250 AUTH CC\n"
+#define SAID_MAIL EHLO "AUTH A\n" MAIL
+
+static void a_login_comes_before_mail(void **state)
+{
+    static const struct dialogue table[] = {
+        {"at once", AUTH "<A B CC@A=me>\n235 ok\n550 m", EHLO "AUTH A bWU=\n" MAIL,
+         "failed 5.0.0 69", CLIENT_NO_NEXT, true},
+        {"with nothing", AUTH "<A B CC@A=>\n235 ok\n550 m", EHLO "AUTH A =\n" MAIL,
+         "failed 5.0.0 69", CLIENT_NO_NEXT, true},
+        {"asked", AUTH "<A B CC@A>\n334 d2hv\n<=who@=me>\n334\n<=@=>\n235 ok\n550 m",
+         EHLO "AUTH A\nbWU=\n\n" MAIL, "failed 5.0.0 69", CLIENT_NO_NEXT, true},
+        {"unknown", AUTH "<A B CC@->\n550 m", EHLO MAIL, "failed 5.0.0 69", CLIENT_NO_NEXT, true},
+        {"another one", AUTH "<A B CC@b>\n535 no\n<A CC@A>\n235 ok\n550 m",
+         EHLO "AUTH b\nAUTH A\n" MAIL, "failed 5.0.0 69", CLIENT_NO_NEXT, true},
+        /* Refused by all, mail goes as if there was none. */
+        {"none of them", AUTH "<A B CC@B>\n535 no\n<A CC@!>\n550 m", EHLO "AUTH B\n" MAIL,
+         "failed 5.0.0 69", CLIENT_NO_NEXT, true},
+        {"not now", AUTH "<A B CC@B>\n454 no\n<A CC@!>", EHLO "AUTH B\nQUIT\n", "waits 4.7.0 75",
+         CLIENT_NEXT, false},
+        {"no mechanism", AUTH "<A B CC@!>", EHLO "QUIT\n", "waits 4.7.0 75", CLIENT_NEXT, false},
+        {"421", AUTH "<A B CC@B>\n421 no", EHLO "AUTH B\nQUIT\n", "waits 4.7.0 75", CLIENT_NEXT,
+         false},
+        {"no answer", AUTH "<A B CC@A>\n334 d2hv\n<=who@!>\n501 x\n<B CC@->\n550 m",
+         EHLO "AUTH A\n*\n" MAIL, "failed 5.0.0 69", CLIENT_NO_NEXT, true},
+        {"no base64", AUTH "<A B CC@A>\n334 who?\n501 x\n<B CC@->\n550 m", EHLO "AUTH A\n*\n" MAIL,
+         "failed 5.0.0 69", CLIENT_NO_NEXT, true},
+        {"lost", AUTH "<A B CC@A>\n<lost>", EHLO "AUTH A\n", "waits 4.4.2 75", CLIENT_NEXT, false},
+        {"not offered", E "550 m", EHLO MAIL, "failed 5.0.0 69", CLIENT_NO_NEXT, true},
+    };
+    struct client_settings s = client_settings_default();
+    struct plan p = plan(*state, 1, "");
+
+    s.logs_in = true;
+    for (size_t i = 0; i < sizeof table / sizeof *table; i++)
+        hold_with(*state, &p, &table[i], s);
+    /* What is offered beneath TLS counts. */
+    s.tls = true;
+    hold_with(*state, &p,
+              &(struct dialogue){"TLS",
+                                 "220 x ESMTP\n250-x\n250-AUTH X\n250 STARTTLS\n220 go\n<tls>\n"
+                                 "250-x\n250 AUTH B\n<B@B>\n235 ok\n550 m",
+                                 EHLO "STARTTLS\n" EHLO "AUTH B\n" MAIL, "failed 5.0.0 69",
+                                 CLIENT_NO_NEXT, true},
+              s);
+}
+
+/* No secret is told in a report, nor is one said to a host that rules do not like. */
+static void passwords_are_kept(void **state)
+{
+    struct client_settings s = client_settings_default();
+    struct plan p = plan(*state, 1, "");
+    struct hand_over *h = hand_over_new(*state, &p, 0, 0);
+    struct buf said;
+    struct bytes what;
+    bool step, fresh;
+
+    buf_init(&said, *state);
+    s.logs_in = true;
+    struct client *c = client_new(*state, &s, bytes_of("host.x"));
+    client_begin(c, h);
+    talk(c, AUTH "<A B CC@A=secret>\n535 no\n<B CC@B>\n334 d2hv\n<=who@=secret>\n454 no\n<CC@!>",
+         false, &said);
+    assert_string_equal(h->transcript.data,
+                        "... while talking to host.x:\n>>> AUTH dialogue\n<<< 535 no\n"
+                        ">>> AUTH dialogue\n<<< 454 no\nu@x... Deferred: Temporary AUTH failure\n");
+    s.asks = true;
+    c = client_new(*state, &s, bytes_of("host.x"));
+    client_begin(c, h = hand_over_new(*state, &p, 0, 0));
+    talk(c, AUTH, false, &said);
+    assert_false(client_logs_in(c, &step, &what));
+    assert_true(client_asks(c, &fresh));
+    client_ruled(c, bytes_of(""), (struct texts){NULL, 0});
+    assert_true(client_logs_in(c, &step, &what));
+}
+
+static void an_author_is_passed_on(void **state)
+{
+    struct client_settings s = client_settings_default();
+    struct plan p = plan(*state, 1, "");
+    struct dialogue d = {"author",          AUTH "550 m",   EHLO "MAIL From:<s@y> AUTH=bob\n",
+                         "failed 5.0.0 69", CLIENT_NO_NEXT, true};
+
+    p.author = bytes_of("bob");
+    hold_with(*state, &p, &d, s);
+    d.host = E "550 m";
+    d.said = EHLO MAIL;
+    hold_with(*state, &p, &d, s);
+    s.author_needs_login = true;
+    d.host = AUTH "550 m";
+    hold_with(*state, &p, &d, s);
+    s.logs_in = true;
+    d.host = AUTH "<A B CC@A>\n235 ok\n550 m";
+    d.said = EHLO "AUTH A\nMAIL From:<s@y> AUTH=bob\n";
+    hold_with(*state, &p, &d, s);
+    p.author = bytes_of("bob\r\nRSET");
+    d.said = SAID_MAIL;
+    hold_with(*state, &p, &d, s);
+}
+
 /* What is known of a connection when rules are asked; it ends with a refusal of theirs. */
 static void verify_is(struct arena *a, const char *host, bool clear, const char *verify)
 {
@@ -684,6 +809,9 @@ int main(void)
         UNIT(no_address_becomes_a_command),
         UNIT(tls_is_taken_where_it_is_offered),
         UNIT(rules_know_how_it_went),
+        UNIT(a_login_comes_before_mail),
+        UNIT(passwords_are_kept),
+        UNIT(an_author_is_passed_on),
         UNIT(a_connection_takes_more_than_one),
         UNIT(a_stale_connection_is_made_anew),
         UNIT(the_next_host_gets_those_that_wait),

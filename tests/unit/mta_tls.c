@@ -16,6 +16,7 @@
 #include "tests/unit/folder.h"
 
 /* The folder is one of /tmp's. */
+#define WORD "GroupReadableKeyFile"
 #define SAFE "V10\nO DontBlameSendmail=TrustStickyBit,GroupWritableDirPathSafe\n"
 
 static const char *const names[] = {"ca.pem",     "ca.key",    "server.pem",  "server.key",
@@ -383,7 +384,8 @@ static void a_client_goes_without(void **state)
 static void unsafe(struct arena *a, const char *text, const char *path, bool is_key,
                    const char *mend)
 {
-    const char *command, *why = keyfile_wrong(a, compiled(a, text), path, is_key, &command);
+    const char *word = is_key ? WORD : NULL;
+    const char *command, *why = keyfile_wrong(a, compiled(a, text), path, word, &command);
 
     assert_non_null(why);
     assert_non_null(strstr(command, mend));
@@ -394,14 +396,14 @@ static void keys_are_nobody_elses(void **state)
     const char *key = arena_printf(*state, "%s/server.key", folder), *command;
     const struct program *usual = compiled(*state, "");
 
-    assert_null(keyfile_wrong(*state, usual, key, true, &command));
+    assert_null(keyfile_wrong(*state, usual, key, WORD, &command));
     chmod("server.key", 0400);
-    assert_null(keyfile_wrong(*state, usual, key, true, &command));
+    assert_null(keyfile_wrong(*state, usual, key, WORD, &command));
     chmod("server.key", 0640);
     unsafe(*state, "", key, true, "chmod go-r ");
-    assert_null(keyfile_wrong(*state, usual, key, false, &command));
+    assert_null(keyfile_wrong(*state, usual, key, NULL, &command));
     const char *may = "O DontBlameSendmail=groupreadablekeyfile\n";
-    assert_null(keyfile_wrong(*state, compiled(*state, may), key, true, &command));
+    assert_null(keyfile_wrong(*state, compiled(*state, may), key, WORD, &command));
     chmod("server.key", 0604);
     unsafe(*state, may, key, true, "chmod o-r ");
     chmod("server.key", 0620);
@@ -410,19 +412,19 @@ static void keys_are_nobody_elses(void **state)
     chmod(".", 0777);
     unsafe(*state, "", key, true, "chmod go-w /tmp/");
     chmod(".", 0775);
-    assert_null(keyfile_wrong(*state, usual, key, true, &command));
+    assert_null(keyfile_wrong(*state, usual, key, WORD, &command));
     unsafe(*state, "O DontBlameSendmail=safe,TrustStickyBit\n", key, true, "chmod go-w /tmp/");
     chmod(".", 0700);
     unsafe(*state, "O DontBlameSendmail=safe\n", key, true, "chmod go-w /tmp");
-    assert_non_null(keyfile_wrong(*state, usual, folder, true, &command));
+    assert_non_null(keyfile_wrong(*state, usual, folder, WORD, &command));
     assert_int_equal(symlink("server.key", "open.key"), 0);
     assert_null(
-        keyfile_wrong(*state, usual, arena_printf(*state, "%s/open.key", folder), true, &command));
+        keyfile_wrong(*state, usual, arena_printf(*state, "%s/open.key", folder), WORD, &command));
     if (geteuid() == 0) {
         assert_int_equal(chown("server.key", 65534, 0), 0);
         unsafe(*state, "", key, true, "chown root ");
         assert_null(
-            keyfile_wrong(*state, compiled(*state, "O TrustedUser=65534\n"), key, true, &command));
+            keyfile_wrong(*state, compiled(*state, "O TrustedUser=65534\n"), key, WORD, &command));
     }
 }
 

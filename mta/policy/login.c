@@ -1,0 +1,214 @@
+#include "mta/policy/login.h"
+
+#include <ctype.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "lib/base/arena.h"
+#include "lib/base/buf.h"
+#include "lib/base/fs.h"
+#include "mta/front/auth.h"
+#include "mta/keyfile.h"
+#include "mta/message/envelope.h"
+#include "mta/policy/ruling.h"
+#include "mta/policy/sasl_login.h"
+#include "mta/policy/server.h"
+
+enum { FILE_MAX = 64 << 10 };
+
+struct login {
+    struct arena *arena;
+    uint64_t number;
+    struct sasl_words words;
+    struct sasl_login *sasl;
+};
+
+struct login *login_new(const struct arena *a, uint64_t number)
+{
+    struct arena *own = arena_beside(a);
+    struct login *l = arena_alloc(own, sizeof *l);
+
+    l->arena = own;
+    l->number = number;
+    return l;
+}
+
+void login_free(struct login *l)
+{
+    if (!l)
+        return;
+    sasl_login_free(l->sasl);
+    arena_free(l->arena);
+}
+
+uint64_t login_number(const struct login *l)
+{
+    return l->number;
+}
+
+struct arena *login_arena(struct login *l)
+{
+    return l->arena;
+}
+
+/* --- words of the ruleset ----------------------------------------------------------------- */
+
+/* "U:value", or "U=dmFsdWU="; false: it is none. */
+static bool read_word(struct login *l, const char *word, size_t len)
+{
+    struct bytes value = {word + 2, len - 2};
+    struct buf b;
+
+    if (len < 2 || (word[1] != ':' && word[1] != '='))
+        return false;
+    buf_init(&b, l->arena);
+    buf_adds(&b, "");
+    if (word[1] == ':')
+        buf_add(&b, value.p, value.len);
+    else if (!auth_decode(value, &b))
+        return false;
+    const char *text = b.len > 0 ? b.data : NULL;
+    switch (toupper((unsigned char)*word)) {
+    case 'U':
+        l->words.user = text;
+        return true;
+    case 'I':
+        l->words.id = text;
+        return true;
+    case 'P':
+        l->words.password = text;
+        return true;
+    case 'R':
+        l->words.realm = text;
+        return true;
+    case 'M':
+        l->words.mechanisms = text;
+        return true;
+    default:
+        return false;
+    }
+}
+
+/* Each is a quoted string; false: something else stands there. */
+static bool read_words(struct login *l, const char *s)
+{
+    for (s += strspn(s, " "); *s; s += strspn(s, " ")) {
+        const char *end = *s == '"' ? strchr(s + 1, '"') : NULL;
+        if (!end || !read_word(l, s + 1, (size_t)(end - s - 1)))
+            return false;
+        s = end + 1;
+    }
+    return true;
+}
+
+/* --- the file ----------------------------------------------------------------------------- */
+
+/* Lines: user, id, password, realm, mechanisms; the last two may be missing.  False: it is not to
+ * be used. */
+static bool read_file(struct worker *w, struct login *l, const char *path)
+{
+    const char **lines[] = {&l->words.user, &l->words.id, &l->words.password, &l->words.realm,
+                            &l->words.mechanisms};
+    const char *command;
+    char *text;
+    size_t len;
+
+    if (keyfile_wrong(w->arena, w->service->program, path, "GroupReadableDefaultAuthInfoFile",
+                      &command) ||
+        fs_read(l->arena, path, FILE_MAX, &text, &len) != 0)
+        return false;
+    for (size_t i = 0, at = 0; i < sizeof lines / sizeof *lines && at < len; i++) {
+        const char *end = memchr(text + at, '\n', len - at);
+        size_t n = end ? (size_t)(end - text) - at : len - at;
+        *lines[i] = n > 0 ? arena_strndup(l->arena, text + at, n) : NULL;
+        at += n + 1;
+    }
+    return true;
+}
+
+/* --- who we are --------------------------------------------------------------------------- */
+
+/* What is not understood counts for nothing. */
+static bool words_of(struct login *l, const char *words)
+{
+    if (!read_words(l, words))
+        l->words.password = NULL;
+    return true;
+}
+
+static bool find_words(struct worker *w, struct login *l, const struct message_LOGIN *ask)
+{
+    static const char ruleset[] = "authinfo";
+    const struct program *p = w->service->program;
+    const char *file = setting_text(p, "DefaultAuthInfo"), *nothing = "";
+
+    l->words = (struct sasl_words){.mechanisms = NULL};
+    server_begin(w, ask->name, ask->address, ask->to);
+    worker_set_secured(w, ask->found);
+    if (program_ruleset(p, ruleset, strlen(ruleset))) {
+        struct ruling r = ruling_of(w, ruleset, &nothing, 1, NULL);
+        if (r.kind != RULING_REFUSED)
+            return words_of(l, r.words);
+        return false;
+    }
+    return *file == '\0' || read_file(w, l, file);
+}
+
+static bool know_ourselves(const struct login *l)
+{
+    return l->words.password && (l->words.user || l->words.id);
+}
+
+static void fill_words(struct worker *w, struct login *l)
+{
+    struct sasl_words *words = &l->words;
+
+    words->user = words->user ? words->user : words->id;
+    words->id = words->id ? words->id : words->user;
+    if (!words->mechanisms)
+        words->mechanisms = setting_text(w->service->program, "AuthMechanisms");
+}
+
+void login_answer(struct worker *w, struct login *l, const struct message_LOGIN *ask,
+                  struct message_LOGIN_SAID *out)
+{
+    const char *mechanism;
+    struct bytes initial;
+
+    *out = (struct message_LOGIN_SAID){.delivery = ask->delivery, .login = ask->login};
+    out->said = LOGIN_NO_MECHANISM;
+    sasl_login_free(l->sasl);
+    l->sasl = NULL;
+    if (!find_words(w, l, ask))
+        return;
+    if (!know_ourselves(l)) {
+        out->said = LOGIN_WITHOUT;
+        return;
+    }
+    fill_words(w, l);
+    const char *host = worker_get(w, "server_name");
+    uint64_t bits = strtoull(worker_get(w, "cipher_bits"), NULL, 10);
+    l->sasl = w->service->logs_in ? sasl_login_new(&l->words, host, bits) : NULL;
+    const char *offer = bytes_string(l->arena, ask->offer);
+    if (!l->sasl || sasl_login_begin(l->sasl, offer, &mechanism, &initial) == SASL_SAID_NO)
+        return;
+    out->said = LOGIN_START;
+    out->mechanism = bytes_of(mechanism);
+    struct bytes *one = arena_calloc(l->arena, 1, sizeof *one);
+    *one = initial;
+    out->response = (struct texts){one, initial.p != NULL};
+}
+
+void login_answer_step(struct login *l, const struct message_LOGIN_STEP *ask,
+                       struct message_LOGIN_SAID *out)
+{
+    struct bytes *one = arena_calloc(l->arena, 1, sizeof *one);
+
+    *out = (struct message_LOGIN_SAID){.delivery = ask->delivery, .login = ask->login};
+    out->said = LOGIN_ABORT;
+    out->mechanism = bytes_of("");
+    if (!l->sasl || sasl_login_step(l->sasl, ask->challenge, one) == SASL_SAID_NO)
+        return;
+    out->said = LOGIN_RESPOND;
+    out->response = (struct texts){one, 1};
+}
