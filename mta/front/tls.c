@@ -59,7 +59,7 @@ struct maker {
 
 static bool wrong(struct maker *m, const char *option, const char *why)
 {
-    *m->problem = (struct tls_problem){arena_strdup(m->arena, why), option, m->problem->command};
+    *m->problem = (struct tls_problem){arena_strdup(m->arena, why), option, NULL};
     return false;
 }
 
@@ -72,10 +72,14 @@ static bool has(const struct maker *m, const char *option, const char **value)
 
 static bool is_safe(struct maker *m, const char *option, const char *path, bool is_key)
 {
-    const char *word = is_key ? "GroupReadableKeyFile" : NULL;
-    const char *why = keyfile_wrong(m->arena, m->program, path, word, &m->problem->command);
+    const char *word = is_key ? "GroupReadableKeyFile" : NULL, *command;
+    const char *why = keyfile_wrong(m->arena, m->program, path, word, &command);
 
-    return !why || wrong(m, option, why);
+    if (!why)
+        return true;
+    wrong(m, option, why);
+    m->problem->command = command;
+    return false;
 }
 
 /* A word of a list with commas, and what comes behind it. */

@@ -16,6 +16,7 @@ import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+import certificates
 from reference import SENDMAIL, compile_mc
 from report import BUILD, MCF, ROOT, Report, need_mcf, need_programs, need_root
 
@@ -222,6 +223,8 @@ def check_says_what_is_missing():
     return "\n".join(out)
 
 
+TLS = [("ServerCertFile", "server.pem"), ("ServerKeyFile", "server.key"), ("ClientCertFile", "client.pem"), ("ClientKeyFile", "client.pem"),
+       ("CACertFile", "ca.pem"), ("CACertPath", "")]
 BROKEN = {  # what is done, what check says then, and whether the hint is a command that mends it
     "rm -rf {0}/q": ("{0}/q: No such file or directory", True),
     "chmod 757 {0}/q": ("{0}/q can be written by everybody", True),
@@ -232,6 +235,11 @@ BROKEN = {  # what is done, what check says then, and whether the hint is a comm
     "touch -d 2001-01-01 /etc/aliases.db": ("/etc/aliases.db is older than /etc/aliases", True),
     "rm /etc/aliases.db": ("/etc/aliases.db: No such file", True),
     "chmod -x {0}/record": ("{0}/record: Permission denied", True),
+    "chmod 640 {0}/tls/server.key": ("STARTTLS is not offered: {0}/tls/server.key is secret, and can be read by others", True),
+    "chmod 664 {0}/tls/server.pem": ("STARTTLS is not offered: {0}/tls/server.pem can be written by others", True),
+    "chown 8 {0}/tls/ca.pem": ("STARTTLS is not offered: {0}/tls/ca.pem belongs to somebody else", True),
+    "chmod 777 {0}/tls": ("STARTTLS is not offered: the folder {0}/tls can be written by others", True),
+    "chmod 604 {0}/tls/client.pem": ("{0}/tls/client.pem is secret, and can be read by others", True),
     "hostname short": ("short is no full host name", False),
     "hostname gone.nowhere.example": ("gone.nowhere.example has no address", False),
     "echo nameserver 127.0.0.3 >/etc/resolv.conf; hostname gone.nowhere.example": ("no name server answers", False)}
@@ -243,10 +251,13 @@ def check_and_its_commands():
     cf, out = fresh(), []
     with open(cf, "a") as f:
         f.write("Kaccess hash /etc/mail/access\nO AliasFile=/etc/aliases\n")
+        f.write("".join("O %s=%s/tls/%s\n" % (option, PLACE, name) for option, name in TLS))
+    certificates.make(PLACE + "/tls")
     silent = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
     silent.bind(("127.0.0.3", 53))
-    keep = "cp -a /etc/mail/access /etc/mail/access.db /etc/aliases /etc/aliases.db /etc/resolv.conf {0}/kept; hostname > {0}/kept/name"
-    back = "cd {0}/kept; cp -a access access.db /etc/mail; cp -a aliases aliases.db /etc; cat resolv.conf >/etc/resolv.conf; hostname -F name; " \
+    keep = "cp -a /etc/mail/access /etc/mail/access.db /etc/aliases /etc/aliases.db /etc/resolv.conf {0}/kept; cp -a {0}/tls {0}/kept; " \
+           "hostname > {0}/kept/name"
+    back = "cd {0}/kept; rm -rf {0}/tls; cp -a tls {0}; cp -a access access.db /etc/mail; cp -a aliases aliases.db /etc; cat resolv.conf >/etc/resolv.conf; hostname -F name; " \
            "mkdir -p {0}/q; chgrp 0 {0}/q; chmod 755 {0}/q {0}/record"
     shell("mkdir -p {0}/kept; : > /etc/aliases; touch -d 2002-01-01 /etc/aliases")
     run(MCFD, "-bi", "-C", cf)
