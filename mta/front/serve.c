@@ -140,12 +140,12 @@ static void ask_policy(struct serve *s, const struct session_question *q, struct
         break;
     case SESSION_MAIL:
         m->kind = MESSAGE_MAIL;
-        m->as.MAIL = (struct message_MAIL){s->id, q->argument, q->parameters};
+        m->as.MAIL = (struct message_MAIL){s->id, q->argument, q->parameters, q->wrong.len > 0};
         break;
     case SESSION_RCPT:
         m->kind = MESSAGE_RCPT;
-        m->as.RCPT =
-            (struct message_RCPT){s->id, q->argument, q->parameters, q->recipients, q->refused};
+        m->as.RCPT = (struct message_RCPT){
+            s->id, q->argument, q->parameters, q->wrong.len > 0, q->recipients, q->refused};
         break;
     case SESSION_COMMAND:
         m->kind = MESSAGE_COMMAND;

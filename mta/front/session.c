@@ -292,13 +292,13 @@ static void ask_path(struct session *s, enum session_question_kind kind,
     p->deliver_by_min = s->set->deliver_by_min;
     p->max_size = s->set->max_size;
     buf_truncate(&s->held, 0);
-    if (!parameters_read(s->arena, p, command, rest.p + len, rest.len - len, &s->held)) {
-        reply_line(&s->out, s->held.data, s->held.len);
-        return;
-    }
+    bool good = parameters_read(s->arena, p, command, rest.p + len, rest.len - len, &s->held);
     struct session_question *q = ask(s, kind);
     q->argument = (struct bytes){rest.p, len};
-    q->parameters = (struct texts){p->v, p->n};
+    if (good)
+        q->parameters = (struct texts){p->v, p->n};
+    else
+        q->wrong = (struct bytes){s->held.data, s->held.len};
 }
 
 static void run_mail(struct session *s, struct bytes verb, struct bytes argument)
@@ -889,8 +889,12 @@ static void agreed(struct session *s, struct session_question q, const struct se
 /* The reply, and whether it is consent. */
 static bool take_reply(struct session *s, const struct session_answer *a)
 {
+    const struct bytes wrong = s->question.wrong;
+
+    if (a->reply.len == 0 && wrong.len > 0)
+        reply_line(&s->out, wrong.p, wrong.len);
     if (a->reply.len == 0)
-        return true;
+        return wrong.len == 0;
     reply_lines(&s->out, a->reply.p, a->reply.len);
     return a->reply.p[0] == '2' || a->reply.p[0] == '3';
 }

@@ -127,6 +127,7 @@ struct session_question {
     struct bytes argument;   /* of HELO: name, of MAIL and RCPT: path, of COMMAND; of AUTH and
                                 AUTH_STEP: what the client says, decoded; p is NULL: nothing yet */
     struct texts parameters; /* of MAIL, RCPT */
+    struct bytes wrong;      /* the same: what the client hears where the address is not refused */
     struct bytes head;       /* of END */
     struct texts found;      /* of SECURED: message/secured.def */
     struct texts envelopes;  /* of STORE */

@@ -453,6 +453,10 @@ static void answer_mail(struct worker *w, struct context *c, const struct messag
     worker_set(w, "mail_from", path);
     if (!parse_sender(w, path, v))
         return;
+    if (m->wrong) {
+        end_transaction(w, c);
+        return;
+    }
     c->sender =
         arena_strdup(c->tx, is_nobody(inside(w->arena, path)) ? "" : mailbox_inside(w, path));
     c->envelope.sender = bytes_of(c->sender);
@@ -578,6 +582,8 @@ static void answer_rcpt(struct worker *w, struct context *c, const struct messag
         say(v, refusal);
         return;
     }
+    if (m->wrong)
+        return;
     set_recipient(w, &a);
     worker_set(w, "h", a.host ? a.host : "");
     struct ruling r = ask_one(w, "check_rcpt", path, path);

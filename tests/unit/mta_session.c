@@ -256,7 +256,7 @@ static const struct dialogue {
               "501 5.5.2 Syntax error in parameters scanning \"FROM\"\r\n"
               "501 5.5.2 Syntax error in parameters scanning \"\"\r\n" RCPT_OK
               "555 5.5.4 FOO parameter unrecognized\r\n",
-     "CMR",
+     "CMRR",
      NULL,
      NULL},
     {"no commands",
@@ -327,7 +327,7 @@ static const struct dialogue {
               "250-" HELLO "250-ENHANCEDSTATUSCODES\r\n250-PIPELINING\r\n250-8BITMIME\r\n"
               "250-SIZE\r\n250-DELIVERBY\r\n250 HELP\r\n"
               "504 5.7.0 Sorry, RET not supported, we do not allow DSN\r\n",
-     "CH",
+     "CHM",
      NULL,
      NULL},
     {"features",
@@ -338,7 +338,7 @@ static const struct dialogue {
               "250-DELIVERBY 30\r\n250 HELP\r\n"
               "502 5.7.0 Sorry, we do not allow this operation\r\n"
               "552 5.2.3 Message size exceeds fixed maximum message size (5)\r\n",
-     "CH",
+     "CHM",
      NULL,
      NULL},
     {"no VRFY",
