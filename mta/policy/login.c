@@ -169,6 +169,13 @@ static void fill_words(struct worker *w, struct login *l)
         words->mechanisms = setting_text(w->service->program, "AuthMechanisms");
 }
 
+/* Where there is none, nothing is asked of the library. */
+static void end_exchange(struct login *l)
+{
+    sasl_login_free(l->sasl);
+    l->sasl = NULL;
+}
+
 void login_answer(struct worker *w, struct login *l, const struct message_LOGIN *ask,
                   struct message_LOGIN_SAID *out)
 {
@@ -177,8 +184,7 @@ void login_answer(struct worker *w, struct login *l, const struct message_LOGIN 
 
     *out = (struct message_LOGIN_SAID){.delivery = ask->delivery, .login = ask->login};
     out->said = LOGIN_NO_MECHANISM;
-    sasl_login_free(l->sasl);
-    l->sasl = NULL;
+    end_exchange(l);
     if (!find_words(w, l, ask))
         return;
     if (!know_ourselves(l)) {
@@ -190,8 +196,12 @@ void login_answer(struct worker *w, struct login *l, const struct message_LOGIN 
     uint64_t bits = strtoull(worker_get(w, "cipher_bits"), NULL, 10);
     l->sasl = w->service->logs_in ? sasl_login_new(&l->words, host, bits) : NULL;
     const char *offer = bytes_string(l->arena, ask->offer);
-    if (!l->sasl || sasl_login_begin(l->sasl, offer, &mechanism, &initial) == SASL_SAID_NO)
+    if (!l->sasl)
         return;
+    if (sasl_login_begin(l->sasl, offer, &mechanism, &initial) == SASL_SAID_NO) {
+        end_exchange(l);
+        return;
+    }
     out->said = LOGIN_START;
     out->mechanism = bytes_of(mechanism);
     struct bytes *one = arena_calloc(l->arena, 1, sizeof *one);
