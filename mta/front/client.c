@@ -656,6 +656,12 @@ bool client_logs_in(const struct client *c, bool *step, struct bytes *what)
     return c->stage == CLIENT_LOGGING_IN;
 }
 
+bool client_logged_in(const struct client *c, bool *good)
+{
+    *good = c->known;
+    return c->stage != CLIENT_LOGGING_IN && c->stage != CLIENT_AUTH;
+}
+
 /* A line with a secret in it is told as what it belongs to. */
 static void say_secret(struct client *c, const char *before, struct texts response)
 {

@@ -136,6 +136,8 @@ void client_not_secured(struct client *c);
 bool client_logs_in(const struct client *c, bool *step, struct bytes *what);
 void client_login(struct client *c, enum login_said said, struct bytes mechanism,
                   struct texts response);
+/* The login is over, or there is none; *good: it was accepted. */
+bool client_logged_in(const struct client *c, bool *good);
 /* Nobody is there any more, and rules are still to say what that means. */
 bool client_broken(const struct client *c);
 /* What is known of TLS: SECURED_N texts; without it all are empty but SECURED_VERIFY, which is

@@ -66,13 +66,16 @@ static void handle_closed(uv_handle_t *h)
         arena_free(w->arena);
 }
 
+/* What policy keeps of a login is of no use any more. */
 static void end_login(struct wire *w)
 {
     struct message m = {.kind = MESSAGE_LOGIN_OVER};
+    bool good;
 
     if (!w->login)
         return;
-    m.as.LOGIN_OVER.login = w->login;
+    client_logged_in(w->client, &good);
+    m.as.LOGIN_OVER = (struct message_LOGIN_OVER){w->login, good};
     front_send(&w->front->policy, &m);
     w->login = 0;
 }
@@ -474,6 +477,7 @@ static void set_timer(struct wire *w)
 static void pump(struct wire *w)
 {
     struct bytes b;
+    bool good;
 
     for (bool again = true; again && !w->closing;) {
         again =
@@ -487,6 +491,8 @@ static void pump(struct wire *w)
     }
     if (w->closing)
         return;
+    if (client_logged_in(w->client, &good))
+        end_login(w);
     if (client_over(w->client) && !has_output(w, &b)) {
         if (w->tls)
             tls_close(w->tls);

@@ -1,6 +1,7 @@
 #include "mta/policy/auth.h"
 
 #include <string.h>
+#include <syslog.h>
 
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
@@ -60,12 +61,27 @@ static const char *xtext(struct arena *a, const char *s)
     return b.data;
 }
 
+static void log_login(struct worker *w, const struct context *c)
+{
+    enum { LEVEL = 9 }; /* as LogLevel counts */
+    struct log_event l;
+
+    log_begin(&l, w->service->log, w->arena, LEVEL, LOG_INFO, "auth", bytes_of(""));
+    log_text(&l, "AUTH", "server");
+    log_text(&l, "relay", worker_get(w, "_"));
+    log_text(&l, "authid", sasl_session_authenticated(c->sasl));
+    log_text(&l, "mech", c->mechanism);
+    log_text(&l, "bits", "0");
+    log_end(&l);
+}
+
 static void logged_in(struct worker *w, struct context *c)
 {
     worker_set(w, "auth_type", c->mechanism);
     worker_set(w, "auth_authen", xtext(w->arena, sasl_session_authenticated(c->sasl)));
     worker_set(w, "auth_author", "");
     worker_set(w, "auth_ssf", "0");
+    log_login(w, c);
     c->extended = true; /* until another HELO */
     c->secured = c->tls_bits > 0;
 }

@@ -23,6 +23,7 @@
 #include "mta/policy/ruling.h"
 #include "mta/policy/users.h"
 #include "mta/policy/verdict.h"
+#include "mta/policy/secured.h"
 
 enum { CODE_CLOSE = 421, CODE_LATER = 451, GREETING_TEXTS = 4, NAMES_MAX = 100 };
 
@@ -263,10 +264,11 @@ static void answer_connect(struct worker *w, struct context *c, const struct mes
 static void answer_secure(struct worker *w, struct context *c, const struct message_SECURE *m,
                           struct message_VERDICT *v)
 {
-    worker_set_secured(w, m->found);
+    secured_set(w, m->found);
     c->tls_bits = strtoull(worker_get(w, "cipher_bits"), NULL, 10);
     if (strcmp(worker_get(w, "verify"), "OK") == 0)
         c->tls_external = arena_strdup(c->arena, worker_get(w, "cert_subject"));
+    secured_log(w, "server", worker_get(w, "_"));
     struct ruling r = ask_two(w, "tls_client", worker_get(w, "verify"), "STARTTLS", NULL);
     if (r.kind == RULING_REFUSED)
         say(v, r.reply);

@@ -3,6 +3,7 @@
 #include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
+#include <syslog.h>
 
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
@@ -13,6 +14,7 @@
 #include "mta/policy/ruling.h"
 #include "mta/policy/sasl_login.h"
 #include "mta/policy/server.h"
+#include "mta/policy/secured.h"
 
 enum { FILE_MAX = 64 << 10 };
 
@@ -20,6 +22,7 @@ struct login {
     struct arena *arena;
     uint64_t number;
     struct sasl_words words;
+    const char *relay, *mechanism; /* of the last LOGIN; NULL: none */
     struct sasl_login *sasl;
 };
 
@@ -44,6 +47,21 @@ void login_free(struct login *l)
 uint64_t login_number(const struct login *l)
 {
     return l->number;
+}
+
+void login_log(const struct login *l, const struct log *log)
+{
+    enum { LEVEL = 10 }; /* as LogLevel counts */
+    struct log_event e;
+
+    if (!l->mechanism)
+        return;
+    log_begin(&e, log, l->arena, LEVEL, LOG_INFO, "auth", bytes_of(""));
+    log_text(&e, "AUTH", "client");
+    log_text(&e, "relay", l->relay);
+    log_text(&e, "mech", l->mechanism);
+    log_text(&e, "bits", "0");
+    log_end(&e);
 }
 
 struct arena *login_arena(struct login *l)
@@ -144,7 +162,7 @@ static bool find_words(struct worker *w, struct login *l, const struct message_L
 
     l->words = (struct sasl_words){.mechanisms = NULL};
     server_begin(w, ask->name, ask->address, ask->to);
-    worker_set_secured(w, ask->found);
+    secured_set(w, ask->found);
     if (program_ruleset(p, ruleset, strlen(ruleset))) {
         struct ruling r = ruling_of(w, ruleset, &nothing, 1, NULL);
         if (r.kind != RULING_REFUSED)
@@ -204,6 +222,8 @@ void login_answer(struct worker *w, struct login *l, const struct message_LOGIN 
     }
     out->said = LOGIN_START;
     out->mechanism = bytes_of(mechanism);
+    l->mechanism = arena_strdup(l->arena, mechanism);
+    l->relay = bytes_string(l->arena, ask->name);
     struct bytes *one = arena_calloc(l->arena, 1, sizeof *one);
     *one = initial;
     out->response = (struct texts){one, initial.p != NULL};

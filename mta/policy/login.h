@@ -18,6 +18,8 @@ struct login;
 struct login *login_new(const struct arena *a, uint64_t number);
 void login_free(struct login *l); /* NULL is fine */
 uint64_t login_number(const struct login *l);
+/* It was good: a line of the log. */
+void login_log(const struct login *l, const struct log *log);
 struct arena *login_arena(struct login *l);
 void login_answer(struct worker *w, struct login *l, const struct message_LOGIN *ask,
                   struct message_LOGIN_SAID *out);

@@ -233,6 +233,8 @@ static bool take_login(struct policy *p, const struct message *m)
     struct entry *e = *place(p->logins, number);
 
     if (m->kind == MESSAGE_LOGIN_OVER) {
+        if (e && !e->asked && m->as.LOGIN_OVER.good)
+            login_log(e->login, p->service->log);
         if (e && e->asked)
             e->gone = true;
         else

@@ -5,6 +5,7 @@
 #include "lib/base/arena.h"
 #include "mta/message/envelope.h"
 #include "mta/policy/ruling.h"
+#include "mta/policy/secured.h"
 
 static struct bytes refusal(struct worker *w, const char *ruleset, const char *about)
 {
@@ -36,7 +37,7 @@ void server_answer_try(struct worker *w, const struct message_TRY *ask,
 
 static void set_found(struct worker *w, const struct message_HOST *ask)
 {
-    worker_set_secured(w, ask->found);
+    secured_set(w, ask->found);
     worker_set(w, "f", bytes_string(w->arena, ask->sender));
     if (ask->recipients.n)
         worker_set(w, "u", bytes_string(w->arena, ask->recipients.v[0]));
@@ -52,6 +53,8 @@ void server_answer(struct worker *w, const struct message_HOST *ask,
     *out = (struct message_HOST_VERDICT){.delivery = ask->delivery, .host = ask->host};
     out->replies = (struct texts){list, n};
     set_found(w, ask);
+    if (ask->fresh && *worker_get(w, "tls_version"))
+        secured_log(w, "client", bytes_string(w->arena, ask->name));
     if (ask->fresh)
         out->reply = refusal(w, "tls_server", worker_get(w, "verify"));
     for (size_t i = 0; i < n; i++)

@@ -3,8 +3,6 @@
 #include <string.h>
 
 #include "lib/base/arena.h"
-#include "mta/message/envelope.h"
-#include "mta/message/secured.h"
 #include "mta/places.h"
 
 enum { NOTES_MAX = 100 };
@@ -122,17 +120,6 @@ void worker_close(struct worker *w)
     rewrite_close(w->r);
     resolver_close(w->resolver);
     arena_free(w->arena);
-}
-
-void worker_set_secured(struct worker *w, struct texts found)
-{
-    static const char *const macros[SECURED_N] = {
-#define SECURED(id, macro) macro,
-#include "mta/message/secured.def"
-    };
-
-    for (size_t i = 0; i < SECURED_N && i < found.n; i++)
-        worker_set(w, macros[i], bytes_string(w->arena, found.v[i]));
 }
 
 void worker_forget_notes(struct worker *w)

@@ -83,8 +83,6 @@ void worker_setf(struct worker *w, const char *name, const char *fmt, ...)
 const char *worker_get(struct worker *w, const char *name);
 /* The value with its macros carried out. */
 const char *worker_expanded(struct worker *w, const char *name);
-/* The macros of what TLS found out (message/secured.def). */
-void worker_set_secured(struct worker *w, struct texts found);
 void worker_forget_notes(struct worker *w);
 /* A new evaluation decides. */
 void worker_forget_decision(struct worker *w);

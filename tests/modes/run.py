@@ -8,6 +8,8 @@ import argparse
 import json
 import os
 import re
+import signal
+import smtplib
 import socket
 import subprocess
 import sys
@@ -310,6 +312,44 @@ def lines_of_the_log():
             lines = [same(re.sub(r"^<(\d+)>.*?\]: ", r"\1 ", l)) for l in f if re.search(r"from=<u@ex.*msgid|: to=|ruleset=|[.]{3} |VRFY|EXPN|ETRN", l)]
         got.append(sorted(lines))  # deliveries go their own ways
     return alike("the lines", *got)
+
+
+@case
+def tls_and_logins_in_the_log():
+    got = []
+    certificates.make(PLACE + "/tls")
+    os.makedirs("/etc/sasl2", exist_ok=True)
+    with open("/etc/sasl2/Sendmail.conf", "w") as f:
+        f.write("pwcheck_method: auxprop\n")
+    subprocess.run(["saslpasswd2", "-c", "-p", "-u", "mail.example.com", "alice"], input=b"secret", check=True)
+    for engine in (MCFD, SENDMAIL):
+        cf = fresh(LogLevel="9", AuthMechanisms="CRAM-MD5 PLAIN", **{option: PLACE + "/tls/" + name for option, name in TLS})
+        open(PLACE + "/syslog", "w").close()
+        daemon = subprocess.Popen([engine, "-bD", "-q1h", "-C", cf], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True)
+        try:
+            for files in ({}, {"certfile": PLACE + "/tls/client.pem"}):
+                with connected() as s:
+                    s.ehlo("client.example")
+                    s.starttls(**files)
+                    s.ehlo("client.example")
+                    s.login("alice", "secret")
+                    s.quit()
+            time.sleep(0.3)
+        finally:
+            os.killpg(daemon.pid, signal.SIGKILL)
+            daemon.wait()
+        with open(PLACE + "/syslog") as f:
+            got.append([re.sub(r"^<(\d+)>.*?\]: ", r"\1 ", l) for l in f if re.search("(STARTTLS|AUTH)=server, relay", l)])
+    return alike("the lines", *got) or ("" if len(got[0]) == 4 else "%r" % got)
+
+
+def connected():
+    for _ in range(100):
+        try:
+            return smtplib.SMTP("127.0.0.1", 25, timeout=10)
+        except OSError:
+            time.sleep(0.05)
+    raise OSError("nobody listens")
 
 
 @case
