@@ -1,8 +1,13 @@
 """What signals do, and what whoever starts mcfd hears."""
 import os
+import shutil
 import signal
+import smtplib
+import ssl
 import subprocess
 import time
+
+import certificates
 
 from mta import PLACE, Client, Mta, is_alive, locals_got, until
 from report import expect
@@ -92,6 +97,46 @@ def test_restart():
     expect(m.process.poll() is None and m.all_roles() == roles and size(), "a bad configuration is not refused: " + m.said())
     m.stop()
     expect(refused(), "somebody listens")
+
+
+def certificate():
+    """Whose STARTTLS shows; None: there is no STARTTLS."""
+    with smtplib.SMTP("127.0.0.1", 25, timeout=10) as s:
+        s.ehlo("x")
+        if not s.has_extn("starttls"):
+            return None
+        s.starttls()
+        return ssl.DER_cert_to_PEM_cert(s.sock.getpeercert(True))
+
+
+def test_new_certificate():
+    """The front, which has no files, gets another certificate by SIGHUP; it has its key again when it was killed."""
+    folder = PLACE + "/tls"
+    certificates.make(folder)
+    names = {"ServerCertFile": "server.pem", "ServerKeyFile": "server.key", "CACertFile": "ca.pem", "CACertPath": "."}
+    m = Mta(cf=["%s=%s/%s" % (option, folder, name) for option, name in names.items()] + ["DontBlameSendmail=GroupWritableDirPathSafe"]).start()
+    with open(folder + "/server.pem") as f:
+        expect(certificate() == f.read(), "another certificate: " + m.said())
+    os.kill(m.roles()["front"], signal.SIGKILL)
+    until(lambda: safely(certificate), 8, "no STARTTLS behind a kill")
+    shutil.copy(folder + "/other.pem", folder + "/server.pem")
+    shutil.copy(folder + "/other.pem", folder + "/server.key")
+    with open(folder + "/other.pem") as f:
+        wanted = f.read().partition("-----BEGIN PRIVATE")[0]
+    expect(certificate() != wanted, "it is read all the time")
+    os.kill(m.process.pid, signal.SIGHUP)
+    until(lambda: safely(certificate) == wanted, 8, "the new certificate is not shown: " + m.said())
+    os.chmod(folder + "/server.key", 0o644)
+    os.kill(m.process.pid, signal.SIGHUP)
+    until(lambda: safely(certificate) is None, 8, "a key that everybody reads is used")
+    m.stop()
+
+
+def safely(ask):
+    try:
+        return ask()
+    except (OSError, smtplib.SMTPException):
+        return False
 
 
 def test_detached():
