@@ -6,6 +6,7 @@
 #include <strings.h>
 #include <sysexits.h>
 
+#include "mta/base64.h"
 #include "mta/front/auth.h"
 #include "mta/message/body.h"
 #include "mta/message/exits.h"
@@ -670,7 +671,7 @@ static void say_secret(struct client *c, const char *before, struct texts respon
     buf_adds(&c->out, before);
     if (response.n > 0 && *before)
         buf_adds(&c->out, text.len > 0 ? " " : " =");
-    auth_encode(text, &c->out);
+    base64_encode(text, &c->out);
     buf_adds(&c->out, "\r\n");
     buf_truncate(&c->command, 0);
     buf_adds(&c->command, "AUTH dialogue");
@@ -749,7 +750,7 @@ static void take_challenge(struct client *c)
 
     buf_truncate(&c->login, 0);
     buf_adds(&c->login, "");
-    if (auth_decode(bytes_of(text), &c->login)) {
+    if (base64_decode(bytes_of(text), &c->login)) {
         c->login_step = true;
         enter(c, CLIENT_LOGGING_IN);
     } else {

@@ -5,6 +5,7 @@
 #include <strings.h>
 #include <sysexits.h>
 
+#include "mta/base64.h"
 #include "mta/front/auth.h"
 #include "mta/front/incoming.h"
 #include "mta/front/parameters.h"
@@ -478,7 +479,7 @@ static void start_auth(struct session *s, struct bytes argument)
     if (!auth_offers(s->auth, mechanism)) {
         mechanism.len = mechanism.len < SHOWN ? mechanism.len : SHOWN;
         reply_of(&s->out, "504 5.3.3 AUTH mechanism ", mechanism, " not available");
-    } else if ((rest.len != 1 || *rest.p != '=') && !auth_decode(rest, &s->held)) {
+    } else if ((rest.len != 1 || *rest.p != '=') && !base64_decode(rest, &s->held)) {
         reply_of(&s->out, "501 5.5.4 cannot BASE64 decode '", rest, "'");
     } else {
         ask_auth(s, SESSION_AUTH, mechanism, rest.len > 0);
@@ -511,7 +512,7 @@ static void run_response(struct session *s)
     buf_truncate(&s->held, 0);
     if (line.len == 1 && *line.p == '*')
         reply_text(&s->out, "501 5.0.0 AUTH aborted");
-    else if (!auth_decode(line, &s->held))
+    else if (!base64_decode(line, &s->held))
         reply_of(&s->out, "501 5.5.4 cannot decode AUTH parameter ", line, "");
     else
         ask_auth(s, SESSION_AUTH_STEP, (struct bytes){"", 0}, true);
@@ -843,7 +844,7 @@ static void answer_auth(struct session *s, const struct session_answer *a)
     }
     s->responding = true;
     buf_truncate(&s->held, 0);
-    auth_encode(text_of(a, 0), &s->held);
+    base64_encode(text_of(a, 0), &s->held);
     reply_of(&s->out, "334 ", (struct bytes){s->held.data, s->held.len}, "");
 }
 

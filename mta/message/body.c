@@ -2,6 +2,7 @@
 
 #include <string.h>
 
+#include "mta/base64.h"
 #include "mta/message/envelope.h"
 #include "mta/message/mime.h"
 
@@ -177,7 +178,6 @@ static bool in_line(const struct body *b)
 /* --- encoding ------------------------------------------------------------------------------ */
 
 static const char hex[] = "0123456789ABCDEF";
-static const char base64[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 
 static void qp_put(struct body *b, char c, bool as_hex)
 {
@@ -231,30 +231,25 @@ static void qp_byte(struct body *b, char c)
     }
 }
 
-static void base64_group(struct body *b)
+static void end_group(struct body *b)
 {
-    unsigned char *g = b->group;
-    char s[4];
+    char s[BASE64_GROUP];
 
     if (b->encoded >= BASE64_LINE) {
         puts_(b, "\n");
         b->encoded = 0;
     }
-    memset(g + b->ngroup, 0, 3 - b->ngroup);
-    s[0] = base64[g[0] >> 2];
-    s[1] = base64[(g[0] & 3) << 4 | g[1] >> 4];
-    s[2] = b->ngroup > 1 ? base64[(g[1] & 15) << 2 | g[2] >> 6] : '=';
-    s[3] = b->ngroup > 2 ? base64[g[2] & 63] : '=';
-    put(b, s, 4);
-    b->encoded += 4;
+    base64_group((const char *)b->group, b->ngroup, s);
+    put(b, s, sizeof s);
+    b->encoded += sizeof s;
     b->ngroup = 0;
 }
 
 static void base64_byte(struct body *b, char c)
 {
     b->group[b->ngroup++] = (unsigned char)c;
-    if (b->ngroup == 3)
-        base64_group(b);
+    if (b->ngroup == BASE64_BYTES)
+        end_group(b);
 }
 
 /* Lines end with CR LF in what is encoded (RFC 2045 6.8). */
@@ -283,7 +278,7 @@ static void encode_end(struct body *b)
     if (b->codec == CODEC_QP && b->nblanks)
         qp_held(b, '\n');
     if (b->codec == CODEC_BASE64 && b->ngroup)
-        base64_group(b);
+        end_group(b);
     b->nblanks = b->ngroup = b->encoded = 0;
     b->cr = false;
 }
@@ -378,10 +373,10 @@ static void unbase64_group(struct body *b)
 
 static void unbase64(struct body *b, char c)
 {
-    const char *at = c ? strchr(base64, c) : NULL;
+    const int value = base64_value(c);
 
-    if (at)
-        b->group[b->ngroup++] = (unsigned char)(at - base64);
+    if (value >= 0)
+        b->group[b->ngroup++] = (unsigned char)value;
     if (c == '=' || b->ngroup == 4)
         unbase64_group(b);
 }

@@ -8,7 +8,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
 #include "lib/base/fs.h"
-#include "mta/front/auth.h"
+#include "mta/base64.h"
 #include "mta/keyfile.h"
 #include "mta/message/envelope.h"
 #include "mta/policy/ruling.h"
@@ -71,6 +71,16 @@ struct arena *login_arena(struct login *l)
 
 /* --- words of the ruleset ----------------------------------------------------------------- */
 
+/* In the order of the file's lines, and the letters that the ruleset has for them. */
+static const char letters[] = "UIPRM";
+
+static const char **word_at(struct sasl_words *w, size_t i)
+{
+    const char **const words[] = {&w->user, &w->id, &w->password, &w->realm, &w->mechanisms};
+
+    return words[i];
+}
+
 /* "U:value", or "U=dmFsdWU="; false: it is none. */
 static bool read_word(struct login *l, const char *word, size_t len)
 {
@@ -79,32 +89,17 @@ static bool read_word(struct login *l, const char *word, size_t len)
 
     if (len < 2 || (word[1] != ':' && word[1] != '='))
         return false;
+    const char *at = strchr(letters, toupper((unsigned char)*word));
+    if (!at || !*at)
+        return false;
     buf_init(&b, l->arena);
     buf_adds(&b, "");
     if (word[1] == ':')
         buf_add(&b, value.p, value.len);
-    else if (!auth_decode(value, &b))
+    else if (!base64_decode(value, &b))
         return false;
-    const char *text = b.len > 0 ? b.data : NULL;
-    switch (toupper((unsigned char)*word)) {
-    case 'U':
-        l->words.user = text;
-        return true;
-    case 'I':
-        l->words.id = text;
-        return true;
-    case 'P':
-        l->words.password = text;
-        return true;
-    case 'R':
-        l->words.realm = text;
-        return true;
-    case 'M':
-        l->words.mechanisms = text;
-        return true;
-    default:
-        return false;
-    }
+    *word_at(&l->words, (size_t)(at - letters)) = b.len > 0 ? b.data : NULL;
+    return true;
 }
 
 /* Each is a quoted string; false: something else stands there. */
@@ -125,8 +120,6 @@ static bool read_words(struct login *l, const char *s)
  * be used. */
 static bool read_file(struct worker *w, struct login *l, const char *path)
 {
-    const char **lines[] = {&l->words.user, &l->words.id, &l->words.password, &l->words.realm,
-                            &l->words.mechanisms};
     const char *command;
     char *text;
     size_t len;
@@ -135,10 +128,10 @@ static bool read_file(struct worker *w, struct login *l, const char *path)
                       &command) ||
         fs_read(l->arena, path, FILE_MAX, &text, &len) != 0)
         return false;
-    for (size_t i = 0, at = 0; i < sizeof lines / sizeof *lines && at < len; i++) {
+    for (size_t i = 0, at = 0; i < strlen(letters) && at < len; i++) {
         const char *end = memchr(text + at, '\n', len - at);
         size_t n = end ? (size_t)(end - text) - at : len - at;
-        *lines[i] = n > 0 ? arena_strndup(l->arena, text + at, n) : NULL;
+        *word_at(&l->words, i) = n > 0 ? arena_strndup(l->arena, text + at, n) : NULL;
         at += n + 1;
     }
     return true;
@@ -146,14 +139,7 @@ static bool read_file(struct worker *w, struct login *l, const char *path)
 
 /* --- who we are --------------------------------------------------------------------------- */
 
-/* What is not understood counts for nothing. */
-static bool words_of(struct login *l, const char *words)
-{
-    if (!read_words(l, words))
-        l->words.password = NULL;
-    return true;
-}
-
+/* False: nobody is to log in.  Words that are not understood count for nothing. */
 static bool find_words(struct worker *w, struct login *l, const struct message_LOGIN *ask)
 {
     static const char ruleset[] = "authinfo";
@@ -165,9 +151,9 @@ static bool find_words(struct worker *w, struct login *l, const struct message_L
     secured_set(w, ask->found);
     if (program_ruleset(p, ruleset, strlen(ruleset))) {
         struct ruling r = ruling_of(w, ruleset, &nothing, 1, NULL);
-        if (r.kind != RULING_REFUSED)
-            return words_of(l, r.words);
-        return false;
+        if (r.kind != RULING_REFUSED && !read_words(l, r.words))
+            l->words.password = NULL;
+        return r.kind != RULING_REFUSED;
     }
     return *file == '\0' || read_file(w, l, file);
 }

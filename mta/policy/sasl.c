@@ -2,13 +2,12 @@
 
 #include <limits.h>
 #include <pthread.h>
-#include <sasl/sasl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
 
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
+#include "mta/policy/sasl_parts.h"
 
 struct sasl_settings {
     const char *host, *realm; /* realm: NULL is the host */
@@ -52,15 +51,6 @@ static void mutex_free(void *m)
     free(m);
 }
 
-/* What it has to say goes to nobody: a client's wrong password is no event. */
-static int log_nothing(void *ctx, int level, const char *text)
-{
-    (void)ctx;
-    (void)level;
-    (void)text;
-    return SASL_OK;
-}
-
 /* Who may act for whom is for rules to say (trust_auth), as with sendmail. */
 static int allow_proxy(sasl_conn_t *conn, void *ctx, const char *user, unsigned user_len,
                        const char *who, unsigned who_len, const char *realm, unsigned realm_len,
@@ -99,8 +89,8 @@ const struct sasl_settings *sasl_settings_open(struct arena *a, const struct pro
                                                const char *host, const char **why)
 {
     static const sasl_callback_t callbacks[] = {
-        {SASL_CB_LOG, (int (*)(void))(void (*)(void))log_nothing, NULL},
-        {SASL_CB_PROXY_POLICY, (int (*)(void))(void (*)(void))allow_proxy, NULL},
+        {SASL_CB_LOG, SASL_AS_CALLBACK(sasl_log_nothing), NULL},
+        {SASL_CB_PROXY_POLICY, SASL_AS_CALLBACK(allow_proxy), NULL},
         {SASL_CB_LIST_END, NULL, NULL}};
     struct sasl_settings *s = arena_alloc(a, sizeof *s);
     const char *realm = program_option(p, "AuthRealm");
@@ -132,12 +122,10 @@ const char *sasl_settings_offer(const struct sasl_settings *s)
 static bool set_properties(struct sasl_session *s, const struct sasl_connection *c)
 {
     sasl_security_properties_t security = s->settings->security;
-    sasl_ssf_t bits = (sasl_ssf_t)c->bits;
 
     if (c->bits > 0)
         security.security_flags &= ~(unsigned)SASL_SEC_NOPLAINTEXT;
-    if (sasl_setprop(s->conn, SASL_SEC_PROPS, &security) != SASL_OK ||
-        sasl_setprop(s->conn, SASL_SSF_EXTERNAL, &bits) != SASL_OK)
+    if (!sasl_set_security(s->conn, &security, c->bits))
         return false;
     return !c->external || sasl_setprop(s->conn, SASL_AUTH_EXTERNAL, c->external) == SASL_OK;
 }
@@ -169,18 +157,6 @@ void sasl_session_free(struct sasl_session *s)
     free(s);
 }
 
-static bool is_among(const char *list, const char *word, size_t len)
-{
-    while (*list) {
-        size_t n = strcspn(list, " \t,");
-        if (n == len && strncasecmp(list, word, n) == 0)
-            return true;
-        list += n;
-        list += strspn(list, " \t,");
-    }
-    return false;
-}
-
 const char *sasl_session_offer(struct arena *a, struct sasl_session *s)
 {
     const char *all = NULL;
@@ -192,7 +168,7 @@ const char *sasl_session_offer(struct arena *a, struct sasl_session *s)
     buf_adds(&b, "AUTH");
     for (const char *word = s->settings->mechanisms; *word;) {
         size_t n = strcspn(word, " \t,");
-        if (n > 0 && is_among(all, word, n))
+        if (n > 0 && sasl_is_among(all, word, n))
             buf_printf(&b, " %.*s", (int)n, word);
         word += n;
         word += strspn(word, " \t,");
@@ -200,12 +176,10 @@ const char *sasl_session_offer(struct arena *a, struct sasl_session *s)
     return b.data;
 }
 
+/* An empty challenge is one. */
 static enum sasl_outcome outcome(int status, const char *out, unsigned len, struct bytes *challenge)
 {
-    *challenge = (struct bytes){out ? out : "", out ? len : 0};
-    return status == SASL_OK         ? SASL_SAID_YES
-           : status == SASL_CONTINUE ? SASL_SAID_CHALLENGE
-                                     : SASL_SAID_NO;
+    return sasl_outcome_of(status, out ? out : "", len, challenge);
 }
 
 enum sasl_outcome sasl_session_start(struct sasl_session *s, const char *mechanism,

@@ -1,9 +1,9 @@
 #include "mta/policy/sasl_login.h"
 
-#include <sasl/sasl.h>
 #include <stdlib.h>
 #include <string.h>
-#include <strings.h>
+
+#include "mta/policy/sasl_parts.h"
 
 enum { CALLBACKS = 6, OFFER_MAX = 2048 };
 
@@ -50,23 +50,14 @@ static int say_realm(void *ctx, int id, const char **available, const char **res
     return SASL_OK;
 }
 
-static int log_nothing(void *ctx, int level, const char *text)
-{
-    (void)ctx;
-    (void)level;
-    (void)text;
-    return SASL_OK;
-}
-
-/* The library has one type for callbacks of all kinds. */
-#define CALLBACK(f) ((int (*)(void))(void (*)(void))(f))
-
 static void set_callbacks(struct sasl_login *c)
 {
-    const sasl_callback_t all[CALLBACKS] = {
-        {SASL_CB_USER, CALLBACK(say_name), c},     {SASL_CB_AUTHNAME, CALLBACK(say_name), c},
-        {SASL_CB_PASS, CALLBACK(say_password), c}, {SASL_CB_GETREALM, CALLBACK(say_realm), c},
-        {SASL_CB_LOG, CALLBACK(log_nothing), c},   {SASL_CB_LIST_END, NULL, NULL}};
+    const sasl_callback_t all[CALLBACKS] = {{SASL_CB_USER, SASL_AS_CALLBACK(say_name), c},
+                                            {SASL_CB_AUTHNAME, SASL_AS_CALLBACK(say_name), c},
+                                            {SASL_CB_PASS, SASL_AS_CALLBACK(say_password), c},
+                                            {SASL_CB_GETREALM, SASL_AS_CALLBACK(say_realm), c},
+                                            {SASL_CB_LOG, SASL_AS_CALLBACK(sasl_log_nothing), c},
+                                            {SASL_CB_LIST_END, NULL, NULL}};
 
     memcpy(c->callbacks, all, sizeof all);
 }
@@ -75,8 +66,8 @@ static void set_callbacks(struct sasl_login *c)
 
 bool sasl_login_open(void)
 {
-    static const sasl_callback_t callbacks[] = {{SASL_CB_LOG, CALLBACK(log_nothing), NULL},
-                                                {SASL_CB_LIST_END, NULL, NULL}};
+    static const sasl_callback_t callbacks[] = {
+        {SASL_CB_LOG, SASL_AS_CALLBACK(sasl_log_nothing), NULL}, {SASL_CB_LIST_END, NULL, NULL}};
 
     return sasl_client_init(callbacks) == SASL_OK;
 }
@@ -97,7 +88,6 @@ struct sasl_login *sasl_login_new(const struct sasl_words *words, const char *ho
 {
     struct sasl_login *c = calloc(1, sizeof *c);
     const sasl_security_properties_t none = {0};
-    const sasl_ssf_t external = (sasl_ssf_t)bits;
 
     if (!c)
         return NULL;
@@ -105,8 +95,7 @@ struct sasl_login *sasl_login_new(const struct sasl_words *words, const char *ho
     set_callbacks(c);
     if (!set_secret(c) ||
         sasl_client_new("smtp", host, NULL, NULL, c->callbacks, 0, &c->conn) != SASL_OK ||
-        sasl_setprop(c->conn, SASL_SEC_PROPS, &none) != SASL_OK ||
-        sasl_setprop(c->conn, SASL_SSF_EXTERNAL, &external) != SASL_OK) {
+        !sasl_set_security(c->conn, &none, bits)) {
         sasl_login_free(c);
         return NULL;
     }
@@ -125,26 +114,13 @@ void sasl_login_free(struct sasl_login *c)
     free(c);
 }
 
-static bool is_among(const char *list, const char *word, size_t len)
-{
-    static const char blanks[] = " \t,";
-
-    for (list += strspn(list, blanks); *list; list += strspn(list, blanks)) {
-        size_t n = strcspn(list, blanks);
-        if (n == len && strncasecmp(list, word, n) == 0)
-            return true;
-        list += n;
-    }
-    return false;
-}
-
 static void choose(struct sasl_login *c, const char *offer)
 {
     size_t at = 0;
 
     for (const char *s = offer + strspn(offer, " "); *s; s += strspn(s, " ")) {
         size_t n = strcspn(s, " ");
-        if (is_among(c->words->mechanisms, s, n) && at + n + 2 < sizeof c->offer) {
+        if (sasl_is_among(c->words->mechanisms, s, n) && at + n + 2 < sizeof c->offer) {
             memcpy(c->offer + at, s, n);
             at += n;
             c->offer[at++] = ' ';
@@ -152,14 +128,6 @@ static void choose(struct sasl_login *c, const char *offer)
         s += n;
     }
     c->offer[at] = '\0';
-}
-
-static enum sasl_outcome outcome(int status, const char *out, unsigned len, struct bytes *said)
-{
-    *said = (struct bytes){out, out ? len : 0};
-    return status == SASL_OK         ? SASL_SAID_YES
-           : status == SASL_CONTINUE ? SASL_SAID_CHALLENGE
-                                     : SASL_SAID_NO;
 }
 
 enum sasl_outcome sasl_login_begin(struct sasl_login *c, const char *offer, const char **mechanism,
@@ -174,7 +142,7 @@ enum sasl_outcome sasl_login_begin(struct sasl_login *c, const char *offer, cons
     if (!*c->offer)
         return SASL_SAID_NO;
     int status = sasl_client_start(c->conn, c->offer, NULL, &out, &len, mechanism);
-    return outcome(status, out, len, initial);
+    return sasl_outcome_of(status, out, len, initial);
 }
 
 enum sasl_outcome sasl_login_step(struct sasl_login *c, struct bytes challenge,
@@ -184,7 +152,7 @@ enum sasl_outcome sasl_login_step(struct sasl_login *c, struct bytes challenge,
     unsigned len = 0;
     int status = sasl_client_step(c->conn, challenge.len ? challenge.p : "",
                                   (unsigned)challenge.len, NULL, &out, &len);
-    enum sasl_outcome o = outcome(status, out, len, response);
+    enum sasl_outcome o = sasl_outcome_of(status, out, len, response);
 
     if (!response->p)
         *response = (struct bytes){"", 0};
