@@ -11,4 +11,12 @@ struct bytes {
     size_t len;
 };
 
+/* A host's name without the dot that may end it; "." stays. */
+static inline struct bytes bytes_without_dot(struct bytes host)
+{
+    if (host.len > 1 && host.p[host.len - 1] == '.')
+        host.len--;
+    return host;
+}
+
 #endif

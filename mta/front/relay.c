@@ -227,12 +227,9 @@ static bool send_output(struct wire *w)
 /* Names of hosts, not addresses (RFC 6066 3). */
 static const char *server_name(const struct relay *r)
 {
-    const char *name = bytes_string(r->arena, r->plan.hosts.v[r->host * HOST_PARTS]);
-    size_t len = strlen(name);
+    const struct bytes name = bytes_without_dot(r->plan.hosts.v[r->host * HOST_PARTS]);
 
-    if (len > 0 && name[len - 1] == '.')
-        len--;
-    return *name == '[' || len == 0 ? NULL : arena_strndup(r->arena, name, len);
+    return name.len == 0 || *name.p == '[' ? NULL : bytes_string(r->arena, name);
 }
 
 static bool start_tls(struct wire *w)

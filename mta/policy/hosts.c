@@ -46,9 +46,7 @@ static void unknown(struct search *f, const char *host, const char *answer)
 
 static const char *without_dot(struct search *f, const char *host)
 {
-    size_t len = strlen(host);
-
-    return len > 1 && host[len - 1] == '.' ? arena_strndup(f->w->arena, host, len - 1) : host;
+    return bytes_string(f->w->arena, bytes_without_dot(bytes_of(host)));
 }
 
 static void no_answer(struct search *f, const char *host)
@@ -91,11 +89,9 @@ static bool is_ours(void *ctx, const char *host)
 {
     const struct program *p = ctx;
     uint32_t w = names_find(&p->names, "w", 1);
-    size_t len = strlen(host);
+    const struct bytes name = bytes_without_dot(bytes_of(host));
 
-    if (len > 1 && host[len - 1] == '.')
-        len--;
-    return w && program_in_class(p, w, host, len);
+    return w && program_in_class(p, w, name.p, name.len);
 }
 
 static void loops_back(struct search *f, const char *host)

@@ -89,23 +89,30 @@ static void answer(struct worker *w, struct job *j)
 {
     struct message m = {.kind = MESSAGE_VERDICT};
 
-    if (j->ask.kind == MESSAGE_ROUTE) {
+    switch (j->ask.kind) {
+    case MESSAGE_ROUTE:
         m.kind = MESSAGE_ROUTED;
         route(w, &j->ask.as.ROUTE, &m.as.ROUTED);
-    } else if (j->ask.kind == MESSAGE_TRY) {
+        break;
+    case MESSAGE_TRY:
         m.kind = MESSAGE_HOST_VERDICT;
         server_answer_try(w, &j->ask.as.TRY, &m.as.HOST_VERDICT);
-    } else if (j->ask.kind == MESSAGE_LOGIN) {
-        m.kind = MESSAGE_LOGIN_SAID;
-        login_answer(w, j->login, &j->ask.as.LOGIN, &m.as.LOGIN_SAID);
-    } else if (j->ask.kind == MESSAGE_LOGIN_STEP) {
-        m.kind = MESSAGE_LOGIN_SAID;
-        login_answer_step(j->login, &j->ask.as.LOGIN_STEP, &m.as.LOGIN_SAID);
-    } else if (j->ask.kind == MESSAGE_HOST) {
+        break;
+    case MESSAGE_HOST:
         m.kind = MESSAGE_HOST_VERDICT;
         server_answer(w, &j->ask.as.HOST, &m.as.HOST_VERDICT);
-    } else {
+        break;
+    case MESSAGE_LOGIN:
+        m.kind = MESSAGE_LOGIN_SAID;
+        login_answer(w, j->login, &j->ask.as.LOGIN, &m.as.LOGIN_SAID);
+        break;
+    case MESSAGE_LOGIN_STEP:
+        m.kind = MESSAGE_LOGIN_SAID;
+        login_answer_step(j->login, &j->ask.as.LOGIN_STEP, &m.as.LOGIN_SAID);
+        break;
+    default:
         check_answer(w, j->context, &j->ask, &m.as.VERDICT);
+        break;
     }
     copy_message(j->arena, &m, &j->answer);
 }

@@ -16,13 +16,9 @@ static struct bytes refusal(struct worker *w, const char *ruleset, const char *a
 
 void server_begin(struct worker *w, struct bytes name, struct bytes address, struct bytes to)
 {
-    size_t len = name.len;
-
     worker_begin(w, NULL);
     rewrite_use(w->r, rewrite_macros_new(w->arena, w->service->program));
-    if (len && name.p[len - 1] == '.')
-        len--;
-    worker_set(w, "server_name", arena_strndup(w->arena, len ? name.p : "", len));
+    worker_set(w, "server_name", bytes_string(w->arena, bytes_without_dot(name)));
     worker_set(w, "server_addr", bytes_string(w->arena, address));
     worker_set(w, "h", bytes_string(w->arena, to));
 }

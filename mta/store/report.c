@@ -385,11 +385,9 @@ static struct bytes status(const struct making *m, const struct recipient *r)
 static void add_diagnostic(struct buf *b, const struct recipient *r)
 {
     const struct exit_meaning *x = exit_by_text(r->answer);
-    struct bytes host = r->host;
+    const struct bytes host = bytes_without_dot(r->host);
 
     if (host.len) {
-        if (host.p[host.len - 1] == '.')
-            host.len--;
         buf_adds(b, "Remote-MTA: DNS; ");
         add_line(b, host);
         buf_addc(b, '\n');

@@ -202,10 +202,7 @@ struct bytes schedule_host(struct bytes address)
 
     while (at > 0 && address.p[at - 1] != '@')
         at--;
-    struct bytes host = {address.p ? address.p + at : "", address.len - at};
-    if (host.len && host.p[host.len - 1] == '.')
-        host.len--;
-    return host;
+    return bytes_without_dot((struct bytes){address.p ? address.p + at : "", address.len - at});
 }
 
 /* --- the heap ------------------------------------------------------------------------------ */
