@@ -10,8 +10,7 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/fs.h"
-#include "mta/front/tls.h"
-#include "mta/front/traffic.h"
+#include "mta/front/stream.h"
 #include "mta/message/envelope.h"
 #include "mta/peer.h"
 
@@ -23,15 +22,12 @@ struct wire {
     struct relay *relay; /* that uses it; NULL: none does */
     struct arena *arena;
     struct client *client; /* NULL: it is not connected yet */
-    struct traffic *traffic;
+    struct stream stream;
     char *address; /* "192.0.2.1 25": what a kept one is known by */
-    int fd;
     uv_poll_t poll;
     uv_timer_t timer;
     struct client_wait wait;
-    struct tls *tls; /* NULL: it is in the clear */
-    bool secured;    /* the client knows that it is not */
-    uint64_t login;  /* its number, where policy has one; else 0 */
+    uint64_t login; /* its number, where policy has one; else 0 */
     unsigned handles;
     bool closing;
     struct wire *next; /* of those that are kept */
@@ -90,9 +86,7 @@ static void close_wire(struct wire *w)
     uv_timer_stop(&w->timer);
     uv_close((uv_handle_t *)&w->poll, handle_closed);
     uv_close((uv_handle_t *)&w->timer, handle_closed);
-    fs_close(&w->fd);
-    tls_free(w->tls);
-    w->tls = NULL;
+    stream_close(&w->stream);
 }
 
 static struct wire *kept_wire(struct front *f, const char *address)
@@ -181,45 +175,29 @@ static void advance(struct wire *w)
 
 /* --- bytes -------------------------------------------------------------------------------- */
 
-static void said(struct wire *w, struct bytes b, size_t n)
+/* What the client has to say; empty: nothing. */
+static struct bytes output_of(const struct wire *w)
 {
-    if (n == 0)
-        return;
-    traffic_out(w->traffic, b.p, n);
-    client_sent(w->client, n);
+    struct bytes b;
+
+    return client_output(w->client, &b) ? b : (struct bytes){"", 0};
 }
 
-/* What waits for the host, as it goes over the wire. */
-static bool has_output(struct wire *w, struct bytes *b)
+static bool has_output(struct wire *w)
 {
-    struct bytes plain;
-
-    if (!w->tls)
-        return client_output(w->client, b);
-    if (client_output(w->client, &plain))
-        said(w, plain, tls_write(w->tls, plain.p, plain.len));
-    return tls_sending(w->tls, b);
+    return stream_waits(&w->stream, output_of(w));
 }
 
 static bool send_output(struct wire *w)
 {
-    struct bytes b;
+    size_t taken;
+    bool broken = false, moved = stream_write(&w->stream, output_of(w), &taken, &broken);
 
-    if (!has_output(w, &b))
-        return false;
-    ssize_t n = send(w->fd, b.p, b.len, MSG_NOSIGNAL);
-    if (n > 0 && w->tls)
-        tls_sent(w->tls, (size_t)n);
-    else if (n > 0)
-        said(w, b, (size_t)n);
-    if (n > 0)
-        return true;
-    if (n == 0 || errno == EAGAIN || errno == EINTR)
-        return false;
-    if (w->tls)
-        tls_sent(w->tls, b.len); /* there is nobody to send it to */
-    client_lost(w->client);
-    return true;
+    if (taken > 0)
+        client_sent(w->client, taken);
+    if (broken)
+        client_lost(w->client);
+    return moved || broken;
 }
 
 /* --- TLS ---------------------------------------------------------------------------------- */
@@ -234,10 +212,9 @@ static const char *server_name(const struct relay *r)
 
 static bool start_tls(struct wire *w)
 {
-    if (w->tls || !w->relay || !client_wants_tls(w->client))
+    if (w->stream.tls || !w->relay || !client_wants_tls(w->client))
         return false;
-    w->tls = tls_new(w->front->setup->tls_client, false, server_name(w->relay));
-    if (!w->tls)
+    if (!stream_secure(&w->stream, w->front->setup->tls_client, false, server_name(w->relay)))
         client_lost(w->client);
     return true;
 }
@@ -247,66 +224,36 @@ static void tell_secured(struct wire *w)
     struct bytes found[SECURED_N];
     struct arena *a = arena_beside(w->arena);
 
-    tls_found(w->tls, a, found);
+    tls_found(w->stream.tls, a, found);
     client_secured(w->client, found);
     arena_free(a);
-    w->secured = true;
-}
-
-/* The handshake goes on, and bytes become text. */
-static bool decrypt(struct wire *w)
-{
-    char in[FRONT_READ];
-    size_t n = 0;
-
-    if (tls_state(w->tls) == TLS_OPEN && !w->secured)
-        tell_secured(w);
-    else if ((n = tls_read(w->tls, in, sizeof in)) > 0)
-        client_input(w->client, in, n);
-    else if (tls_state(w->tls) == TLS_FAILED && !w->secured)
-        client_not_secured(w->client);
-    else if (tls_state(w->tls) == TLS_FAILED || tls_state(w->tls) == TLS_ENDED)
-        client_lost(w->client);
-    else
-        return false;
-    if (n > 0)
-        traffic_in(w->traffic, in, n);
-    return true;
-}
-
-static bool read_encrypted(struct wire *w)
-{
-    char in[TLS_PIECE];
-
-    if (client_over(w->client) || client_broken(w->client))
-        return false;
-    if (decrypt(w))
-        return true;
-    ssize_t n = recv(w->fd, in, sizeof in, 0);
-    if (n > 0)
-        tls_take(w->tls, in, (size_t)n);
-    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
-        tls_end(w->tls);
-    else
-        return false;
-    return true;
 }
 
 static bool read_input(struct wire *w)
 {
     char in[FRONT_READ];
+    size_t n;
 
-    if (w->tls)
-        return read_encrypted(w);
-    ssize_t n = client_over(w->client) ? -1 : recv(w->fd, in, sizeof in, 0);
-    if (n > 0) {
-        traffic_in(w->traffic, in, (size_t)n);
-        client_input(w->client, in, (size_t)n);
-        return true;
-    }
-    if (client_over(w->client) || (n < 0 && (errno == EAGAIN || errno == EINTR)))
+    if (client_over(w->client) || (w->stream.tls && client_broken(w->client)))
         return false;
-    client_lost(w->client);
+    switch (stream_read(&w->stream, in, sizeof in, &n)) {
+    case STREAM_NOTHING:
+        return false;
+    case STREAM_TEXT:
+        client_input(w->client, in, n);
+        break;
+    case STREAM_SECURED:
+        tell_secured(w);
+        break;
+    case STREAM_UNSECURED:
+        client_not_secured(w->client);
+        break;
+    case STREAM_ENDED:
+        client_lost(w->client);
+        break;
+    case STREAM_MOVED:
+        break;
+    }
     return true;
 }
 
@@ -473,7 +420,6 @@ static void set_timer(struct wire *w)
 
 static void pump(struct wire *w)
 {
-    struct bytes b;
     bool good;
 
     for (bool again = true; again && !w->closing;) {
@@ -490,17 +436,14 @@ static void pump(struct wire *w)
         return;
     if (client_logged_in(w->client, &good))
         end_login(w);
-    if (client_over(w->client) && !has_output(w, &b)) {
-        if (w->tls)
-            tls_close(w->tls);
-        send_output(w);
+    if (client_over(w->client) && !has_output(w)) {
+        stream_end(&w->stream);
         forget_kept(w);
         close_wire(w);
         return;
     }
     set_timer(w);
-    int events =
-        (client_broken(w->client) ? 0 : UV_READABLE) | (has_output(w, &b) ? UV_WRITABLE : 0);
+    int events = (client_broken(w->client) ? 0 : UV_READABLE) | (has_output(w) ? UV_WRITABLE : 0);
     if (events)
         uv_poll_start(&w->poll, events, happened);
     else
@@ -541,7 +484,7 @@ static void connected(uv_poll_t *p, int status, int events)
     socklen_t len = sizeof err;
 
     (void)events;
-    if (getsockopt(w->fd, SOL_SOCKET, SO_ERROR, &err, &len) != 0)
+    if (getsockopt(w->stream.fd, SOL_SOCKET, SO_ERROR, &err, &len) != 0)
         err = errno;
     if (status < 0 && !err)
         err = -status;
@@ -567,22 +510,23 @@ static void dial(struct relay *r, const char *name)
     int err = 0;
 
     *w = (struct wire){.front = r->front, .relay = r, .arena = a, .address = arena_strdup(a, name)};
-    w->traffic = traffic_new(a, r->front->setup->traffic, r->delivery);
-    traffic_note(w->traffic, "CONNECT", name);
-    w->fd = socket(len ? sa.ss_family : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
-    if (w->fd < 0) {
+    const int fd =
+        socket(len ? sa.ss_family : AF_INET, SOCK_STREAM | SOCK_NONBLOCK | SOCK_CLOEXEC, 0);
+    stream_open(&w->stream, fd, traffic_new(a, r->front->setup->traffic, r->delivery));
+    traffic_note(w->stream.traffic, "CONNECT", name);
+    if (fd < 0) {
         hand_over_fail(r->over, RECIPIENT_WAITS, EX_OSERR, "4.3.2", strerror(errno));
         arena_free(a);
         finish(r);
         return;
     }
     r->wire = w;
-    peer_no_delay(w->fd);
-    uv_poll_init_socket(&r->front->loop, &w->poll, w->fd);
+    peer_no_delay(fd);
+    uv_poll_init_socket(&r->front->loop, &w->poll, fd);
     uv_timer_init(&r->front->loop, &w->timer);
     w->poll.data = w->timer.data = w;
     w->handles = 2;
-    if (!len || (connect(w->fd, (struct sockaddr *)&sa, len) != 0 && errno != EINPROGRESS))
+    if (!len || (connect(fd, (struct sockaddr *)&sa, len) != 0 && errno != EINPROGRESS))
         err = len ? errno : EADDRNOTAVAIL;
     if (err) {
         unreachable(w, err);

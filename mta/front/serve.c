@@ -9,8 +9,7 @@
 #include "lib/base/fs.h"
 #include "mta/front/counts.h"
 #include "mta/front/doors.h"
-#include "mta/front/tls.h"
-#include "mta/front/traffic.h"
+#include "mta/front/stream.h"
 #include "mta/peer.h"
 
 enum { BODY_AT_ONCE = PROTOCOL_PIECE };
@@ -20,11 +19,10 @@ struct serve {
     struct serve *next; /* in its bucket */
     struct arena *arena;
     struct session *session;
-    struct traffic *traffic;
+    struct stream stream;
     uint64_t id;
     bool storing; /* the store has bytes of a body that is not committed; by our id */
     size_t listener;
-    int fd;
     uv_poll_t poll;
     uv_timer_t timer;
     struct session_wait wait; /* that the timer runs for */
@@ -32,11 +30,9 @@ struct serve {
     char in[FRONT_READ];
     size_t have, at; /* bytes of `in`; how many of them were taken */
     char address[PEER_TEXT];
-    struct tls *tls; /* NULL: it speaks in the clear */
-    bool tls_first;  /* nothing is read in the clear */
-    bool secured;    /* the session knows that it does not */
-    bool dialogue;   /* the client is the one on standard input */
-    bool ended;      /* the client sends no more */
+    bool tls_first; /* nothing is read in the clear */
+    bool dialogue;  /* the client is the one on standard input */
+    bool ended;     /* the client sends no more */
     bool broken;
     unsigned handles; /* that have to be closed before it can go */
 };
@@ -71,8 +67,6 @@ static void finish(struct serve *s)
     struct serve **at = &f->sessions[s->id % FRONT_BUCKETS];
 
     drop_transaction(s);
-    tls_free(s->tls);
-    s->tls = NULL;
     m.as.GONE.session = s->id;
     front_send(&f->policy, &m);
     if (s->dialogue) {
@@ -91,7 +85,7 @@ static void finish(struct serve *s)
     uv_timer_stop(&s->timer);
     uv_close((uv_handle_t *)&s->poll, handle_closed);
     uv_close((uv_handle_t *)&s->timer, handle_closed);
-    fs_close(&s->fd);
+    stream_close(&s->stream);
     doors_left(f);
 }
 
@@ -108,7 +102,7 @@ static void ask_connect(struct serve *s, struct message *m)
     if (s->dialogue)
         p = setup->peer;
     else
-        peer_of(s->fd, own);
+        peer_of(s->stream.fd, own);
     *c = (struct message_CONNECT){.session = s->id,
                                   .listener = s->dialogue ? CONNECT_DIALOGUE : s->listener,
                                   .address = {p->address, strlen(p->address)},
@@ -264,48 +258,27 @@ static bool give_body(struct serve *s)
     return true;
 }
 
-/* Bytes that are gone. */
-static size_t send_bytes(struct serve *s, struct bytes b)
+/* What the session has to say; empty: nothing. */
+static struct bytes output_of(const struct serve *s)
 {
-    ssize_t n = send(s->fd, b.p, b.len, MSG_NOSIGNAL);
+    struct bytes b;
 
-    if (n < 0 && errno != EAGAIN && errno != EINTR)
-        s->broken = true;
-    return n > 0 ? (size_t)n : 0;
+    return session_output(s->session, &b) ? b : (struct bytes){"", 0};
 }
 
-static void said(struct serve *s, struct bytes b, size_t n)
+static bool has_output(struct serve *s)
 {
-    if (n == 0)
-        return;
-    traffic_out(s->traffic, b.p, n);
-    session_sent(s->session, n);
-}
-
-/* What waits for the client, as it goes over the wire. */
-static bool has_output(struct serve *s, struct bytes *b)
-{
-    struct bytes plain;
-
-    if (!s->tls)
-        return session_output(s->session, b);
-    if (session_output(s->session, &plain))
-        said(s, plain, tls_write(s->tls, plain.p, plain.len));
-    return tls_sending(s->tls, b);
+    return stream_waits(&s->stream, output_of(s));
 }
 
 static bool send_output(struct serve *s)
 {
-    struct bytes b;
+    size_t taken;
+    bool moved = stream_write(&s->stream, output_of(s), &taken, &s->broken);
 
-    if (!has_output(s, &b))
-        return false;
-    size_t n = send_bytes(s, b);
-    if (s->tls)
-        tls_sent(s->tls, n);
-    else
-        said(s, b, n);
-    return n > 0;
+    if (taken > 0)
+        session_sent(s->session, taken);
+    return moved;
 }
 
 /* --- TLS ---------------------------------------------------------------------------------- */
@@ -320,14 +293,11 @@ static void end_input(struct serve *s)
  * between us and the client. */
 static bool start_tls(struct serve *s)
 {
-    struct bytes b;
-
-    if (s->tls || session_wait(s->session).kind != SESSION_WAIT_TLS ||
-        session_output(s->session, &b))
+    if (s->stream.tls || session_wait(s->session).kind != SESSION_WAIT_TLS || output_of(s).len > 0)
         return false;
     s->at = s->have = 0;
-    s->tls = tls_new(s->front->setup->tls_server, session_asks_certificate(s->session), NULL);
-    s->broken |= !s->tls;
+    s->broken |= !stream_secure(&s->stream, s->front->setup->tls_server,
+                                session_asks_certificate(s->session), NULL);
     return true;
 }
 
@@ -336,48 +306,9 @@ static void tell_secured(struct serve *s)
     struct bytes found[SECURED_N];
     struct arena *a = arena_beside(s->arena);
 
-    tls_found(s->tls, a, found);
+    tls_found(s->stream.tls, a, found);
     session_secured(s->session, (struct texts){found, SECURED_N});
     arena_free(a);
-    s->secured = true;
-}
-
-/* The handshake goes on, and bytes become text. */
-static bool decrypt(struct serve *s)
-{
-    enum tls_state state = tls_state(s->tls);
-
-    if (state == TLS_OPEN && !s->secured) {
-        tell_secured(s);
-        return true;
-    }
-    s->have = tls_read(s->tls, s->in, sizeof s->in);
-    s->at = 0;
-    if (s->have > 0) {
-        traffic_in(s->traffic, s->in, s->have);
-        return true;
-    }
-    state = tls_state(s->tls);
-    if (state != TLS_ENDED && state != TLS_FAILED)
-        return false;
-    end_input(s);
-    return true;
-}
-
-static bool read_encrypted(struct serve *s)
-{
-    char bytes[TLS_PIECE];
-
-    if (decrypt(s))
-        return true;
-    ssize_t n = recv(s->fd, bytes, sizeof bytes, 0);
-    if (n > 0)
-        tls_take(s->tls, bytes, (size_t)n);
-    else if (n == 0 || (errno != EAGAIN && errno != EINTR))
-        tls_end(s->tls);
-    else
-        return false;
-    return true;
 }
 
 static bool take_input(struct serve *s)
@@ -391,20 +322,27 @@ static bool take_input(struct serve *s)
 
 static bool read_input(struct serve *s)
 {
-    if (s->at < s->have || s->ended || (s->tls_first && !s->tls))
+    size_t n;
+
+    if (s->at < s->have || s->ended || (s->tls_first && !s->stream.tls))
         return false;
-    if (s->tls)
-        return read_encrypted(s);
-    ssize_t n = recv(s->fd, s->in, sizeof s->in, 0);
-    if (n > 0) {
-        traffic_in(s->traffic, s->in, (size_t)n);
-        s->have = (size_t)n;
+    switch (stream_read(&s->stream, s->in, sizeof s->in, &n)) {
+    case STREAM_NOTHING:
+        return false;
+    case STREAM_TEXT:
+        s->have = n;
         s->at = 0;
-        return true;
+        break;
+    case STREAM_SECURED:
+        tell_secured(s);
+        break;
+    case STREAM_UNSECURED:
+    case STREAM_ENDED:
+        end_input(s);
+        break;
+    case STREAM_MOVED:
+        break;
     }
-    if (n < 0 && (errno == EAGAIN || errno == EINTR))
-        return false;
-    end_input(s);
     return true;
 }
 
@@ -444,12 +382,11 @@ static void set_timer(struct serve *s)
 
 static void set_events(struct serve *s)
 {
-    struct bytes b;
     int events = 0;
 
-    if (has_output(s, &b))
+    if (has_output(s))
         events |= UV_WRITABLE;
-    if (s->at == s->have && !s->ended && (s->tls || !s->tls_first))
+    if (s->at == s->have && !s->ended && (s->stream.tls || !s->tls_first))
         events |= UV_READABLE;
     if (events)
         uv_poll_start(&s->poll, events, happened);
@@ -459,8 +396,6 @@ static void set_events(struct serve *s)
 
 static void pump(struct serve *s)
 {
-    struct bytes b;
-
     for (bool again = true; again && !s->broken;) {
         again = ask(s) | give_body(s) | send_output(s) | start_tls(s) | take_input(s);
         if (!again)
@@ -468,13 +403,10 @@ static void pump(struct serve *s)
         if (!again && s->front->stopping)
             again = session_stop(s->session);
     }
-    if (!s->broken && session_over(s->session) && s->tls && !has_output(s, &b)) {
-        tls_close(s->tls);
-        while (send_output(s))
-            ;
-        s->broken = true; /* what does not fit is of no use to anybody */
-    }
-    if (s->broken || (session_over(s->session) && !has_output(s, &b))) {
+    const bool over = session_over(s->session) && !has_output(s);
+    if (over && !s->broken)
+        stream_end(&s->stream);
+    if (over || s->broken) {
         finish(s);
         return;
     }
@@ -501,14 +433,13 @@ static struct serve *admit(struct front *f, size_t listener, int fd)
 
     s->front = f;
     s->arena = a;
-    s->fd = fd;
     s->id = ++f->ids;
     s->listener = listener;
     s->session = session_new(a, &f->session);
     s->tls_first = strchr(f->listeners[listener].modifiers, 's') != NULL;
     if (s->tls_first)
         session_begin_with_tls(s->session);
-    s->traffic = traffic_new(a, f->setup->traffic, s->id);
+    stream_open(&s->stream, fd, traffic_new(a, f->setup->traffic, s->id));
     s->next = f->sessions[s->id % FRONT_BUCKETS];
     f->sessions[s->id % FRONT_BUCKETS] = s;
     f->open++;
