@@ -94,8 +94,8 @@ bool head_load(struct head *h, struct texts stored);
 /* The list with the id in its place. */
 struct texts head_set_id(struct arena *a, struct texts stored, struct bytes id);
 /* Bytes that the stored head counts as in SIZE= of a message from the queue: names, colons, texts,
- * and the letters of the configuration's "?flags?"; line ends do not count,
- * nor do fields without a text by then. */
+ * and the letters of the configuration's "?flags?"; line ends do not count, nor do fields without a
+ * text by then. */
 uint64_t head_size(struct texts stored);
 
 #endif
