@@ -102,10 +102,19 @@ struct lookup_recent {
 
 static uint32_t hash_of(struct map_bytes key)
 {
-    uint32_t h = 0x811c9dc5;
-    for (size_t i = 0; i < key.len; i++)
-        h = (h ^ (unsigned char)key.p[i]) * 0x01000193U;
-    return h ^ h >> 13;
+    const uint64_t odd = 0x9e3779b97f4a7c15;
+    uint64_t h = key.len, v = 0;
+    size_t i = 0;
+
+    for (; i + sizeof v <= key.len; i += sizeof v) {
+        memcpy(&v, key.p + i, sizeof v);
+        h = (h ^ v) * odd;
+        h ^= h >> 32;
+    }
+    for (v = 0; i < key.len; i++)
+        v = v << 8 | (unsigned char)key.p[i];
+    h = (h ^ v) * odd;
+    return (uint32_t)(h >> 32);
 }
 
 enum map_verdict lookup_database_get(struct lookup_database *db, struct map_bytes key,
@@ -163,7 +172,7 @@ static void file_find(struct lookup_query *q)
     struct lookup_database *db = *q->state;
     if (!db)
         db = *q->state = arena_alloc(q->lifetime, sizeof *db);
-    int rc = open_any(q, db);
+    int rc = db->holder ? 0 : open_any(q, db);
     if (rc != 0 && q->map->optional) {
         q->answer->closed = true;
         return;

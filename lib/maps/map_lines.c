@@ -26,8 +26,24 @@ static char folded(char c)
     return (char)(c >= 'A' && c <= 'Z' ? c - 'A' + 'a' : c);
 }
 
+/* Eight at once: in its highest bit a byte shows whether it is from 'A' on, and not behind 'Z'. */
+static uint64_t folded_eight(uint64_t v)
+{
+    const uint64_t ones = UINT64_MAX / 0xff, high = ones << 7, low = v & ~high;
+    const uint64_t from = low + ones * (0x80 - 'A'), behind = low + ones * (0x80 - 'Z' - 1);
+
+    return v | ((from & ~behind & ~v & high) >> 2);
+}
+
 void map_fold(char *key, size_t len)
 {
+    uint64_t v;
+
+    for (; len >= sizeof v; key += sizeof v, len -= sizeof v) {
+        memcpy(&v, key, sizeof v);
+        v = folded_eight(v);
+        memcpy(key, &v, sizeof v);
+    }
     for (size_t i = 0; i < len; i++)
         key[i] = folded(key[i]);
 }

@@ -327,6 +327,31 @@ static void long_lines_are_whole(void **state)
     free(text);
 }
 
+/* Each byte at each place of keys of all lengths: capitals, and nothing else. */
+static void keys_are_folded(void **state)
+{
+    char key[20];
+
+    (void)state;
+    for (size_t len = 1; len < sizeof key; len++) {
+        for (size_t at = 0; at < len; at++) {
+            for (int c = 0; c < 256; c++) {
+                memset(key, 'Q', sizeof key);
+                key[at] = (char)c;
+                map_fold(key, len);
+                for (size_t i = 0; i < sizeof key; i++) {
+                    const int want = i >= len               ? 'Q'
+                                     : i != at              ? 'q'
+                                     : c >= 'A' && c <= 'Z' ? c + 32
+                                                            : c;
+                    assert_int_equal((unsigned char)key[i], want);
+                }
+            }
+        }
+    }
+    map_fold(NULL, 0);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -340,6 +365,7 @@ int main(void)
         IN_FOLDER(an_entry_that_never_fits_is_refused),
         IN_FOLDER(files_of_another_kind_are_refused),
         UNIT(types_are_found_by_name),
+        UNIT(keys_are_folded),
         UNIT(lines_are_split),
         UNIT(long_lines_are_whole),
     };
