@@ -77,57 +77,76 @@ static bool is_fixed(const struct element *e)
     return e->kind == LEFT_WORD || e->kind == LEFT_OPERATOR;
 }
 
-/* Where a wildcard that may end at `end` or behind it ends first, as far as the next element can
- * tell: before the word that must follow, or at the end of all.  ws->n + 1: nowhere. */
-static inline uint32_t next_end(const struct element *next, const struct element *last,
-                                const struct tokens *ws, uint32_t end)
+static bool is_wildcard(const struct element *e)
 {
-    if (next == last)
-        return ws->n;
-    if (is_fixed(next)) {
-        while (end < ws->n && ws->v[end].id != next->id)
-            end++;
-        return end < ws->n ? end : ws->n + 1;
-    }
-    return end;
+    return e->kind == LEFT_ANY0 || e->kind == LEFT_ANY;
 }
 
-bool match(struct matcher *m, const struct rule *r, const struct tokens *ws)
+/* The first place from `at` on where the element, which is fixed, stands; n: nowhere. */
+static inline uint32_t next_place(const struct element *e, const struct token *v, uint32_t n,
+                                  uint32_t at)
 {
-    const struct element *const left = r->left, *const last = left + r->nleft, *e = left;
+    while (at < n && v[at].id != e->id)
+        at++;
+    return at;
+}
+
+bool match_elements(struct matcher *m, const struct element *left, const struct tokens *ws)
+{
+    const struct element *e = left;
+    const struct token *const v = ws->v;
     struct binding *const b = m->bindings;
-    uint16_t *const places = m->places; /* of each binding, its element */
+    const struct element **const places = m->places; /* of each binding */
     const uint64_t limit = m->limit;
+    const uint32_t len = ws->n;
     uint64_t steps = m->steps;
     uint32_t at = 0, n = 0, end;
 
-    if (r->nleft == 1 && e->kind == LEFT_ANY0) { /* many rules take it all */
-        b[0] = (struct binding){0, ws->n};
-        m->n = 1;
-        m->steps += ws->n + 1;
-        return m->steps <= limit;
-    }
     for (;;) {
-        for (; e < last && is_fixed(e); e++, at++) {
-            if (at == ws->n || ws->v[at].id != e->id)
+        for (; is_fixed(e); e++, at++) {
+            if (at == len || v[at].id != e->id)
                 goto back;
         }
         if (++steps > limit)
             goto no;
-        if (e == last) {
-            if (at < ws->n)
+        if (is_wildcard(e)) {
+            end = at + (e->kind == LEFT_ANY);
+            if (end > len)
+                goto back;
+            if (e[1].kind == LEFT_END) { /* takes all that is left */
+                b[n] = (struct binding){at, len};
+                m->n = n + 1;
+                m->steps = steps + len - at;
+                return m->steps <= limit;
+            }
+            if (is_fixed(e + 1)) {
+                /* Before the word that must follow, which so has its place too. */
+                end = next_place(e + 1, v, len, end);
+                steps += end - at;
+                if (end == len)
+                    goto back;
+                b[n] = (struct binding){at, end};
+                places[n++] = e;
+                at = end + 1;
+                e += 2;
+                continue;
+            }
+            goto bind;
+        }
+        if (e->kind == LEFT_END) {
+            if (at < len)
                 goto back;
             m->n = n;
             m->steps = steps;
             return true;
         }
-        /* All but two need a token to stand here, even a macro whose value is empty. */
-        if (at == ws->n && e->kind != LEFT_ANY0 && e->kind != LEFT_NOTHING)
-            goto back;
-        switch (e->kind) {
-        case LEFT_NOTHING:
+        if (e->kind == LEFT_NOTHING) {
             e++;
             continue;
+        }
+        if (at == len) /* even a macro whose value is empty needs a token to stand here */
+            goto back;
+        switch (e->kind) {
         case LEFT_LATE:
             end = behind_macro(m, ws, at, e->id);
             if (end == UINT32_MAX)
@@ -143,22 +162,17 @@ bool match(struct matcher *m, const struct rule *r, const struct tokens *ws)
                 goto back;
             break;
         case LEFT_NOT_CLASS:
-            if (one_in_class(m, &ws->v[at], e->id))
+            if (one_in_class(m, &v[at], e->id))
                 goto back;
             end = at + 1;
             break;
-        case LEFT_ONE:
+        default: /* LEFT_ONE */
             end = at + 1;
-            break;
-        default:
-            end = next_end(e + 1, last, ws, e->kind == LEFT_ANY0 ? at : at + 1);
-            if (end > ws->n)
-                goto back;
-            steps += end - at;
             break;
         }
+    bind:
         b[n] = (struct binding){at, end};
-        places[n++] = (uint16_t)(e++ - left);
+        places[n++] = e++;
         at = end;
         continue;
 
@@ -167,12 +181,14 @@ bool match(struct matcher *m, const struct rule *r, const struct tokens *ws)
             if (++steps > limit || n == 0)
                 goto no;
             struct binding *top = &b[n - 1];
-            const struct element *w = &left[places[n - 1]];
+            const struct element *w = places[n - 1];
             end = 0;
-            if ((w->kind == LEFT_ANY0 || w->kind == LEFT_ANY) && top->end < ws->n) {
-                end = next_end(w + 1, last, ws, top->end + 1);
+            if (is_wildcard(w) && top->end < len) {
+                end = top->end + 1;
+                if (is_fixed(w + 1)) /* there is one: the last wildcard matches at once */
+                    end = next_place(w + 1, v, len, end);
                 steps += end - top->end;
-                if (end > ws->n)
+                if (end == len && is_fixed(w + 1))
                     end = 0;
             } else if (w->kind == LEFT_CLASS) {
                 m->steps = steps;

@@ -28,10 +28,10 @@ struct matcher {
     bool (*added)(void *ctx, uint32_t cls, const char *word, size_t len);
     uint32_t (*longest_added)(void *ctx, uint32_t cls);
     void *ctx;
-    uint64_t steps, limit;    /* tokens looked at, and how many there may be */
-    struct binding *bindings; /* room for ELEMENTS_MAX */
-    uint16_t *places;         /* the same */
-    uint32_t n;               /* of the last match */
+    uint64_t steps, limit;         /* tokens looked at, and how many there may be */
+    struct binding *bindings;      /* room for ELEMENTS_MAX */
+    const struct element **places; /* the same */
+    uint32_t n;                    /* of the last match */
 };
 
 /* The bits of all tokens (word_bit); those below WORD_FIRST are the operators. */
@@ -44,7 +44,19 @@ static inline uint64_t match_bits(const struct token *v, uint32_t n)
     return bits;
 }
 
-/* False also where the limit was reached: then steps > limit. */
-bool match(struct matcher *m, const struct rule *r, const struct tokens *ws);
+/* Of the elements of a left-hand side, LEFT_END behind them.  False also where the limit was
+ * reached: then steps > limit. */
+bool match_elements(struct matcher *m, const struct element *left, const struct tokens *ws);
+
+/* Of a rule. */
+static inline bool match(struct matcher *m, const struct rule *r, const struct tokens *ws)
+{
+    if (!r->takes_all)
+        return match_elements(m, r->left, ws);
+    m->bindings[0] = (struct binding){0, ws->n};
+    m->n = 1;
+    m->steps += ws->n + 1;
+    return m->steps <= m->limit;
+}
 
 #endif

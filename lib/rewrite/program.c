@@ -329,14 +329,21 @@ static void side(struct compiler *k, const struct item *it, const char *s, struc
     if (!scan_pieces(&sc, &t, out) && k->diag)
         finding_add(k->diag, FINDING_RULE_TOO_LONG, it->at, NULL);
     for (uint32_t i = 0; i < out->n; i++) {
-        if (out->v[i].id == WORD_NONE)
-            out->v[i].id = words_add(&p->words, out->v[i].p, out->v[i].len);
+        struct token *made = &out->v[i];
+        if (made->id == WORD_NONE)
+            made->id = words_add(&p->words, made->p, made->len);
+        if (made->id < WORD_FIRST)
+            continue;
+        /* The same bytes are in one place: few lines of the cache have all that rules make. */
+        const struct word *w = words_at(&p->words, made->id);
+        if (memcmp(w->text, made->p, made->len) == 0)
+            made->p = w->text;
     }
 }
 
 static void left_side(struct compiler *k, struct rule *r, const struct tokens *in)
 {
-    struct element *left = arena_calloc(k->p->arena, in->n, sizeof *left);
+    struct element *left = arena_calloc(k->p->arena, in->n + 1UL, sizeof *left);
 
     for (uint32_t i = 0; i < in->n; i++) {
         const struct token *t = &in->v[i];
@@ -378,7 +385,27 @@ static void left_side(struct compiler *k, struct rule *r, const struct tokens *i
     memcpy(tokens, in->v, in->n * sizeof *tokens);
     r->left_tokens = tokens;
     r->nleft = (uint16_t)in->n;
+    left[in->n].kind = LEFT_END;
     r->left = left;
+    r->takes_all = in->n == 1 && left->kind == LEFT_ANY0;
+}
+
+/* Takes a right-hand side apart into its parts. */
+static void make_parts(struct program *p, struct rule *r)
+{
+    struct part *parts = arena_calloc(p->arena, r->nright + 1UL, sizeof *parts), *now = parts;
+
+    r->parts = parts;
+    r->fixed = arena_calloc(p->arena, r->nright, sizeof *r->fixed);
+    for (uint32_t i = 0; i < r->nright; i++) {
+        const struct token *t = &r->right[i];
+        if (t->id == OP_MATCHED) {
+            now++->matched = (uint16_t)(t->p[1] - '0');
+        } else {
+            now->fixed++;
+            r->fixed[r->nfixed++] = *t;
+        }
+    }
 }
 
 /* matches: how many $1 to $9 its left-hand side gives. */
@@ -398,15 +425,15 @@ static void right_side(struct compiler *k, struct rule *r, const struct tokens *
     } else if (in->n > 0 && in->v[0].id == OP_HASH) {
         r->mode = RULE_RESOLVE;
     }
-    r->plain = true;
+    bool plain = true;
     for (; i < in->n; i++) {
         struct token t = in->v[i];
         right[n++] = t;
-        if (t.id < WORD_FIRST)
-            r->operators |= 1U << t.id;
+        if (t.id != OP_MATCHED && t.id != OP_LATE_MACRO)
+            r->made |= word_bit(t.id);
         r->ncalls = (uint16_t)(r->ncalls + (t.id == OP_CALL));
         if (t.id == OP_LATE_MACRO || (t.id == OP_MATCHED && (unsigned)(t.p[1] - '1') >= matches))
-            r->plain = false;
+            plain = false;
         if (t.id != OP_LATE_MACRO)
             continue;
         if (!late)
@@ -416,6 +443,8 @@ static void right_side(struct compiler *k, struct rule *r, const struct tokens *
     r->right = right;
     r->late = late;
     r->nright = (uint16_t)n;
+    if (plain)
+        make_parts(k->p, r);
 }
 
 /* A $ before the tab is the name of a macro that nobody sets. */
@@ -726,6 +755,37 @@ static bool is_fixed(const struct element *e)
     return e->kind == LEFT_WORD || e->kind == LEFT_OPERATOR;
 }
 
+/* What matching and making reads of a ruleset's rules is in a row, in their order. */
+static void pack(struct program *p, struct ruleset *s)
+{
+    size_t nleft = 0, nparts = 0, nfixed = 0;
+
+    for (size_t i = 0; i < s->nrules; i++) {
+        nleft += s->rules[i].nleft + 1U;
+        nparts += s->rules[i].nright + 1U;
+        nfixed += s->rules[i].nfixed;
+    }
+    struct element *left = arena_calloc(p->arena, nleft, sizeof *left);
+    struct part *parts = arena_calloc(p->arena, nparts, sizeof *parts);
+    struct token *fixed = arena_calloc(p->arena, nfixed, sizeof *fixed);
+    for (size_t i = 0; i < s->nrules; i++) {
+        struct rule *r = &s->rules[i];
+        memcpy(left, r->left, (r->nleft + 1U) * sizeof *left);
+        r->left = left;
+        left += r->nleft + 1U;
+        if (!r->parts)
+            continue;
+        const struct part *from = r->parts;
+        r->parts = parts;
+        do
+            *parts++ = *from;
+        while (from++->matched != 0);
+        memcpy(fixed, r->fixed, r->nfixed * sizeof *fixed);
+        r->fixed = fixed;
+        fixed += r->nfixed;
+    }
+}
+
 static void make_keys(struct program *p)
 {
     for (size_t n = 0; n < RULESETS_MAX; n++) {
@@ -742,6 +802,21 @@ static void make_keys(struct program *p)
                 keys[i].last = r->left[r->nleft - 1].id;
         }
         s->keys = keys;
+        pack(p, s);
+    }
+}
+
+/* A call's name is that of the ruleset itself, which is seen without comparing them. */
+static void link_calls(const struct program *p, const struct rule *r)
+{
+    for (uint32_t i = 0; r->parts && i + 1 < r->nfixed; i++) {
+        struct token *t = &r->fixed[i + 1];
+        if (r->fixed[i].id != OP_CALL || t->id < WORD_FIRST)
+            continue;
+        const uint16_t n = words_at(&p->words, t->id)->ruleset;
+        const char *name = n ? p->rulesets[n - 1]->name : NULL;
+        if (name && memcmp(name, t->p, t->len) == 0)
+            t->p = name;
     }
 }
 
@@ -757,6 +832,10 @@ static void link_words(struct program *p)
         uint32_t id = r && *r->name ? words_find(&p->words, r->name, strlen(r->name)) : WORD_NONE;
         if (id != WORD_NONE)
             words_at(&p->words, id)->ruleset = (uint16_t)(i + 1);
+    }
+    for (size_t i = 0; i < RULESETS_MAX; i++) {
+        for (size_t k = 0; p->rulesets[i] && k < p->rulesets[i]->nrules; k++)
+            link_calls(p, &p->rulesets[i]->rules[k]);
     }
 }
 

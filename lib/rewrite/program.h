@@ -29,7 +29,8 @@ enum element_kind {
     LEFT_CLASS,
     LEFT_NOT_CLASS,
     LEFT_NOTHING, /* $@ */
-    LEFT_LATE     /* $&x */
+    LEFT_LATE,    /* $&x */
+    LEFT_END
 };
 
 struct element {
@@ -44,18 +45,28 @@ enum rule_mode {
     RULE_RESOLVE /* $# */
 };
 
+/* A piece of a right-hand side: so many of its tokens, and then what $1 to $9 matched. */
+struct part {
+    uint16_t fixed;
+    uint16_t matched; /* 1 to 9; 0: nothing, and the end */
+};
+
 struct rule {
-    const struct element *left;
+    const struct element *left; /* LEFT_END behind them */
+    const struct part *parts; /* of a right-hand side that has no $&, and in which each $1 to $9 is
+                                 matched; else NULL */
+    struct token *fixed;      /* the tokens of its parts, one behind the other */
+    uint64_t made;            /* bits of the words and operators of its right-hand side */
+    uint16_t nleft, nright;
+    uint16_t ncalls; /* $> in its right-hand side */
+    uint8_t mode;
+    bool takes_all; /* its left-hand side is $*, as that of many rules */
+    uint16_t nfixed;
+    uint16_t least;                  /* tokens that it takes at least */
+    uint64_t need;                   /* bits of words and operators that must be there (match.h) */
     const struct token *left_tokens; /* as they were read */
     const struct token *right;       /* without $@ and $: before it */
     const uint32_t *late;            /* the macro of each $& in right, one after the other */
-    uint64_t need;                   /* bits of words and operators that must be there (match.h) */
-    uint16_t nleft, nright;
-    uint32_t operators; /* bits of those in its right-hand side */
-    uint16_t least;     /* tokens that it takes at least */
-    uint16_t ncalls;    /* $> in its right-hand side */
-    uint8_t mode;
-    bool plain; /* its right-hand side has no $&, and each $1 to $9 in it is matched */
     const struct item *item;
 };
 

@@ -522,7 +522,7 @@ struct rewrite *rewrite_new(struct arena *a, const struct program *p,
         .late = late_bytes,
         .ctx = r,
         .bindings = arena_calloc(a, ELEMENTS_MAX + 1, sizeof(struct binding)),
-        .places = arena_calloc(a, ELEMENTS_MAX + 1, sizeof(uint16_t)),
+        .places = arena_calloc(a, ELEMENTS_MAX + 1, sizeof(const struct element *)),
     };
     return r;
 }
@@ -641,7 +641,7 @@ static void tell_macro(struct rewrite *r, uint32_t name)
 }
 
 /* Appends the value of the next macro behind $&.  0, or what ends the ruleset. */
-static int substitute_late(struct rewrite *r, uint32_t name, struct tokens *out, uint32_t *seen)
+static int substitute_late(struct rewrite *r, uint32_t name, struct tokens *out, uint64_t *bits)
 {
     int status;
 
@@ -649,7 +649,7 @@ static int substitute_late(struct rewrite *r, uint32_t name, struct tokens *out,
     const struct tokens *v = late(r, name, &status);
     if (status)
         return out->n < out->cap ? status : too_long(r);
-    *seen |= (uint32_t)match_bits(v->v, v->n);
+    *bits |= match_bits(v->v, v->n);
     /* One token of room is left behind a value, as sendmail leaves it, an empty one too. */
     return v->n < out->cap - out->n && append(out, v->v, v->n) ? 0 : too_long(r);
 }
@@ -658,36 +658,34 @@ static int substitute_late(struct rewrite *r, uint32_t name, struct tokens *out,
 static void substitute_plain(const struct rule *rule, const struct binding *bindings,
                              const struct token *from, struct tokens *out)
 {
-    const struct token *t = rule->right, *const end = t + rule->nright;
+    const struct token *fixed = rule->fixed;
     struct token *to = out->v;
 
-    for (; t < end; t++) {
-        if (t->id != OP_MATCHED) {
-            *to++ = *t;
-            continue;
-        }
-        const struct binding *b = &bindings[t->p[1] - '1'];
-        const struct token *v = from + b->first, *const behind = from + b->end;
-        while (v < behind)
-            *to++ = *v++;
+    for (const struct part *p = rule->parts;; p++) {
+        for (uint32_t n = p->fixed; n > 0; n--)
+            *to++ = *fixed++;
+        if (p->matched == 0)
+            break;
+        const struct binding *b = &bindings[p->matched - 1];
+        for (const struct token *v = from + b->first, *behind = from + b->end; v < behind; v++)
+            *to++ = *v;
     }
     out->n = (uint32_t)(to - out->v);
 }
 
-/* What the rule makes of ws, into out; *seen gets the operators that may be in it, to those that
- * may be in ws; *calls: how many calls there may be, at most. */
+/* What the rule makes of ws, into out; *bits: at least those of ws, then at least those of out;
+ * *calls: how many calls there may be, at most. */
 static int substitute(struct rewrite *r, const struct ruleset *s, const struct rule *rule,
-                      const struct tokens *ws, struct tokens *out, uint32_t *seen, uint32_t *calls)
+                      const struct tokens *ws, struct tokens *out, uint64_t *bits, uint32_t *calls)
 {
-    const uint32_t call = 1U << OP_CALL;
+    const uint64_t call = 1U << OP_CALL;
     const uint32_t *late_name = rule->late;
     const struct token *from = ws->v, *t = rule->right, *const end = t + rule->nright;
     struct token *to = out->v, *const full = out->v + out->cap;
-    uint32_t brought = *seen;
 
-    *calls = brought & call ? UINT32_MAX : rule->ncalls;
-    *seen |= rule->operators;
-    if (rule->plain && rule->nright * (ws->n + 1) <= out->cap) {
+    *calls = *bits & call ? UINT32_MAX : rule->ncalls;
+    *bits |= rule->made;
+    if (rule->parts && rule->nright * (ws->n + 1) <= out->cap) {
         substitute_plain(rule, r->matcher.bindings, from, out);
         return 0;
     }
@@ -703,7 +701,7 @@ static int substitute(struct rewrite *r, const struct ruleset *s, const struct r
                 *to++ = from[i];
         } else if (t->id == OP_LATE_MACRO) {
             out->n = (uint32_t)(to - out->v);
-            int status = substitute_late(r, *late_name++, out, &brought);
+            int status = substitute_late(r, *late_name++, out, bits);
             if (status)
                 return status;
             to = out->v + out->n;
@@ -714,9 +712,6 @@ static int substitute(struct rewrite *r, const struct ruleset *s, const struct r
         }
     }
     out->n = (uint32_t)(to - out->v);
-    if (brought & call)
-        *calls = UINT32_MAX;
-    *seen |= brought;
     return 0;
 }
 
@@ -740,14 +735,20 @@ char *rewrite_joined(struct rewrite *r, const struct token *v, uint32_t n, char 
     return joined_within(r, v, n, space, SIZE_MAX, len);
 }
 
-/* Would these tokens come out as they are, joined and read again? */
-static bool is_settled(const struct token *v, uint32_t n)
+/* Would these tokens come out as they are, joined and read again?  Words are joined with the
+ * BlankSub between them, which only a blank is not kept of. */
+static bool is_settled(const struct program *p, const struct token *v, uint32_t n)
 {
     uint32_t angles = 0, cost = 0;
+    bool word = false;
 
     for (uint32_t i = 0; i < n; i++) {
         const char *s = v[i].p;
         uint32_t len = v[i].len;
+        const bool is_word = p->space != ' ' && scan_is_word(&p->rules, &v[i]);
+        if (word && is_word)
+            return false;
+        word = is_word;
         cost += len + 1;
         if (len > TOKEN_BYTES_MAX || cost > DEFAULT_BYTES_MAX)
             return false;
@@ -767,7 +768,7 @@ static bool is_settled(const struct token *v, uint32_t n)
 /* Appends v[0..n) as their text reads when it is read as an address.  0, EX_DATAERR or EMPTIED. */
 static int append_again(struct rewrite *r, const struct token *v, uint32_t n, struct tokens *out)
 {
-    if (r->p->space == ' ' && is_settled(v, n))
+    if (is_settled(r->p, v, n))
         return append(out, v, n) ? 0 : too_long(r);
     struct piece *pieces = arena_raw(r->scratch, (n + 1) * sizeof *pieces);
     struct text t = {pieces, 0};
@@ -821,7 +822,7 @@ static int look_up(struct rewrite *r, const struct token *v, uint32_t n, struct 
                                     : lookup_find(r->p->maps, name, name_len);
         i = 2;
     }
-    struct map_bytes args[ARGUMENTS_MAX] = {{"", 0}};
+    struct map_bytes args[ARGUMENTS_MAX]; /* nargs of them */
     char space = map ? lookup_map_space(map, r->p->space) : r->p->space;
     uint32_t from = i, nargs = 0, key_from = i, key_end = n, default_from = n, default_end = n;
     size_t left = ARGUMENT_BYTES, key_left = KEY_BYTES_MAX + 1;
@@ -905,7 +906,8 @@ static int look_up_all(struct rewrite *r, struct tokens *ws, struct tokens *out,
     return status;
 }
 
-static int run(struct rewrite *r, const struct ruleset *s, struct tokens *ws, unsigned depth);
+static int run(struct rewrite *r, const struct ruleset *s, struct tokens *ws, uint64_t *bits,
+               unsigned depth);
 
 static struct level *new_level(struct rewrite *r, unsigned depth)
 {
@@ -941,7 +943,7 @@ static const struct ruleset *called(struct rewrite *r, struct token *name)
     if (name->id >= WORD_FIRST) {
         uint16_t n = words_at(&r->p->words, name->id)->ruleset;
         const struct ruleset *s = n ? r->p->rulesets[n - 1] : NULL;
-        if (s && memcmp(s->name, p, len) == 0) /* as long as the word */
+        if (s && (p == s->name || memcmp(s->name, p, len) == 0)) /* as long as the word */
             return s;
     }
     if (name->id > WORD_NONE && name->id < WORD_FIRST)
@@ -965,13 +967,17 @@ static const struct ruleset *called(struct rewrite *r, struct token *name)
 
 /* Carries out the calls in ws from i on.  The argument of one is all that stands behind it, so the
  * last is made first; but names are looked up from the left, and one that is not known ends it all.
- * before: calls that stand before i; calls: there are no more than that from i on. */
-static int call_all(struct rewrite *r, struct tokens *ws, uint32_t i, uint32_t before,
-                    uint32_t calls, unsigned depth)
+ * before: calls that stand before i; calls: there are no more than that from i on; *bits: at least
+ * those of ws, then and now. */
+static int call_all(struct rewrite *r, struct tokens *ws, uint64_t *bits, uint32_t i,
+                    uint32_t before, uint32_t calls, unsigned depth)
 {
-    for (; i < ws->n && calls > 0; i++) {
-        if (ws->v[i].id != OP_CALL || i + 1 >= ws->n)
-            continue;
+    for (; calls > 0; i++) {
+        const uint32_t n = ws->n;
+        while (i < n && ws->v[i].id != OP_CALL)
+            i++;
+        if (i + 1 >= n)
+            break;
         const struct ruleset *s = called(r, &ws->v[i + 1]);
         if (!s)
             return EX_CONFIG;
@@ -986,12 +992,15 @@ static int call_all(struct rewrite *r, struct tokens *ws, uint32_t i, uint32_t b
             note(r, EX_SOFTWARE, "Too many subroutine calls (%d max)", REWRITE_CALLS);
             return EX_CONFIG;
         }
-        int status = calls > 0 ? call_all(r, ws, i + 2, before, calls, depth) : 0;
+        int status = calls > 0 ? call_all(r, ws, bits, i + 2, before, calls, depth) : 0;
         if (status && status != EX_TEMPFAIL)
             return status;
         /* It has to fit behind what stands before the call. */
         struct tokens sub = {ws->v + i + 2, ws->n - i - 2, TOKENS_MAX - i};
-        int now = run(r, s, &sub, depth + 1);
+        if (calls == 0)
+            *bits &= ~((uint64_t)1 << OP_CALL);
+        int now = run(r, s, &sub, bits, depth + 1);
+        *bits |= match_bits(ws->v, i);
         if (now == EMPTIED)
             now = EX_DATAERR;
         if (status == 0 || now == EX_TEMPFAIL)
@@ -1009,13 +1018,6 @@ static int call_all(struct rewrite *r, struct tokens *ws, uint32_t i, uint32_t b
     return 0;
 }
 
-static bool may_match(const struct rule_key *k, const struct tokens *ws, uint64_t bits)
-{
-    return k->least <= ws->n && (k->need & ~bits) == 0 &&
-           (k->first == WORD_NONE || k->first == ws->v[0].id) &&
-           (k->last == WORD_NONE || k->last == ws->v[ws->n - 1].id);
-}
-
 static void tell_matches(struct rewrite *r, const struct tokens *ws)
 {
     for (uint32_t k = 0; r->watch.matched && k < r->matcher.n; k++) {
@@ -1025,53 +1027,89 @@ static void tell_matches(struct rewrite *r, const struct tokens *ws)
     }
 }
 
-/* The next rule from i on that matches; nrules if there is none. */
-static size_t next_match(struct rewrite *r, const struct ruleset *s, const struct tokens *ws,
-                         uint64_t bits, size_t i)
+/* The next rule from i on, before `end`, that may match; end: none. */
+static inline size_t next_candidate(const struct ruleset *s, const struct tokens *ws, uint64_t bits,
+                                    size_t i, size_t end)
 {
-    const bool watched = r->watch.trying || r->watch.tried;
+    const uint32_t n = ws->n;
+    const uint32_t first = n > 0 ? ws->v[0].id : WORD_NONE;
+    const uint32_t last = n > 0 ? ws->v[n - 1].id : WORD_NONE;
 
-    r->matcher.steps += s->nrules - i;
+    for (; i < end; i++) {
+        const struct rule_key *k = &s->keys[i];
+        if ((k->need & ~bits) == 0 && k->least <= n &&
+            (k->first == WORD_NONE || k->first == first) &&
+            (k->last == WORD_NONE || k->last == last))
+            break;
+    }
+    return i;
+}
+
+/* next_match where somebody wants to be told of each rule. */
+static size_t next_match_told(struct rewrite *r, const struct ruleset *s, const struct tokens *ws,
+                              uint64_t bits, size_t i)
+{
     for (; i < s->nrules; i++) {
-        if (watched && r->watch.trying)
+        if (r->watch.trying)
             r->watch.trying(r->watch.ctx, s, &s->rules[i]);
-        if (may_match(&s->keys[i], ws, bits)) {
-            if (match(&r->matcher, &s->rules[i], ws)) {
-                tell_matches(r, ws);
-                if (r->watch.matching)
-                    r->watch.matching(r->watch.ctx, &s->rules[i], ws);
-                r->matcher.steps -= s->nrules - i - 1;
-                return i;
-            }
+        if (next_candidate(s, ws, bits, i, i + 1) == i) {
+            if (match(&r->matcher, &s->rules[i], ws))
+                break;
             if (r->matcher.steps > r->matcher.limit)
                 return s->nrules;
         }
-        if (watched && r->watch.tried)
+        if (r->watch.tried)
             r->watch.tried(r->watch.ctx, &s->rules[i], NULL);
     }
     return i;
 }
 
-/* Carries out what the rule that matched says, into the level's next.  operators: those in ws.
- * *fatal: what ends the ruleset, else 0. */
-static int carry_out(struct rewrite *r, const struct ruleset *s, const struct rule *rule,
-                     const struct tokens *ws, uint32_t operators, unsigned depth, int *fatal)
+/* The next rule from i on that matches; nrules if there is none.  bits: at least those of ws. */
+static size_t next_match(struct rewrite *r, const struct ruleset *s, const struct tokens *ws,
+                         uint64_t bits, size_t i)
 {
-    const uint32_t lookups = 1U << OP_HOST_BEGIN | 1U << OP_MAP_BEGIN;
+    r->matcher.steps += s->nrules - i;
+    if (r->watch.trying || r->watch.tried) {
+        i = next_match_told(r, s, ws, bits, i);
+    } else {
+        while ((i = next_candidate(s, ws, bits, i, s->nrules)) < s->nrules &&
+               !match(&r->matcher, &s->rules[i], ws)) {
+            if (r->matcher.steps > r->matcher.limit)
+                return s->nrules;
+            i++;
+        }
+    }
+    if (i == s->nrules)
+        return i;
+    tell_matches(r, ws);
+    if (r->watch.matching)
+        r->watch.matching(r->watch.ctx, &s->rules[i], ws);
+    r->matcher.steps -= s->nrules - i - 1;
+    return i;
+}
+
+/* Carries out what the rule that matched says, into the level's next.  *bits: at least those of ws,
+ * then of next.  *fatal: what ends the ruleset, else 0. */
+static int carry_out(struct rewrite *r, const struct ruleset *s, const struct rule *rule,
+                     const struct tokens *ws, uint64_t *bits, unsigned depth, int *fatal)
+{
+    const uint64_t lookups = 1U << OP_HOST_BEGIN | 1U << OP_MAP_BEGIN;
     struct level *l = level(r, depth);
-    uint32_t seen = operators, calls;
+    uint32_t calls;
     int status = 0;
 
-    *fatal = substitute(r, s, rule, ws, &l->next, &seen, &calls);
+    *fatal = substitute(r, s, rule, ws, &l->next, bits, &calls);
     r->matcher.steps += l->next.n;
-    if (!*fatal && (seen & lookups)) {
+    if (!*fatal && (*bits & lookups)) {
         status = look_up_all(r, &l->next, &l->other, fatal);
-        seen = (uint32_t)match_bits(l->next.v, l->next.n);
+        *bits = match_bits(l->next.v, l->next.n);
     }
-    if (!*fatal && (seen & 1U << OP_CALL)) {
-        int now = call_all(r, &l->next, 0, 0, calls, depth);
+    if (!*fatal && (*bits & 1U << OP_CALL)) {
+        int now = call_all(r, &l->next, bits, 0, 0, calls, depth);
         if (now == GROWN)
             *fatal = now;
+        if (now) /* the call that failed is left, its name perhaps without its quotes */
+            *bits = match_bits(l->next.v, l->next.n);
         if (status == 0 || now == EX_TEMPFAIL)
             status = now;
     }
@@ -1089,8 +1127,8 @@ static bool should_stop(struct rewrite *r)
 
 /* Applies the ruleset's rules to ws, from the first to the last.  Its tokens may be another
  * level's, and are left as they are; what the rules made is in memory of this level's. */
-static int apply(struct rewrite *r, const struct ruleset *s, struct tokens *ws, unsigned depth,
-                 int *fatal)
+static int apply(struct rewrite *r, const struct ruleset *s, struct tokens *ws, uint64_t *bits,
+                 unsigned depth, int *fatal)
 {
     struct level *l = level(r, depth);
     const struct token *const given = ws->v;
@@ -1107,14 +1145,13 @@ static int apply(struct rewrite *r, const struct ruleset *s, struct tokens *ws, 
                  program_ruleset_label(s, number), i + 1);
             break;
         }
-        const uint64_t bits = match_bits(ws->v, ws->n);
-        i = next_match(r, s, ws, bits, i);
+        i = next_match(r, s, ws, *bits, i);
         if (i == s->nrules || should_stop(r))
             break;
         const struct rule *rule = &s->rules[i];
         loops = i == last ? loops + 1 : 1;
         last = i;
-        int now = carry_out(r, s, rule, ws, (uint32_t)bits, depth, fatal);
+        int now = carry_out(r, s, rule, ws, bits, depth, fatal);
         if (*fatal && *fatal != GROWN)
             return *fatal;
         if (status == 0 || now == EX_TEMPFAIL)
@@ -1136,7 +1173,9 @@ static int apply(struct rewrite *r, const struct ruleset *s, struct tokens *ws, 
     return status;
 }
 
-static int run(struct rewrite *r, const struct ruleset *s, struct tokens *ws, unsigned depth)
+/* *bits: at least those of ws (match_bits), then and now. */
+static int run(struct rewrite *r, const struct ruleset *s, struct tokens *ws, uint64_t *bits,
+               unsigned depth)
 {
     char number[8];
     int fatal = 0;
@@ -1151,7 +1190,7 @@ static int run(struct rewrite *r, const struct ruleset *s, struct tokens *ws, un
     r->matcher.steps += CALL_STEPS;
     struct level *l = level(r, depth);
     l->ws.cap = l->next.cap = l->other.cap = ws->cap;
-    int status = apply(r, s, ws, depth, &fatal);
+    int status = apply(r, s, ws, bits, depth, &fatal);
     if (fatal)
         return fatal;
     if (r->matcher.steps > r->matcher.limit) {
@@ -1172,7 +1211,8 @@ int rewrite_run(struct rewrite *r, const struct ruleset *ruleset, struct tokens 
     own->n = 0;
     own->cap = TOKENS_MAX;
     append(own, ws->v, ws->n);
-    int status = run(r, ruleset, own, 1);
+    uint64_t bits = match_bits(own->v, own->n);
+    int status = run(r, ruleset, own, &bits, 1);
     ws->n = 0;
     append(ws, own->v, own->n);
     if (status != EMPTIED)
@@ -1189,8 +1229,9 @@ void rewrite_rest(struct rewrite *r)
 int rewrite_run_empty(struct rewrite *r, int number, struct tokens *ws)
 {
     struct ruleset none = {.name = "", .number = (uint16_t)number};
+    uint64_t bits = UINT64_MAX;
 
-    return run(r, &none, ws, 1);
+    return run(r, &none, ws, &bits, 1);
 }
 
 void rewrite_note(struct rewrite *r, int status, const char *text)

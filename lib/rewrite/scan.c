@@ -3,6 +3,7 @@
 #include <string.h>
 
 #include "lib/base/arena.h"
+#include "lib/base/bytes.h"
 
 static bool is_blank(unsigned char c)
 {
@@ -261,6 +262,12 @@ bool scan_pieces(const struct scan *sc, const struct text *t, struct tokens *out
     return !r.full;
 }
 
+bool scan_is_word(const struct scan_table *t, const struct token *v)
+{
+    return v->len > 0 && t->cls[(unsigned char)v->p[0]] == CHAR_WORD &&
+           (v->id == WORD_NONE || v->id >= WORD_FIRST);
+}
+
 uint32_t scan_count(const struct scan_table *t, const struct words *words, struct arena *arena,
                     const char *s, size_t len)
 {
@@ -279,16 +286,15 @@ size_t scan_join(const struct scan_table *t, const struct token *v, size_t n, ch
     bool word = false;
 
     for (size_t i = 0; i < n && len <= most; i++) {
-        bool is_word = v[i].len > 0 && t->cls[(unsigned char)v[i].p[0]] == CHAR_WORD &&
-                       (v[i].id == WORD_NONE || v[i].id >= WORD_FIRST);
+        const bool is_word = scan_is_word(t, &v[i]);
         if (word && is_word && space) {
             out[len++] = space;
             if (len > most)
                 break;
         }
         word = is_word;
-        size_t k = v[i].len <= most - len ? v[i].len : most - len;
-        memcpy(out + len, v[i].p, k);
+        const size_t k = v[i].len <= most - len ? v[i].len : most - len;
+        bytes_put(out + len, v[i].p, k);
         len += k;
         if (k < v[i].len)
             break;

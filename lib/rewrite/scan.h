@@ -76,6 +76,9 @@ bool scan_pieces(const struct scan *sc, const struct text *t, struct tokens *out
 uint32_t scan_count(const struct scan_table *t, const struct words *words, struct arena *arena,
                     const char *s, size_t len);
 
+/* Is it a word, which is kept apart from another one by a space? */
+bool scan_is_word(const struct scan_table *t, const struct token *v);
+
 /* Writes tokens as one text: a space between two words (none if space is 0), nothing else.  At most
  * `most` bytes, and, as sendmail cuts it, a space right behind them; a NUL.  Gives the bytes
  * written. */
