@@ -371,6 +371,7 @@ static int scan_value_into(struct rewrite *r, const struct text *t, char *room, 
                       .arena = r->scratch,
                       .room = room,
                       .delimiter = -1,
+                      .written = v.written,
                       .fault = value_fault,
                       .ctx = &v};
 

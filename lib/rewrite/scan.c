@@ -227,6 +227,19 @@ bool scan_text(const struct scan *sc, const char *s, size_t len, struct tokens *
     return !r.full;
 }
 
+/* As text; the name of one letter behind an operator has lost its braces. */
+static void take_piece(struct run *r, const struct piece *p)
+{
+    const bool braces = p->op != 0 && p->len == 5 && p->p[2] == '{';
+
+    for (uint32_t k = 0; k < p->len && !r->full; k++) {
+        if (braces && (k == 2 || k == 4))
+            continue;
+        if (!take(r, p->p[k]))
+            break;
+    }
+}
+
 bool scan_pieces(const struct scan *sc, const struct text *t, struct tokens *out)
 {
     size_t len = 0;
@@ -236,10 +249,8 @@ bool scan_pieces(const struct scan *sc, const struct text *t, struct tokens *out
     struct run r = {.sc = sc, .out = out, .to = room_for(sc, len)};
     for (size_t i = 0; i < t->n && !r.full; i++) {
         const struct piece *p = &t->pieces[i];
-        if (p->op == 0 || p->op == OP_MACRO || (p->op == OP_END_IF && !sc->rule)) {
-            for (uint32_t k = 0; k < p->len && !r.full; k++)
-                if (!take(&r, p->p[k]))
-                    break;
+        if (p->op == 0 || p->op == OP_MACRO || (p->op == OP_END_IF && !sc->rule) || sc->written) {
+            take_piece(&r, p);
         } else if (r.comments > 0) {
             continue;
         } else if (r.quoted || r.escaped) {

@@ -55,6 +55,7 @@ struct scan {
     char *room;          /* in place of it: room for scan_bytes; may be NULL */
     int delimiter;       /* ends the text outside of quotes, comments and brackets; -1: none */
     bool rule;           /* part of a rule: nothing needs to be in pairs */
+    bool written;        /* operators are text, as they were written */
     /* Told of each fault; may be NULL. */
     void (*fault)(void *ctx, enum scan_fault fault, char ch);
     void *ctx;
