@@ -12,6 +12,7 @@
 #include <unistd.h>
 
 #include "lib/base/arena.h"
+#include "lib/base/bytes.h"
 #include "lib/maps/resolver.h"
 #include "lib/rewrite/address.h"
 #include "mta/test_record.h"
@@ -188,43 +189,72 @@ static char *room_for(struct test *t, size_t bytes)
     return bytes > WRITE_BYTES - t->nheld ? NULL : t->held + t->nheld;
 }
 
-/* Are these bytes all shown as they are?  Behind them stand eight blanks at least. */
-static bool is_visible(const char *s, size_t len)
+/* Is the byte shown otherwise than as it is? */
+static uint64_t is_odd(char c)
 {
-    const uint64_t ones = UINT64_MAX / 0xff;
-    uint64_t odd = 0;
-
-    for (size_t i = 0; i < len; i += sizeof odd) {
-        uint64_t v;
-        memcpy(&v, s + i, sizeof v);
-        /* In each byte's highest bit: it is set, the byte is below a blank, or it is 0x7f. */
-        odd |= v | (v - ones * ' ') | (v + ones);
-    }
-    return (odd & ones << 7) == 0;
+    return (unsigned char)(c - ' ') >= 0x7f - ' ' ? 1U : 0;
 }
 
-/* The text of the tokens and a line's end, at *to, which has room for 8 bytes more; false if a
- * token must be shown otherwise. */
-static bool write_plain(char **to, const struct tokens *ws)
+/* Not 0 if one of the eight bytes is odd: its highest bit is set, it is below a blank, or 0x7f. */
+static uint64_t odd_bytes(uint64_t v)
 {
-    char *const begin = *to, *q = begin;
+    const uint64_t ones = UINT64_MAX / 0xff;
+
+    return (v | (v - ones * ' ') | (v + ones)) & ones << 7;
+}
+
+/* Copies a text of a few bytes, and adds to *odd.  The bytes are looked at before they are written:
+ * to read again what was just written takes a processor longer. */
+static inline char *put_short(char *to, const char *from, size_t len, uint64_t *odd)
+{
+    uint64_t a, b;
+    uint32_t c, d;
+
+    if (len < sizeof c) {
+        for (size_t i = 0; i < len; i++) {
+            *odd |= is_odd(to[i] = from[i]);
+        }
+    } else if (len < sizeof a) { /* both may have a part in common */
+        memcpy(&c, from, sizeof c);
+        memcpy(&d, from + len - sizeof d, sizeof d);
+        *odd |= odd_bytes((uint64_t)d << 32 | c);
+        memcpy(to, &c, sizeof c);
+        memcpy(to + len - sizeof d, &d, sizeof d);
+    } else {
+        memcpy(&b, from + len - sizeof b, sizeof b);
+        for (size_t i = 0; i + sizeof a < len; i += sizeof a) {
+            memcpy(&a, from + i, sizeof a);
+            *odd |= odd_bytes(a);
+            memcpy(to + i, &a, sizeof a);
+        }
+        *odd |= odd_bytes(b);
+        memcpy(to + len - sizeof b, &b, sizeof b);
+    }
+    return to + len;
+}
+
+/* The text of the tokens and a line's end, at *to, which has room for it if no token has more than
+ * TOKEN_BYTES_MAX bytes; the tokens also go to kept.  False if one has more, or must be shown
+ * otherwise. */
+static bool write_plain(char **to, const struct tokens *ws, struct token *kept)
+{
+    char *q = *to;
+    uint64_t odd = 0;
 
     for (const struct token *t = ws->v, *end = t + ws->n; t < end; t++) {
+        *kept++ = *t;
         *q++ = ' ';
         if (t->len == 1) {
-            *q++ = *t->p;
+            odd |= is_odd(*q++ = *t->p);
             continue;
         }
-        if (t->id < WORD_FIRST && t->len == 5)
+        if ((t->id < WORD_FIRST && t->len == 5) || t->len > TOKEN_BYTES_MAX)
             return false;
-        memcpy(q, t->p, t->len);
-        q += t->len;
+        q = put_short(q, t->p, t->len, &odd);
     }
-    memset(q, ' ', sizeof(uint64_t));
-    const bool plain = is_visible(begin, (size_t)(q - begin));
     *q++ = '\n';
     *to = q;
-    return plain;
+    return odd == 0;
 }
 
 static bool is_shown(const struct test *t, const struct tokens *ws)
@@ -233,22 +263,6 @@ static bool is_shown(const struct test *t, const struct tokens *ws)
 
     return s->end > 0 && s->end == t->nheld && s->n == ws->n &&
            memcmp(s->v, ws->v, ws->n * sizeof *ws->v) == 0;
-}
-
-/* Takes them as what will be shown; returns how many bytes their text has. */
-static size_t take_tokens(struct test *t, const struct tokens *ws)
-{
-    struct shown *s = &t->shown;
-    size_t bytes = ws->n;
-
-    s->end = 0;
-    s->n = ws->n;
-    for (uint32_t i = 0; i < ws->n; i++) {
-        bytes += ws->v[i].len;
-        if (i < SHOWN_MAX)
-            s->v[i] = ws->v[i];
-    }
-    return bytes;
 }
 
 /* A ruleset's name as a line of the trace begins with. */
@@ -265,39 +279,34 @@ static void ruleset_line(struct test *t, const struct ruleset *r, const char wha
                          const struct tokens *ws)
 {
     enum { HEAD = NAME_WIDTH + WHAT_WIDTH };
-    const bool again = is_shown(t, ws);
-    char head[HEAD];
-    size_t bytes = HEAD + 1 + sizeof(uint64_t);
+    struct shown *const shown = &t->shown;
+    const size_t shown_bytes = is_shown(t, ws) ? shown->end - shown->at : 0;
+    const size_t most = shown_bytes ? shown_bytes : ws->n * (TOKEN_BYTES_MAX + 1UL) + 1;
+    char head[HEAD], *begin = NULL;
 
     if (r->number < RULESETS_MAX && r == t->p->rulesets[r->number])
         memcpy(head, t->labels[r->number], NAME_WIDTH);
     else
         write_label(head, r);
     memcpy(head + NAME_WIDTH, what, WHAT_WIDTH);
-    if (again)
-        bytes += t->shown.end - t->shown.at;
-    else
-        bytes += take_tokens(t, ws);
-    char *const begin = room_for(t, bytes);
-    if (begin && again && t->shown.end > 0) {
+    if (ws->n <= SHOWN_MAX)
+        begin = room_for(t, HEAD + most);
+    if (begin) {
         char *q = begin + HEAD;
-        const size_t n = t->shown.end - t->shown.at;
+        const bool again = shown_bytes > 0 && shown->end > 0; /* it was not written out just now */
         memcpy(begin, head, HEAD);
-        memcpy(q, t->held + t->shown.at, n);
-        t->shown.at = (size_t)(q - t->held);
-        t->shown.end = t->nheld = t->shown.at + n;
-        return;
-    }
-    if (begin && !again) {
-        char *q = begin + HEAD;
-        memcpy(begin, head, HEAD);
-        if (write_plain(&q, ws)) {
-            t->nheld = (size_t)(q - t->held);
-            t->shown.at = (size_t)(begin - t->held) + HEAD;
-            t->shown.end = ws->n <= SHOWN_MAX ? t->nheld : 0;
+        if (again) {
+            memcpy(q, t->held + shown->at, shown_bytes);
+            q += shown_bytes;
+        }
+        if (again || write_plain(&q, ws, shown->v)) {
+            shown->n = ws->n;
+            shown->at = (size_t)(begin - t->held) + HEAD;
+            shown->end = t->nheld = (size_t)(q - t->held);
             return;
         }
     }
+    shown->end = 0;
     put(t, head, HEAD);
     put_tokens(t, ws->v, ws->n);
     put(t, "\n", 1);
