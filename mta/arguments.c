@@ -56,6 +56,16 @@ static const struct {
 
 static const struct {
     const char *name;
+    enum mode mode;
+} words[] = {
+    {"check", MODE_CHECK},
+    {"queue", MODE_QUEUE},
+#define WORD(name, id) {#name, id},
+#include "mta/arguments.def"
+};
+
+static const struct {
+    const char *name;
     char letter;
 } names[] = {
 #define NAMED(name, letter) {name, letter},
@@ -270,6 +280,9 @@ static int take_flag(struct reading *r, int c, const char *arg)
     case LONG_ROFF:
         o->roff = arg;
         return wrong(r, "%s", "");
+    case LONG_FOREGROUND:
+        o->foreground = true;
+        return 0;
     case LONG_HELP:
         return wrong(r, "%s", "");
     default:
@@ -277,9 +290,9 @@ static int take_flag(struct reading *r, int c, const char *arg)
     }
 }
 
-static int read_flags(struct reading *r, int argc, char **argv)
+/* anywhere: flags may stand behind words, too. */
+static int read_flags(struct reading *r, int argc, char **argv, bool anywhere)
 {
-    bool anywhere = r->out->mode == MODE_CHECK || (r->out->mode == MODE_QUEUE && r->given);
     const char *known = letters(r->arena, anywhere);
     const struct option *by_name = long_flags(r->arena);
     int c, status = 0;
@@ -391,16 +404,16 @@ int arguments_read(struct arena *a, int argc, char **argv, struct arguments *out
     out->argv = copy_of(a, argc, argv);
     argc = take_without(&r, argc, argv);
     bool ours = out->mode == MODE_NONE;
-    if (ours && argc > 1 && strcmp(argv[1], "check") == 0)
-        out->mode = MODE_CHECK;
-    if (ours && argc > 1 && strcmp(argv[1], "queue") == 0)
-        out->mode = MODE_QUEUE;
-    if (out->mode == MODE_CHECK || out->mode == MODE_QUEUE) {
-        r.given = true;
+    for (size_t i = 0; ours && argc > 1 && i < sizeof words / sizeof *words; i++) {
+        if (strcmp(argv[1], words[i].name) == 0)
+            out->mode = words[i].mode;
+    }
+    r.given = ours && out->mode != MODE_NONE;
+    if (r.given) {
         argc--;
         argv++;
     }
-    if ((status = read_flags(&r, argc, argv)) == 0)
+    if ((status = read_flags(&r, argc, argv, r.given)) == 0)
         status = settle(&r);
     out->words = argv + optind;
     out->nwords = argc > optind ? (size_t)(argc - optind) : 0;
@@ -415,6 +428,7 @@ static const char *sign_of(int argument)
 void arguments_usage(struct buf *out)
 {
     buf_adds(out, "usage: mcfd -bMODE [FLAGS] [ADDRESS...]\n"
+                  "       mcfd start|stop|status [-C FILE | -Ac] [-qTIME] [--json]\n"
                   "       mcfd check [-C FILE] [--all] [--json]\n"
                   "       mcfd queue list|hold|release|remove|quarantine|run [-C FILE] ...\n"
                   "modes:\n");

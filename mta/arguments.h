@@ -13,9 +13,11 @@ enum mode {
     MODE_NONE,
 #define MODE(letter, id, text) id,
 #include "mta/arguments.def"
-    MODE_CHECK,       /* mcfd check */
-    MODE_QUEUE,       /* mcfd queue ... */
-    MODE_QUEUE_RUNNER /* -qTIME alone */
+    MODE_CHECK,        /* mcfd check */
+    MODE_QUEUE,        /* mcfd queue ... */
+    MODE_QUEUE_RUNNER, /* -qTIME alone */
+#define WORD(name, id) id,
+#include "mta/arguments.def"
 };
 
 struct arguments {
@@ -31,6 +33,7 @@ struct arguments {
     bool runs_queue;        /* -q */
     bool quarantined;       /* -qQ: those that are in quarantine */
     bool check;             /* --check: whether it would start */
+    bool foreground;        /* --foreground */
     bool json, verbose, all;
     struct bytes *criteria; /* of -qI and its like, as order.c has them */
     size_t ncriteria;

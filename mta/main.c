@@ -146,6 +146,10 @@ static bool needs_names(const struct arguments *g)
     case MODE_LIST:
     case MODE_PURGE_HOSTS:
         return false;
+    case MODE_START:
+    case MODE_STOP:
+    case MODE_STATUS:
+        return false;
     case MODE_QUEUE:
         return g->runs_queue || (g->nwords > 0 && strcmp(g->words[0], "run") == 0);
     default:
@@ -241,14 +245,14 @@ int main(int argc, char **argv)
     const char *why;
 
     if (arguments_read(a, argc, argv, &given, &why))
-        return wrong_usage(a, argv[0], given.roff, why);
+        return service_exit(given.mode, wrong_usage(a, argv[0], given.roff, why));
     struct source_set *sources = source_set_new(a);
     int err;
     const struct source *src = source_open(sources, given.path, &err);
     if (!src->bytes) {
         /* In the form of sendmail, which scripts look for. */
         printf("%s: line 0: cannot open: %s\n", given.path, strerror(err));
-        return EX_OSFILE;
+        return service_exit(given.mode, EX_OSFILE);
     }
     struct diag *d = diag_new(a, sources);
     struct config *config = config_new(a, sources);
@@ -283,8 +287,10 @@ int main(int argc, char **argv)
     const struct log *log = log_open(a, p, given.path, given.log_json, given.tag);
     if (!log) {
         fprintf(stderr, "mcfd: %s: %s\n", given.log_json, strerror(errno));
-        return EX_CANTCREAT;
+        return service_exit(given.mode, EX_CANTCREAT);
     }
+    if (service_is(given.mode))
+        return service_run(&(struct mode_setup){a, &given, p, &world, log, d, -1, false});
     int traffic;
     if (!open_traffic(&given, &traffic))
         return EX_CANTCREAT;

@@ -23,6 +23,6 @@ int daemon_run(const struct mode_setup *m)
 
     setup.interval = m->given->interval;
     setup.listens = m->given->mode != MODE_QUEUE_RUNNER;
-    setup.foreground = m->given->mode == MODE_DAEMON_FOREGROUND;
+    setup.foreground = m->given->mode == MODE_DAEMON_FOREGROUND || m->given->foreground;
     return parent_run(m->arena, &setup);
 }

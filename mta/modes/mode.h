@@ -28,7 +28,15 @@ int check_run(const struct mode_setup *m);    /* check */
 int daemon_run(const struct mode_setup *m);   /* -bd, -bD, -qTIME */
 int dialogue_run(const struct mode_setup *m); /* -bs */
 int orders_run(const struct mode_setup *m);   /* -bp, -bP, -q, queue */
+int service_run(const struct mode_setup *m);  /* start, stop, status: an exit code of LSB */
 int verify_run(const struct mode_setup *m);   /* -bv */
+
+bool service_is(enum mode m);
+/* What LSB has for a sysexits code behind which such a mode does not begin; of any other mode the
+ * code itself. */
+int service_exit(enum mode m, int status);
+/* How many messages the daemon has that has the queue; false: there is none, or we may not know. */
+bool orders_count(const struct mode_setup *m, uint64_t *n);
 
 /* Roles for a mode: what all of them have; no dialogue, no store but their own. */
 struct parent_setup mode_roles(const struct mode_setup *m);

@@ -1,5 +1,6 @@
 #include <errno.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
 
@@ -118,13 +119,13 @@ static bool read_order(struct asking *k)
 }
 
 /* The last line of a list says how many they are. */
-static void print_count(struct bytes text)
+static struct bytes last_line(struct bytes text)
 {
     size_t at = text.len > 0 ? text.len - 1 : 0;
 
     while (at > 0 && text.p[at - 1] != '\n' && text.p[at - 1] != '\t')
         at--;
-    fwrite(text.p + at, 1, text.len - at, stdout);
+    return (struct bytes){text.p + at, text.len - at};
 }
 
 static void take_report(void *ctx, uint64_t status, struct bytes text)
@@ -135,8 +136,8 @@ static void take_report(void *ctx, uint64_t status, struct bytes text)
     if (status)
         fprintf(stderr, "mcfd: %.*s%s", (int)text.len, text.p, status == EX_USAGE ? usage : "");
     else if (k->setup->given->mode == MODE_COUNT)
-        print_count(text);
-    else if (k->prints)
+        text = last_line(text);
+    if (!status && k->prints)
         fwrite(text.p, 1, text.len, stdout);
     fflush(stdout);
 }
@@ -155,6 +156,33 @@ static int ask_own(struct asking *k)
     int status = parent_run(m->arena, &setup);
 
     return status ? status : k->status;
+}
+
+/* fd is taken; -1: nobody answers. */
+static bool ask_daemon(const struct mode_setup *m, int fd, struct texts words, uint64_t *status,
+                       struct bytes *text)
+{
+    struct channel *c = fd < 0 ? NULL : channel_new(m->arena, fd, ROLE_FRONT, ROLE_STORE);
+    bool answered = c && control_order(m->arena, c, words, status, text);
+
+    channel_free(c);
+    return answered;
+}
+
+bool orders_count(const struct mode_setup *m, uint64_t *n)
+{
+    const struct bytes words[] = {bytes_of("list"), bytes_of("text"), bytes_of("all")};
+    const struct texts order = {words, sizeof words / sizeof *words};
+    uint64_t status;
+    struct bytes text;
+
+    if (!ask_daemon(m, control_reach(m->arena, m->program), order, &status, &text) || status)
+        return false;
+    struct bytes last = last_line(text);
+    const char *s = arena_strndup(m->arena, last.p, last.len);
+    s += strcspn(s, "0123456789");
+    *n = strtoull(s, NULL, 10);
+    return *s != '\0';
 }
 
 int orders_run(const struct mode_setup *m)
@@ -176,10 +204,7 @@ int orders_run(const struct mode_setup *m)
     }
     if (fd < 0 && errno != ETIMEDOUT)
         return ask_own(&k);
-    struct channel *c = fd < 0 ? NULL : channel_new(m->arena, fd, ROLE_FRONT, ROLE_STORE);
-    bool answered = c && control_order(m->arena, c, (struct texts){k.words, k.n}, &status, &text);
-    channel_free(c);
-    if (!answered) {
+    if (!ask_daemon(m, fd, (struct texts){k.words, k.n}, &status, &text)) {
         fprintf(stderr, "mcfd: %s: whoever has the queue does not answer\n", path);
         return EX_TEMPFAIL;
     }

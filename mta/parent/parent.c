@@ -9,6 +9,7 @@
 #include <string.h>
 #include <sys/signalfd.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 #include <sys/sysinfo.h>
 #include <sys/wait.h>
@@ -26,6 +27,7 @@
 #include "mta/parent/detach.h"
 #include "mta/parent/errand.h"
 #include "mta/parent/listen.h"
+#include "mta/parent/notify.h"
 #include "mta/parent/restart.h"
 #include "mta/parent/sandbox.h"
 #include "mta/policy/policy.h"
@@ -740,6 +742,8 @@ static bool live(struct parent *p)
         complain(p, "a role is not ready after %d seconds", START_MS / 1000);
     if (good && p->detached.answer >= 0)
         detach_say(&p->detached, EX_OK);
+    if (good && !p->setup->once)
+        notify_ready();
     if (good && p->setup->dialogue >= 0)
         let_go();
     if (good) {
@@ -779,6 +783,22 @@ static int live_on(struct parent *p)
 
 /* --- the process -------------------------------------------------------------------------- */
 
+/* /run is empty when the machine starts. */
+static void make_run_folder(struct arena *a, const char *path)
+{
+    static const char *const places[] = {"/run/", "/var/run/"};
+    const char *rest = NULL;
+
+    for (size_t i = 0; i < sizeof places / sizeof *places; i++) {
+        if (strncmp(path, places[i], strlen(places[i])) == 0)
+            rest = path + strlen(places[i]);
+    }
+    while (rest && (rest = strchr(rest, '/'))) {
+        mkdir(arena_strndup(a, path, (size_t)(rest - path)), 0755);
+        rest++;
+    }
+}
+
 /* As the reference writes it: the number, and the command. */
 static void write_pid(struct parent *p)
 {
@@ -787,6 +807,7 @@ static void write_pid(struct parent *p)
 
     if (!*path)
         return;
+    make_run_folder(p->arena, path);
     buf_init(&b, p->arena);
     buf_printf(&b, "%ld\n", (long)getpid());
     for (char *const *w = p->setup->arguments; *w; w++)

@@ -19,6 +19,7 @@ import time
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 import certificates
+import service
 from reference import SENDMAIL, compile_mc
 from report import BUILD, MCF, ROOT, Report, need_mcf, need_programs, need_root
 
@@ -519,6 +520,9 @@ def inside(names):
             why = repr(e)
         print(json.dumps([name, why]), flush=True)
     os._exit(0)
+
+
+service.cases(case, run, fresh, speak, MAIL, MCFD, SENDMAIL, PLACE)
 
 
 # ---------------------------------------------------------------- outside
