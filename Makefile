@@ -158,6 +158,17 @@ install: $(BUILD)/mcf $(BUILD)/mcfd $(BUILD)/mail.local $(BUILD)/mcf.1 $(BUILD)/
 	install -m 644 man/mcf-map.1 $(DESTDIR)$(PREFIX)/share/man/man1/mcf-map.1
 	install -m 644 man/*.5 $(DESTDIR)$(PREFIX)/share/man/man5/
 	install -m 644 $(BUILD)/mcfd.8 man/mail.local.8 $(DESTDIR)$(PREFIX)/share/man/man8/
+	@DESTDIR=$(DESTDIR) tools/install-units.sh $(PREFIX)
+
+# sendmail, mailq and their like, for programs that call them: by alternatives, which can be undone.
+install-compat: install
+	install -d $(DESTDIR)$(PREFIX)/share/mcf/compat
+	for page in $(BUILD)/mcfd.8 man/mcf-aliases.5 man/mcf-map.1; do \
+		gzip -9nc $$page > $(DESTDIR)$(PREFIX)/share/mcf/compat/$$(basename $$page).gz || exit 1; done
+	@DESTDIR=$(DESTDIR) tools/install-compat.sh $(PREFIX)
+uninstall-compat:
+	@DESTDIR=$(DESTDIR) tools/install-compat.sh --remove $(PREFIX)
+	rm -rf $(DESTDIR)$(PREFIX)/share/mcf/compat
 
 # --- for the developer -----------------------------------------------------------------------
 UNIT = $(patsubst tests/unit/%.c,$(BUILD)/tests/%,$(wildcard tests/unit/*.c))
@@ -229,4 +240,4 @@ tidy: $(BUILD)/mcf
 clean:
 	rm -rf $(BUILD)
 FORCE:
-.PHONY: all install unit fuzz test check test-long mutate check-deps check-own check-format tidy clean FORCE
+.PHONY: all install install-compat uninstall-compat unit fuzz test check test-long mutate check-deps check-own check-format tidy clean FORCE

@@ -19,6 +19,7 @@ import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
+import compat
 from report import BUILD, MCF, ROOT, expect, run_functions
 
 GOOD = """VERSIONID(`case')dnl
@@ -1084,7 +1085,7 @@ def test_mcfd_page():
 
 def main():
     os.environ["MCF_SENDMAIL"] = ""  # whatever this machine has
-    run_functions("cli", __doc__, globals())
+    run_functions("cli", __doc__, {**globals(), **vars(compat)})
 
 
 if __name__ == "__main__":
