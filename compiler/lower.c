@@ -17,11 +17,14 @@
 
 struct option_variable {
     const char *variable, *option, *shown;
+    bool first;
 };
 
 static const struct option_variable option_variables[] = {
-#define OPTION_VARIABLE(variable, option, preset, shown) {#variable, option, shown},
+#define OPTION_VARIABLE(variable, option, preset, shown) {#variable, option, shown, false},
+#define FIRST_OPTION_VARIABLE(variable, option, preset, shown) {#variable, option, shown, true},
 #include "lib/model/variables.def"
+#undef FIRST_OPTION_VARIABLE
 #undef OPTION_VARIABLE
 };
 
@@ -242,7 +245,7 @@ static const struct item *option_item(struct lower *l, const struct buf *line,
     return it;
 }
 
-static void options(void *ctx)
+static void options(void *ctx, bool first)
 {
     struct lower *l = ctx;
     static const struct origin nowhere = {0, 0, 0, 0};
@@ -250,6 +253,8 @@ static void options(void *ctx)
     buf_init(&line, l->arena);
     for (size_t i = 0; i < COUNT(option_variables); i++) {
         const struct option_variable *v = &option_variables[i];
+        if (v->first != first)
+            continue;
         const char *value = table_get(l->front.m4->values, v->variable);
         const struct front_define *d = table_get(l->front.defines, v->variable);
         struct origin place = d && value ? d->value : nowhere;

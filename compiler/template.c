@@ -355,7 +355,7 @@ static void write_node(struct run *r, const struct frame *frame, unsigned file,
         r->blank = false;
         break;
     case RULE_OPTIONS:
-        r->t->options(r->t->ctx);
+        r->t->options(r->t->ctx, n->name != NULL);
         r->blank = false;
         break;
     case RULE_BRANCH:

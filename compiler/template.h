@@ -50,8 +50,9 @@ struct template
     void (*line)(void *ctx, const char *text, size_t len, struct origin at, const char *macro,
                  const struct item *item);
     void (*section)(void *ctx, unsigned n); /* the caller puts diversion n's lines out */
-    void (*options)(void *ctx);             /* the caller puts all options out */
-    void *ctx;                              /* of line, section and options */
+    /* The caller puts out those that go first, or all others. */
+    void (*options)(void *ctx, bool first);
+    void *ctx;         /* of line, section and options */
     uint32_t knockout; /* number of a block to leave out, 0 = none: for mutation tests */
 };
 

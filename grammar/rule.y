@@ -150,6 +150,7 @@ item: pieces EOL                {
                                     $$->number = rule_section(p, $2, @2);
                                 }
     | "%options" EOL            { $$ = rule_node(p, RULE_OPTIONS, @1); }
+    | "%options" NAME EOL       { $$ = rule_node_named(p, RULE_OPTIONS, $2, @1, @2); }
     | bad                       { $$ = NULL; }
     ;
 

@@ -363,6 +363,8 @@ static void walk_one(struct check *c, struct rule_unit *u, const struct rule_nod
     case RULE_OPTIONS:
         if (place != IN_BASE)
             misplaced(c, u, n, place);
+        if (n->kind == RULE_OPTIONS && n->name && strcmp(n->name, "first") != 0)
+            bad(c, u, line_of(n), "%%options %s: it is first, or nothing", n->name);
         return;
     }
 }

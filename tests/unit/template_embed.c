@@ -195,9 +195,9 @@ static void sink_section(void *ctx, unsigned n)
     buf_printf(&((struct sink *)ctx)->out, "section %u\n", n);
 }
 
-static void sink_options(void *ctx)
+static void sink_options(void *ctx, bool first)
 {
-    buf_adds(&((struct sink *)ctx)->out, "options\n");
+    buf_adds(&((struct sink *)ctx)->out, first ? "first options\n" : "options\n");
 }
 
 static const char *every_name_is_set(void *ctx, const char *name)

@@ -444,6 +444,10 @@ static void a_header_is_checked(void **state)
 
 static void things_have_their_place(void **state)
 {
+    main_says(state, "%options first\n%options last\n",
+              "main.rules:2:1: error: %options last: it is first, or nothing [template]\n"
+              "  %options last\n"
+              "  ^\n");
     feature_says(
         state,
         "%feature f\n%summary x\n%repeat\nCx\n%hook here\n%if A\n%m4\n%end\n%end\n%at here\n"

@@ -45,9 +45,9 @@ static void put_section(void *ctx, unsigned n)
     buf_printf(&((struct world *)ctx)->out, "section %u\n", n);
 }
 
-static void put_options(void *ctx)
+static void put_options(void *ctx, bool first)
 {
-    buf_adds(&((struct world *)ctx)->out, "options\n");
+    buf_adds(&((struct world *)ctx)->out, first ? "first options\n" : "options\n");
 }
 
 static struct setting nothing[] = {{NULL, NULL}};
@@ -149,15 +149,15 @@ static void a_doubled_percent_is_one(void **state)
 static void includes_keep_their_lines(void **state)
 {
     const struct template_text texts[] = {
-        {"main.rules", "Ca\n%include b\nCc\n%options\n"},
+        {"main.rules", "%options first\nCa\n%include b\nCc\n%options\n"},
         {"b.rules", "\nCb %{ostype} %{mailer.smtp?smtp}\n"},
         {"mailer/smtp.rules", "%mailer smtp\n%summary x\n"},
     };
     struct setting set[] = {{"__OSTYPE__", "linux"}, {"_MAILER_smtp_", ""}, {NULL, NULL}};
     struct world *w = world(state, texts, 3, set);
     template_main(&w->t);
-    assert_string_equal(w->out.data, "main.rules:1 Ca\nb.rules:1 \nb.rules:2 Cb linux smtp\n"
-                                     "main.rules:3 Cc\noptions\n");
+    assert_string_equal(w->out.data, "first options\nmain.rules:2 Ca\nb.rules:1 \n"
+                                     "b.rules:2 Cb linux smtp\nmain.rules:4 Cc\noptions\n");
 }
 
 static const struct template_text features[] = {
