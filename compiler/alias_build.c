@@ -142,7 +142,7 @@ struct alias_result alias_build(struct arena *a, const struct alias_job *job)
     if (!f.source->bytes)
         return f.r;
     f.r.failed = job->path;
-    f.r.error = map_file_safe(job->path, &f.r.why);
+    f.r.error = job->looked_at ? 0 : map_file_safe(job->path, &f.r.why);
     if (f.r.error)
         return f.r;
     f.to = map_build_new(a, &o, fs_dirname(a, job->path));

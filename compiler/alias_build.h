@@ -24,6 +24,7 @@ struct alias_job {
     const char *source, *path; /* path with the type's suffix */
     enum map_type type;
     bool nul;
+    bool looked_at; /* what stands in the way at path was forgiven */
     bool good_only; /* a line with an error leaves the old database in place */
     uid_t owner;    /* as in map_install */
     struct alias_terms terms;

@@ -1,7 +1,9 @@
 #include "compiler/newaliases.h"
 
 #include <errno.h>
+#include <limits.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 #include <sys/stat.h>
@@ -14,6 +16,8 @@
 #include "compiler/map_config.h"
 #include "compiler/verbs.h"
 #include "lib/base/arena.h"
+#include "lib/base/trust.h"
+#include "lib/model/options.h"
 
 static const char usage[] =
     "usage: newaliases [-v] [-C FILE.cf] [-O AliasFile=FILE,...]\n"
@@ -75,29 +79,41 @@ static int read_options(struct newaliases *n, int argc, char **argv)
 
 /* --- the work --------------------------------------------------------------------------------- */
 
-/* What the configuration does not mind; without regard to case. */
-static bool is_allowed(const struct newaliases *n, const char *word)
+static bool forgives(const void *ctx, const char *word)
 {
-    for (const struct item *it = n->config->first; it; it = it->next)
-        if (it->kind == ITEM_OPTION && it->value &&
-            strcasecmp(it->name, "DontBlameSendmail") == 0 && strcasestr(it->value, word))
-            return true;
-    return false;
+    return option_forgives(ctx, word, NULL);
 }
 
-/* NULL: the source may be read.  Who can write it decides where mail goes. */
-static const char *why_not(const struct newaliases *n, const char *source)
+/* Whether the database may be written: in place of another, through a link. */
+static bool may_write(const struct newaliases *n, const struct trust *trust, const char **path,
+                      struct trust_fault *fault)
 {
+    char real[PATH_MAX];
     struct stat st;
-    if (stat(source, &st) != 0)
-        return strerror(errno);
-    if (!S_ISREG(st.st_mode))
-        return "it is no plain file";
-    if ((st.st_mode & S_IWGRP) && !is_allowed(n, "GroupWritableAliasFile"))
-        return "its group can write it";
-    if ((st.st_mode & S_IWOTH) && !is_allowed(n, "WorldWritableAliasFile"))
-        return "everybody can write it";
-    return NULL;
+
+    if (!trust_folders(n->arena, trust, &trust_map, *path, fault))
+        return false;
+    if (lstat(*path, &st) != 0)
+        return true;
+    *fault = (struct trust_fault){.path = *path, .file = *path};
+    if (S_ISLNK(st.st_mode) && !forgives(n->config, "WriteMapToSymLink"))
+        fault->why = "it is a symbolic link";
+    else if (S_ISREG(st.st_mode) && st.st_nlink > 1 && !forgives(n->config, "WriteMapToHardLink"))
+        fault->why = "it has another name, too (a hard link)";
+    if (fault->why) {
+        fault->command = arena_printf(n->arena, "rm %s", *path);
+        return false;
+    }
+    if (stat(*path, &st) == 0 && st.st_uid != geteuid() && st.st_uid != n->owner) {
+        fault->why = "it belongs to somebody else";
+        fault->command = arena_printf(n->arena, "chown %lu %s", (unsigned long)geteuid(), *path);
+        if (geteuid() == 0)
+            fault->command = arena_printf(n->arena, "chown root %s", *path);
+        return false;
+    }
+    if (realpath(*path, real))
+        *path = arena_strdup(n->arena, real);
+    return true;
 }
 
 static int exit_code(enum alias_fault fault)
@@ -118,19 +134,28 @@ static void say_findings(const char *source, const struct alias_result *r)
 
 static int make(const struct newaliases *n, const struct map_declared *m)
 {
-    const char *why = why_not(n, m->source);
-    if (why) {
+    const struct trust trust = {.forgives = forgives, .ctx = n->config};
+    const char *path = arena_printf(n->arena, "%s%s", m->source, map_type_suffix(m->type));
+    struct trust_fault fault;
+
+    /* Who can write it decides where mail goes. */
+    if (!trust_file(n->arena, &trust, &trust_alias_source, m->source, &fault)) {
         if (!m->optional || access(m->source, F_OK) == 0)
-            printf("newaliases: cannot open %s: %s\n", m->source, why);
+            printf("newaliases: cannot open %s: %s\n", m->source, trust_said(n->arena, &fault));
         return EX_OK;
     }
-    const struct alias_job job = {
-        .source = m->source,
-        .path = arena_printf(n->arena, "%s%s", m->source, map_type_suffix(m->type)),
-        .type = m->type,
-        .nul = m->nul,
-        .owner = n->owner,
-        .terms = alias_terms_of(n->arena, n->config)};
+    if (!may_write(n, &trust, &path, &fault)) {
+        printf("Cannot create database for alias file %s: %s\n", m->source,
+               trust_said(n->arena, &fault));
+        return EX_SOFTWARE;
+    }
+    const struct alias_job job = {.source = m->source,
+                                  .path = path,
+                                  .looked_at = true,
+                                  .type = m->type,
+                                  .nul = m->nul,
+                                  .owner = n->owner,
+                                  .terms = alias_terms_of(n->arena, n->config)};
     const struct alias_result r = alias_build(n->arena, &job);
     say_findings(m->source, &r);
     if (!r.written) {

@@ -384,7 +384,8 @@ static void failed(void *ctx, const struct lookup_map *m, const char *why)
 
 static void trouble(void *ctx, int status, const char *why)
 {
-    fail(ctx, status);
+    if (status != LOOKUP_WARNING)
+        fail(ctx, status);
     fprintf(stderr, "mcfd: %s\n", why);
 }
 

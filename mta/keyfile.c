@@ -32,9 +32,9 @@ static const char *folders_wrong(struct arena *a, const struct program *p, const
         path = fs_dirname(a, path);
         if (stat(path, &st) != 0)
             return arena_printf(a, "%s: %s", path, strerror(errno));
-        if (st.st_mode & S_ISVTX && setting_blames(p, "TrustStickyBit"))
+        if (st.st_mode & S_ISVTX && program_forgives(p, "TrustStickyBit", NULL))
             continue;
-        bool group = st.st_mode & S_IWGRP && !setting_blames(p, "GroupWritableDirPathSafe");
+        bool group = st.st_mode & S_IWGRP && !program_forgives(p, "GroupWritableDirPathSafe", NULL);
         if (!group && !(st.st_mode & S_IWOTH))
             continue;
         *command = arena_printf(a, "chmod go-w %s", path);
@@ -46,7 +46,7 @@ static const char *folders_wrong(struct arena *a, const struct program *p, const
 static const char *mode_wrong(struct arena *a, const struct program *p, const char *path,
                               const struct stat *st, const char *word, const char **command)
 {
-    const bool group = word && setting_blames(p, word);
+    const bool group = word && program_forgives(p, word, NULL);
     const mode_t readers = S_IROTH | (group ? 0 : S_IRGRP);
 
     if (st->st_mode & (S_IWGRP | S_IWOTH)) {

@@ -14,6 +14,7 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/fs.h"
+#include "lib/base/trust.h"
 #include "mta/control.h"
 #include "mta/front/tls.h"
 #include "mta/parent/listen.h"
@@ -130,9 +131,41 @@ static void check_queue(struct machine *m)
 
 /* --- files ---------------------------------------------------------------------------------- */
 
-/* False: there is none, or others write it, and that is said. */
-static bool check_file(struct machine *m, const struct item *it, const char *path, bool optional,
-                       const char *command)
+static bool forgives(const void *ctx, const char *word)
+{
+    return program_forgives(ctx, word, NULL);
+}
+
+/* False: it is not trusted, which is said. */
+static bool check_trust(struct machine *m, struct origin at, const struct trust_kind *kind,
+                        const char *path)
+{
+    const struct trust trust = {.forgives = forgives, .ctx = m->program};
+    struct trust_fault fault;
+
+    if (trust_file(m->arena, &trust, kind, path, &fault))
+        return true;
+    say(m, DIAG_WARNING, at, arena_printf(m->arena, "%s: %s", path, fault.why), fault.command);
+    return false;
+}
+
+static void check_writers(struct machine *m, struct origin at, const char *path)
+{
+    struct stat st;
+
+    if (stat(path, &st) != 0 || !S_ISREG(st.st_mode) || !(st.st_mode & (S_IWGRP | S_IWOTH)))
+        return;
+    say(m, DIAG_WARNING, at,
+        arena_printf(m->arena,
+                     "%s can be written by others: who writes it decides where "
+                     "mail goes",
+                     path),
+        trust_command_to_close(m->arena, st.st_mode, path));
+}
+
+/* False: there is none, or it is not read, and that is said. */
+static bool check_file(struct machine *m, const struct item *it, const struct trust_kind *kind,
+                       const char *path, bool optional, const char *command)
 {
     struct stat st;
 
@@ -142,16 +175,9 @@ static bool check_file(struct machine *m, const struct item *it, const char *pat
                 command);
         return false;
     }
-    if (access(path, R_OK) != 0)
-        say(m, DIAG_WARNING, it->at, arena_printf(m->arena, "%s: %s", path, strerror(errno)),
-            arena_printf(m->arena, "chmod u+r %s", path));
-    else if (S_ISREG(st.st_mode) && st.st_mode & (S_IWGRP | S_IWOTH))
-        say(m, DIAG_WARNING, it->at,
-            arena_printf(m->arena,
-                         "%s can be written by others: who writes it decides where "
-                         "mail goes",
-                         path),
-            arena_printf(m->arena, "chmod go-w %s", path));
+    if (!check_trust(m, it->at, kind, path))
+        return false;
+    check_writers(m, it->at, path);
     return true;
 }
 
@@ -208,7 +234,7 @@ static void check_map(struct machine *m, const struct item *it)
     const char *database = arena_printf(m->arena, "%s%s", source, suffix);
     const char *command = n ? arena_printf(m->arena, "mcf map build -t %s %s", it->aux, source)
                             : arena_printf(m->arena, "touch %s", path);
-    if (check_file(m, it, database, optional, command) && n)
+    if (check_file(m, it, &trust_map, database, optional, command) && n)
         check_age(m, it, database, source, command);
 }
 
@@ -218,7 +244,8 @@ static void check_class_file(struct machine *m, const struct item *it)
     const char *path = map_file(m, it->value, &optional);
 
     if (path && !strchr(path, '@'))
-        check_file(m, it, path, optional, arena_printf(m->arena, "touch %s", path));
+        check_file(m, it, &trust_class_file, path, optional,
+                   arena_printf(m->arena, "touch %s", path));
 }
 
 static void check_aliases(struct machine *m)
@@ -239,10 +266,20 @@ static void check_aliases(struct machine *m)
         if (!is_hash || *path != '/')
             continue;
         const char *database = arena_printf(m->arena, "%s.db", path);
-        if (check_file(m, it, path, false, arena_printf(m->arena, "touch %s", path)) &&
-            check_file(m, it, database, false, rebuild))
+        if (check_file(m, it, &trust_alias_source, path, false,
+                       arena_printf(m->arena, "touch %s", path)) &&
+            check_file(m, it, &trust_map, database, false, rebuild))
             check_age(m, it, database, path, rebuild);
     }
+}
+
+/* A file that an option names and that need not be there. */
+static void check_text(struct machine *m, const char *option, const struct trust_kind *kind)
+{
+    const char *path = setting_text(m->program, option);
+
+    if (*path == '/' && access(path, F_OK) == 0)
+        check_trust(m, place_of(m, option), kind, path);
 }
 
 /* --- TLS ------------------------------------------------------------------------------------ */
@@ -312,6 +349,8 @@ static void check_mailer(struct machine *m, const struct item *it)
                                            "%s",
                                            path)
                             : arena_printf(m->arena, "chmod +x %s", path));
+    else if (*path == '/')
+        check_trust(m, it->at, &trust_run, path);
 }
 
 /* Bytes of the folder that all queues are below: of "/q/m*", those of "/q". */
@@ -370,6 +409,9 @@ void machine_check(const struct program *p, const struct machine_setup *how, str
             check_mailer(&m, it);
     }
     check_aliases(&m);
+    check_text(&m, "HelpFile", &trust_help);
+    check_text(&m, "ErrorHeader", &trust_error_header);
+    check_writers(&m, nowhere, how->path);
     check_tls(&m, TLS_AS_SERVER);
     check_tls(&m, TLS_AS_CLIENT);
     check_option_user(&m, "DefaultUser");

@@ -15,6 +15,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
 #include "lib/base/fs.h"
+#include "lib/base/trust.h"
 #include "lib/maps/resolver.h"
 #include "lib/model/check.h"
 #include "mta/address_test.h"
@@ -101,15 +102,20 @@ static int run_test(struct arena *a, const struct program *p, const struct looku
 }
 
 /* Who we are now: roles that become somebody else read maps by the same rights. */
-static const struct lookup_identity *reader_now(struct arena *a)
+static const struct trust_reader *reader_now(struct arena *a)
 {
-    struct lookup_identity *r = arena_alloc(a, sizeof *r);
+    struct trust_reader *r = arena_alloc(a, sizeof *r);
     int n = getgroups(0, NULL);
     gid_t *groups = arena_calloc(a, n > 0 ? (size_t)n : 1, sizeof *groups);
 
     n = getgroups(n, groups);
-    *r = (struct lookup_identity){geteuid(), getegid(), groups, n > 0 ? (size_t)n : 0};
+    *r = (struct trust_reader){NULL, geteuid(), getegid(), groups, n > 0 ? (size_t)n : 0};
     return r;
+}
+
+static bool forgives(const void *ctx, const char *word)
+{
+    return program_forgives(ctx, word, NULL);
 }
 
 /* Programs read what the others say. */
@@ -276,8 +282,10 @@ int main(int argc, char **argv)
     struct program *p = program_compile(a, config, host, d);
     resolver_set_options(resolver, program_option(p, "ResolverOptions"),
                          program_is_true(p, "UseCompressedIPv6Addresses", false));
-    if (!*setting_text(p, "RunAsUser"))
-        world.reader = reader_now(a);
+    const struct trust trust = {.reader = *setting_text(p, "RunAsUser") ? NULL : reader_now(a),
+                                .forgives = forgives,
+                                .ctx = p};
+    world.trust = &trust;
     set_time_zone(p);
     world.service_switch = program_option(p, "ServiceSwitchFile");
     world.hosts_file = program_option(p, "HostsFile");

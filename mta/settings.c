@@ -77,27 +77,6 @@ uint64_t setting_time(const struct program *p, const char *name, char unit)
     return settings_read_time(setting_text(p, name), unit);
 }
 
-bool setting_blames(const struct program *p, const char *word)
-{
-    static const char blanks[] = ", \t", none[] = "safe";
-    const size_t len = strlen(word);
-    bool blames = false;
-
-    for (const struct item *it = p->config->first; it; it = it->next) {
-        if (it->kind != ITEM_OPTION || !program_is_option(it, "DontBlameSendmail"))
-            continue;
-        for (const char *s = it->value + strspn(it->value, blanks); *s; s += strspn(s, blanks)) {
-            size_t n = strcspn(s, blanks);
-            if (n == sizeof none - 1 && strncasecmp(s, none, n) == 0)
-                blames = false;
-            else if (n == len && strncasecmp(s, word, n) == 0)
-                blames = true;
-            s += n;
-        }
-    }
-    return blames;
-}
-
 /* --- timeouts ----------------------------------------------------------------------------- */
 
 static const struct {

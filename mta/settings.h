@@ -21,10 +21,6 @@ uint64_t setting_time(const struct program *p, const char *name, char unit);
 /* The same of a text as such a value has it: "1h30m". */
 uint64_t settings_read_time(const char *text, char unit);
 
-/* Whether DontBlameSendmail has the word; each line adds to those before it, `safe` takes all away.
- */
-bool setting_blames(const struct program *p, const char *word);
-
 /* The suboptions of Timeout (timeouts.def). */
 enum timeout {
 #define TIMEOUT(id, name, unit, value) TIMEOUT_##id,

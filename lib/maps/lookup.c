@@ -413,25 +413,37 @@ void lookup_tell(const struct lookup_query *q, int status, const char *text, ...
     va_end(ap);
 }
 
-static int may_read(const struct lookup_identity *r, const struct stat *st)
+bool lookup_trusts(struct lookup_query *q, const char *path, struct trust_fault *fault)
 {
-    bool member = st->st_gid == r->gid;
+    static const struct trust_kind any = {.folder = "", .link = "", .minds_readers = true};
+    const struct trust nobody = {0};
 
-    for (size_t i = 0; i < r->ngroups; i++)
-        member = member || r->groups[i] == st->st_gid;
-    mode_t bit = st->st_uid == r->uid ? S_IRUSR : member ? S_IRGRP : S_IROTH;
-    return st->st_mode & bit ? 0 : EACCES;
+    return q->world->trust ? trust_file(q->result, q->world->trust, &trust_map, path, fault)
+                           : trust_file(q->result, &nobody, &any, path, fault);
 }
 
-int lookup_may_read(const struct lookup_world *w, const struct stat *st)
+static void lack(struct lookup_query *q, const char *what, const char *path, const char *why)
 {
-    gid_t groups[256];
+    if (q->map->optional) {
+        q->answer->closed = true;
+        return;
+    }
+    lookup_failed(q, "%s", why);
+    q->answer->why = arena_printf(q->result, "%s map \"%s\": %s map file %s: %s",
+                                  q->map->class_name, q->map->name, what, path, why);
+}
 
-    if (w->reader)
-        return may_read(w->reader, st);
-    int n = getgroups((int)COUNT(groups), groups);
-    return may_read(&(struct lookup_identity){geteuid(), getegid(), groups, n > 0 ? (size_t)n : 0},
-                    st);
+void lookup_lacks(struct lookup_query *q, const struct trust_fault *fault)
+{
+    const bool is_text = strcasecmp(q->map->class_name, "text") == 0;
+
+    lack(q, fault->error == ENOENT && !is_text ? "missing" : "unsafe", fault->file,
+         trust_said(q->result, fault));
+}
+
+void lookup_unreadable(struct lookup_query *q, const char *path, int error)
+{
+    lack(q, "unusable", path, error == EINVAL ? "no database" : strerror(error));
 }
 
 struct map_bytes lookup_folded_key(struct lookup_query *q)

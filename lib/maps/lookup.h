@@ -30,23 +30,19 @@ struct lookup_maps;
 struct lookup_map; /* one declaration */
 struct lookup_session;
 struct resolver; /* lib/maps/resolver.h */
-
-/* Somebody whose right to read a file is asked for. */
-struct lookup_identity {
-    uid_t uid;
-    gid_t gid;
-    const gid_t *groups;
-    size_t ngroups;
-};
+struct trust;    /* lib/base/trust.h */
 
 /* What a session needs from outside; owned by the caller, valid as long as the session.  What is
  * NULL is not there: a map that needs it fails temporarily. */
+enum { LOOKUP_WARNING = -1 };
+
 struct lookup_world {
     struct resolver *resolver;
     const char *host; /* our own full name, for bestmx */
-    /* By whose rights files count as readable: of a process that gave up who it was, but can read
-     * them all the same; NULL: this process'. */
-    const struct lookup_identity *reader;
+    /* By whose rights files count as readable, which may be who a process was before it gave that
+     * up, and what is forgiven of them (lib/base/trust.h); NULL: files are trusted where this
+     * process may read them. */
+    const struct trust *trust;
     /* Class macro: stores a value (NULL: removes it) under a name without braces. */
     void (*set_macro)(void *ctx, struct map_bytes name, const struct map_bytes *value);
     void *macros;
@@ -54,8 +50,8 @@ struct lookup_world {
     void (*log)(void *ctx, int priority, const char *text);
     void *logger;
     /* What a map says beside its answer, when it is asked.  status: EX_OK for a line that rules'
-     * address-test mode shows; else the sysexits code of what went wrong, and a line for the log.
-     */
+     * address-test mode shows; else the sysexits code of what went wrong, or LOOKUP_WARNING, and a
+     * line for the log. */
     void (*tell)(void *ctx, int status, const char *text);
     void *listener;
     const char *service_switch; /* ServiceSwitchFile; NULL: the system's */

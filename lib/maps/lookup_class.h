@@ -13,6 +13,7 @@
 #include <sys/stat.h>
 #include <sysexits.h>
 
+#include "lib/base/trust.h"
 #include "lib/maps/lookup.h"
 
 struct diag;
@@ -125,9 +126,12 @@ void lookup_failed(struct lookup_query *q, const char *why, ...)
 /* Beside the answer (lookup_world.tell). */
 void lookup_tell(const struct lookup_query *q, int status, const char *text, ...)
     __attribute__((format(printf, 3, 4)));
-/* 0 or errno: EACCES where the mode refuses the reader, root too: what its owner took from himself,
- * or others from root, is not read. */
-int lookup_may_read(const struct lookup_world *w, const struct stat *st);
+/* Whether the map's file may be trusted; texts of the fault are in the result's arena. */
+bool lookup_trusts(struct lookup_query *q, const char *path, struct trust_fault *fault);
+/* The lookup has failed because of the file, or nothing is in an optional map. */
+void lookup_lacks(struct lookup_query *q, const struct trust_fault *fault);
+/* The same where it cannot be read, or is no database (EINVAL). */
+void lookup_unreadable(struct lookup_query *q, const char *path, int error);
 /* The key in small letters, unless -f; in the result's arena, NUL behind it. */
 struct map_bytes lookup_folded_key(struct lookup_query *q);
 /* Before one waits for somebody else: makemap shall not wait as long. */
@@ -138,8 +142,9 @@ void lookup_let_go(struct lookup_session *s);
 struct lookup_database {
     struct lookup_session *holder; /* NULL: it is not held */
     struct lookup_database *next_held;
-    bool any_mode;       /* lookup_may_read is not asked */
-    struct arena *arena; /* of the map; NULL: not open */
+    bool any_mode;            /* lookup_trusts is not asked */
+    struct trust_fault fault; /* of the last opening; why NULL: none */
+    struct arena *arena;      /* of the map; NULL: not open */
     struct map *map;
     const char *path;
     int fd; /* for its lock */

@@ -45,11 +45,16 @@ static int open_new(struct lookup_query *q, struct lookup_database *db, enum map
     const char *path = path_of(a, file, type);
     struct map *map = NULL;
     struct stat st;
-    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK), rc = fd < 0 ? errno : 0;
-    if (rc == 0)
-        rc = flock(fd, LOCK_SH) != 0 || fstat(fd, &st) != 0 ? errno
-             : S_ISREG(st.st_mode) ? db->any_mode ? 0 : lookup_may_read(q->world, &st)
-                                   : EINVAL;
+    int fd = -1, rc = 0;
+    db->fault.why = NULL;
+    if (!db->any_mode && !lookup_trusts(q, path, &db->fault))
+        rc = db->fault.error ? db->fault.error : EACCES;
+    if (rc == 0) {
+        fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
+        rc = fd < 0 || flock(fd, LOCK_SH) != 0 || fstat(fd, &st) != 0 ? errno
+             : S_ISREG(st.st_mode)                                    ? 0
+                                                                      : EINVAL;
+    }
     if (rc == 0)
         rc = map_open(a, type, path, &map);
     if (rc != 0) {
@@ -173,12 +178,11 @@ static void file_find(struct lookup_query *q)
     if (!db)
         db = *q->state = arena_alloc(q->lifetime, sizeof *db);
     int rc = db->holder ? 0 : open_any(q, db);
-    if (rc != 0 && q->map->optional) {
-        q->answer->closed = true;
-        return;
-    }
     if (rc != 0) {
-        lookup_failed(q, "%s: %s", q->map->file, rc == EINVAL ? "no database" : strerror(rc));
+        if (db->fault.why)
+            lookup_lacks(q, &db->fault);
+        else
+            lookup_unreadable(q, q->map->file, rc);
         return;
     }
     struct map_bytes value;
@@ -209,6 +213,20 @@ static void implicit_close(void *state)
     s->source = NULL;
 }
 
+/* It is not there, or nobody is to read it; the folders are as they should be. */
+static bool is_of_file(const struct trust_fault *f)
+{
+    return f->why && (f->error == ENOENT || strcmp(f->path, f->file) == 0);
+}
+
+/* What was changed since has no effect yet. */
+static void tell_age(struct lookup_query *q, const struct lookup_database *db)
+{
+    struct stat source;
+    if (stat(q->map->file, &source) == 0 && fs_is_older(&db->st, &source))
+        lookup_tell(q, LOOKUP_WARNING, "alias database %s out of date", db->path);
+}
+
 /* Of aliases without a database the source is read. */
 static void implicit_find(struct lookup_query *q)
 {
@@ -216,7 +234,10 @@ static void implicit_find(struct lookup_query *q)
     if (!s)
         s = *q->state = arena_alloc(q->lifetime, sizeof *s);
     void **own = q->state, *db = &s->db;
-    const bool source = q->map->aliases && open_any(q, &s->db) == ENOENT;
+    const struct map *before = s->db.map;
+    const bool source = q->map->aliases && open_any(q, &s->db) != 0 && is_of_file(&s->db.fault);
+    if (q->map->aliases && s->db.map && s->db.map != before)
+        tell_age(q, &s->db);
     q->state = source ? &s->source : &db;
     if (source)
         map_lookup_stab.find(q);

@@ -127,6 +127,11 @@ static void program_find(struct lookup_query *q)
         lookup_is_not_found(q, EX_CONFIG);
         return;
     }
+    struct trust_fault fault;
+    if (q->world->trust && *argv[0] == '/' &&
+        !trust_file(q->result, q->world->trust, &trust_run, argv[0], &fault) && !fault.error)
+        lookup_tell(q, LOOKUP_WARNING, "Warning: prog_open: program %s unsafe: %s", argv[0],
+                    trust_said(q->result, &fault));
     int rc = start(argv, &pid, &out);
     if (rc == EAGAIN || rc == ENOMEM || rc == EMFILE || rc == ENFILE) {
         lookup_failed(q, "%s cannot be run: %s", argv[0], strerror(rc));

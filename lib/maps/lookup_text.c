@@ -87,17 +87,21 @@ static void search_text(struct lookup_query *q, const char *bytes, size_t len, l
     }
 }
 
-/* 0 or errno. */
-static int read_text(const struct lookup_world *w, const char *path, struct arena *a, char **bytes,
-                     size_t *len)
+/* The file's text; false: the lookup has failed. */
+static bool read_text(struct lookup_query *q, const char *path, struct arena *a, char **bytes,
+                      size_t *len)
 {
-    struct stat st;
-    if (path[0] != '/')
-        return EINVAL;
-    if (stat(path, &st) != 0)
-        return errno;
-    int rc = S_ISREG(st.st_mode) ? lookup_may_read(w, &st) : EINVAL;
-    return rc ? rc : fs_read(a, path, LARGEST, bytes, len);
+    struct trust_fault fault;
+    int rc = *path == '/' ? 0 : EINVAL;
+    if (rc == 0 && !lookup_trusts(q, path, &fault)) {
+        lookup_lacks(q, &fault);
+        return false;
+    }
+    if (rc == 0)
+        rc = fs_read(a, path, LARGEST, bytes, len);
+    if (rc != 0)
+        lookup_unreadable(q, path, rc);
+    return rc == 0;
 }
 
 static void text_find(struct lookup_query *q)
@@ -107,15 +111,14 @@ static void text_find(struct lookup_query *q)
     struct arena *file = arena_beside(q->result);
     char *bytes = NULL;
     size_t len = 0;
-    int rc = k < 0 || v < 0 ? EINVAL : read_text(q->world, m->file, file, &bytes, &len);
-    if (rc == 0)
-        search_text(q, bytes, len, k, v);
-    else if (m->optional)
+    if (k >= 0 && v >= 0) {
+        if (read_text(q, m->file, file, &bytes, &len))
+            search_text(q, bytes, len, k, v);
+    } else if (m->optional) {
         q->answer->closed = true;
-    else if (k < 0 || v < 0)
+    } else {
         lookup_failed(q, "-%c wants a number", k < 0 ? 'k' : 'v');
-    else
-        lookup_failed(q, "%s: %s", m->file, strerror(rc));
+    }
     arena_free(file);
 }
 
@@ -149,35 +152,38 @@ static void take_entry(struct stab *s, const char *text, const struct alias_entr
     table_set(s->entries, name.len ? name.data : "", value);
 }
 
-static int read_stab(struct lookup_query *q, struct stab *s)
+/* False: the lookup has failed. */
+static bool read_stab(struct lookup_query *q, struct stab *s)
 {
+    struct trust_fault fault;
     char *text;
     size_t len;
     struct stat now;
-    int rc = stat(q->map->file, &now) != 0 ? errno
-             : S_ISREG(now.st_mode)        ? lookup_may_read(q->world, &now)
-                                           : EINVAL;
+    int rc = stat(q->map->file, &now) == 0 ? 0 : errno;
     if (rc == 0 && s->arena && s->st.st_mtim.tv_sec == now.st_mtim.tv_sec &&
         s->st.st_mtim.tv_nsec == now.st_mtim.tv_nsec && s->st.st_size == now.st_size &&
         s->st.st_ino == now.st_ino)
-        return 0;
+        return true;
     stab_close(s);
-    if (rc != 0)
-        return rc;
+    if (!lookup_trusts(q, q->map->file, &fault)) {
+        lookup_lacks(q, &fault);
+        return false;
+    }
     s->arena = arena_beside(q->lifetime);
     s->entries = table_new(s->arena);
     s->st = now;
     rc = fs_read(s->arena, q->map->file, LARGEST, &text, &len);
     if (rc != 0) {
         stab_close(s);
-        return rc;
+        lookup_unreadable(q, q->map->file, rc);
+        return false;
     }
     struct alias_reader r = {.text = text, .len = len};
     struct alias_entry e;
     while (alias_next(&r, &e))
         if (e.fault == ALIAS_GOOD)
             take_entry(s, text, &e);
-    return 0;
+    return true;
 }
 
 static void stab_find(struct lookup_query *q)
@@ -185,15 +191,8 @@ static void stab_find(struct lookup_query *q)
     struct stab *s = *q->state;
     if (!s)
         s = *q->state = arena_alloc(q->lifetime, sizeof *s);
-    int rc = read_stab(q, s);
-    if (rc != 0 && q->map->optional) {
-        q->answer->closed = true;
+    if (!read_stab(q, s))
         return;
-    }
-    if (rc != 0) {
-        lookup_failed(q, "%s: %s", q->map->file, strerror(rc));
-        return;
-    }
     char *key = arena_strndup(q->result, q->key.p, q->key.len);
     map_fold(key, q->key.len); /* -f or not */
     const struct map_bytes *value =

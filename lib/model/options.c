@@ -4,6 +4,7 @@
 #include <strings.h>
 
 #include "lib/base/diag.h"
+#include "lib/model/config.h"
 
 static const struct option_info options[] = {
 #define OPTION(name, letter, safe, type, value) {#name, letter, safe, false, OPTION_##type, value},
@@ -68,4 +69,33 @@ const char *option_nearest(const char *name)
 const struct option_info *option_at(size_t i)
 {
     return i < OPTIONS ? &options[i] : NULL;
+}
+
+bool option_is(const struct item *it, const char *name)
+{
+    const struct option_info *o = it->short_option ? option_by_letter(*it->name)
+                                                   : option_find(it->name, strlen(it->name), NULL);
+
+    return o && strcmp(o->name, name) == 0;
+}
+
+bool option_forgives(const struct config *c, const char *word, const struct item *end)
+{
+    static const char blanks[] = ", \t", none[] = "safe";
+    const size_t len = strlen(word);
+    bool forgives = false;
+
+    for (const struct item *it = c->first; it && it != end; it = it->next) {
+        if (it->kind != ITEM_OPTION || !it->value || !option_is(it, "DontBlameSendmail"))
+            continue;
+        for (const char *s = it->value + strspn(it->value, blanks); *s; s += strspn(s, blanks)) {
+            size_t n = strcspn(s, blanks);
+            if (n == sizeof none - 1 && strncasecmp(s, none, n) == 0)
+                forgives = false;
+            else if (n == len && strncasecmp(s, word, n) == 0)
+                forgives = true;
+            s += n;
+        }
+    }
+    return forgives;
 }

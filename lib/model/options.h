@@ -11,6 +11,9 @@
 #include <stdbool.h>
 #include <stddef.h>
 
+struct config;
+struct item;
+
 enum option_type {
     OPTION_BOOL,
     OPTION_NUMBER,
@@ -46,5 +49,11 @@ const struct option_info *option_by_letter(char letter);
 const char *option_nearest(const char *name);
 /* The i-th option of the table, NULL beyond its end. */
 const struct option_info *option_at(size_t i);
+
+/* Is it the option of this long name, whole, cut short, or by its letter? */
+bool option_is(const struct item *it, const char *name);
+/* Whether DontBlameSendmail has the word, in the lines before `end` (NULL: in all); each line adds
+ * to those before it, `safe` takes all away. */
+bool option_forgives(const struct config *c, const char *word, const struct item *end);
 
 #endif

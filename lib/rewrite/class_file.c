@@ -11,7 +11,9 @@
 #include <unistd.h>
 
 #include "lib/base/arena.h"
+#include "lib/base/diag.h"
 #include "lib/base/fs.h"
+#include "lib/base/trust.h"
 #include "lib/model/class_scan.h"
 #include "lib/model/findings.h"
 #include "lib/rewrite/class_program.h"
@@ -101,89 +103,48 @@ static bool take_apart(struct compiler *k, const struct item *it, struct class_s
 
 /* --- files -------------------------------------------------------------------------------- */
 
-/* DontBlameSendmail as it is at the line: its words, which add up. */
-static bool is_forgiven(const struct compiler *k, const struct item *it, const char *word)
-{
-    bool forgiven = false;
+/* What DontBlameSendmail says at the line. */
+struct line {
+    const struct compiler *k;
+    const struct item *it;
+};
 
-    for (const struct item *x = k->p->config->first; x && x != it; x = x->next) {
-        if (x->kind != ITEM_OPTION || !program_is_option(x, "DontBlameSendmail"))
-            continue;
-        for (const char *s = x->value; *s;) {
-            size_t n = strcspn(s, " \t,");
-            if (n == 4 && strncasecmp(s, "safe", n) == 0)
-                forgiven = false;
-            else if (n == strlen(word) && strncasecmp(s, word, n) == 0)
-                forgiven = true;
-            s += n;
-            s += strspn(s, " \t,");
-        }
-    }
-    return forgiven;
+static bool forgives_here(const void *ctx, const char *word)
+{
+    const struct line *l = ctx;
+
+    return program_forgives(l->k->p, word, l->it);
 }
 
-/* What is wrong with the folders that lead to the file: others could put another one there. */
-static const char *folder_fault(const struct compiler *k, const struct item *it, const char *path)
+static void untrusted(struct compiler *k, const struct item *it, enum finding_id id,
+                      const struct trust_fault *fault)
 {
-    bool group = is_forgiven(k, it, "GroupWritableDirPathSafe");
-    bool sticky = is_forgiven(k, it, "TrustStickyBit");
-    struct stat st;
-
-    for (const char *slash = path; (slash = strchr(slash, '/')); slash++) {
-        const char *folder =
-            slash == path ? "/" : arena_strndup(k->p->arena, path, (size_t)(slash - path));
-        if (stat(folder, &st) != 0)
-            return NULL; /* opening it says why */
-        if ((st.st_mode & S_IWOTH) && !(sticky && (st.st_mode & S_ISVTX)))
-            return "everybody may write to a folder above it";
-        if ((st.st_mode & S_IWGRP) && !group && !(sticky && (st.st_mode & S_ISVTX)))
-            return "a group may write to a folder above it";
-    }
-    return NULL;
-}
-
-static const char *link_fault(const struct compiler *k, const struct item *it, const char *path)
-{
-    struct stat st;
-
-    if (lstat(path, &st) != 0 || !S_ISLNK(st.st_mode) ||
-        is_forgiven(k, it, "LinkedClassFileInWritableDir"))
-        return NULL;
-    if (stat(fs_dirname(k->p->arena, path), &st) == 0 && (st.st_mode & (S_IWGRP | S_IWOTH)))
-        return "it is a symbolic link in a folder that others may write to";
-    return NULL;
-}
-
-static const char *file_fault(const struct compiler *k, const struct item *it, const char *path)
-{
-    struct stat st;
-    const char *fault = NULL;
-
-    if (!is_forgiven(k, it, "ClassFileInUnsafeDirPath"))
-        fault = folder_fault(k, it, path);
-    if (!fault)
-        fault = link_fault(k, it, path);
-    if (!fault && stat(path, &st) != 0)
-        fault = strerror(errno);
-    if (!fault && !S_ISREG(st.st_mode))
-        fault = "it is no regular file";
-    return fault;
+    if (!k->diag)
+        return;
+    struct finding *f = finding_add(k->diag, id, it->at, fault->file, fault->why, NULL);
+    if (fault->command)
+        diag_hint(k->diag, f, "%s", fault->command);
 }
 
 static void read_file(struct compiler *k, const struct item *it, uint32_t cls,
                       const struct class_source *src)
 {
+    const struct line here = {k, it};
+    const struct trust trust = {.forgives = forgives_here, .ctx = &here};
+    struct trust_fault fault;
     char *bytes;
     size_t len;
-    const char *fault = file_fault(k, it, src->path);
-    int err = fault ? 0 : fs_read(k->p->arena, src->path, CLASS_FILE_MAX, &bytes, &len);
 
-    if (err)
-        fault = strerror(err);
-    if (!fault)
+    if (!trust_file(k->p->arena, &trust, &trust_class_file, src->path, &fault)) {
+        if (!src->optional)
+            untrusted(k, it, FINDING_CLASS_FILE, &fault);
+        return;
+    }
+    int err = fs_read(k->p->arena, src->path, CLASS_FILE_MAX, &bytes, &len);
+    if (!err)
         add_lines(k, cls, src->format, bytes, len);
     else if (!src->optional)
-        failed(k, it, FINDING_CLASS_FILE, src->path, fault);
+        failed(k, it, FINDING_CLASS_FILE, src->path, strerror(err));
 }
 
 /* --- programs ----------------------------------------------------------------------------- */
@@ -266,6 +227,11 @@ static void read_program(struct compiler *k, const struct item *it, uint32_t cls
     }
     if (n == 0)
         return; /* sendmail starts nothing, and says nothing */
+    const struct line here = {k, it};
+    const struct trust trust = {.forgives = forgives_here, .ctx = &here};
+    struct trust_fault fault;
+    if (*argv[0] == '/' && !trust_file(a, &trust, &trust_run, argv[0], &fault) && !fault.error)
+        untrusted(k, it, FINDING_UNSAFE_PROGRAM, &fault);
     struct class_program p = {.argv = argv, .env = environment(a, k->p->config, it)};
     default_user(k->p, it, &p.uid, &p.gid);
     int err = class_program_run(a, &p, &bytes, &len);

@@ -495,10 +495,12 @@ static void read_rule(struct compiler *k, const struct item *it)
 
 bool program_is_option(const struct item *it, const char *name)
 {
-    const struct option_info *o = it->short_option ? option_by_letter(*it->name)
-                                                   : option_find(it->name, strlen(it->name), NULL);
+    return option_is(it, name);
+}
 
-    return o && strcmp(o->name, name) == 0;
+bool program_forgives(const struct program *p, const char *word, const struct item *end)
+{
+    return option_forgives(p->config, word, end);
 }
 
 const char *program_option(const struct program *p, const char *name)

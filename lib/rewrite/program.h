@@ -173,6 +173,9 @@ bool program_is_true(const struct program *p, const char *name, bool unset);
 bool program_is_option(const struct item *it, const char *name);
 /* Letters as rules look for them in ${daemon_flags}: apart, and capital ones twice. */
 const char *program_letters_apart(struct arena *a, const char *letters);
+/* Whether DontBlameSendmail has the word, in the lines before `end` (NULL: in all); each line adds
+ * to those before it, `safe` takes all away. */
+bool program_forgives(const struct program *p, const char *word, const struct item *end);
 /* The value of the last option of this long or short name; NULL if it is not set. */
 const char *program_option(const struct program *p, const char *name);
 

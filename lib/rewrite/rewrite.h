@@ -47,7 +47,8 @@ struct rewrite_watch {
                   const struct tokens *value);
     /* A map that could not say. */
     void (*failed)(void *ctx, const struct lookup_map *m, const char *why);
-    /* What went wrong with a map that answered all the same; status: the sysexits code of it. */
+    /* What went wrong with a map that answered all the same; status: the sysexits code of it, or
+     * LOOKUP_WARNING. */
     void (*trouble)(void *ctx, int status, const char *why);
     /* status: the sysexits code that it is worth, or 0. */
     void (*note)(void *ctx, int status, const char *text);

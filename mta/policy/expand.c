@@ -23,6 +23,7 @@ struct walk {
     struct send_list *list;
     const char *reply; /* the first refusal */
     bool later, looped;
+    bool no_aliases;         /* they could not be asked */
     const struct send *same; /* the recipient itself is there already, as this one */
     size_t live;             /* that are delivered to, or were before */
     const char *file;        /* the list that is read; NULL: none */
@@ -171,8 +172,10 @@ static const char *alias_of(struct walk *k, const char *name)
         return NULL;
     lookup(rewrite_maps(w->r), m, (struct map_bytes){name, strlen(name)}, NULL, 0, w->arena, &a);
     lookup_session_rest(rewrite_maps(w->r));
-    if (a.verdict == MAP_TEMPFAIL)
-        k->later = true;
+    if (a.verdict == MAP_TEMPFAIL) {
+        k->later = k->no_aliases = true;
+        worker_log_trouble(w, a.why);
+    }
     if (a.verdict != MAP_FOUND || a.value.len == 0)
         return NULL;
     return arena_strndup(w->arena, a.value.p, a.value.len);
@@ -242,6 +245,11 @@ static bool visit_alias(struct walk *k, struct send *s)
 {
     const char *value = alias_of(k, s->user);
 
+    if (k->no_aliases) {
+        s->asked_again = true;
+        k->live++;
+        return true;
+    }
     if (!value)
         return false;
     s->aliased = true;
@@ -578,7 +586,8 @@ struct recipient *expand_recipients(const struct send_list *l, struct arena *a, 
         if (s->state != SEND_OPEN)
             continue;
         v[*n] = s->recipient;
-        v[*n].flags |= RECIPIENT_IS_FINAL;
+        if (!s->asked_again)
+            v[*n].flags |= RECIPIENT_IS_FINAL;
         v[*n].state = RECIPIENT_WAITS;
         ++*n;
     }

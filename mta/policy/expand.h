@@ -33,6 +33,7 @@ struct send {
     bool himself;        /* "\user": no alias is asked, and it is not the same as "user" */
     bool aliased;        /* there is an alias of this name */
     bool owned;          /* an alias with an owner, a mailing list */
+    bool asked_again;    /* nobody can say now whether there is an alias of this name */
 };
 
 struct send_list {

@@ -239,6 +239,11 @@ static void place(struct routing *g, size_t index)
     struct recipient *r = &g->e->recipients[index];
     const char *address = text_of(g, r->address);
     const char *shown = text_of(g, shown_of(g, r));
+
+    if (!(r->flags & RECIPIENT_IS_FINAL)) { /* expand_open could not say who it is */
+        conclude(g, r, RECIPIENT_WAITS, "4.3.0", "alias database unavailable", "");
+        return;
+    }
     struct target t = recipient_target(g->w, address, shown, r->from.len > 0);
 
     log_route(g, r, &t);

@@ -1,11 +1,14 @@
 #include "mta/policy/worker.h"
 
 #include <string.h>
+#include <syslog.h>
 
 #include "lib/base/arena.h"
+#include "lib/base/bytes.h"
+#include "mta/message/envelope.h"
 #include "mta/places.h"
 
-enum { NOTES_MAX = 100 };
+enum { NOTES_MAX = 100, LEVEL_TROUBLE = 1, TROUBLE_AGAIN_SECONDS = 60 };
 
 static void keep_note(void *ctx, int status, const char *text)
 {
@@ -15,6 +18,35 @@ static void keep_note(void *ctx, int status, const char *text)
         return;
     w->notes = arena_grow(w->arena, w->notes, w->nnotes, &w->note_room, sizeof *w->notes, 4);
     w->notes[w->nnotes++] = (struct note){status, arena_strdup(w->arena, text)};
+}
+
+void worker_log_trouble(struct worker *w, const char *text)
+{
+    struct log_event l;
+    const time_t now = time(NULL);
+
+    /* What stays as it is would be said again and again. */
+    if (w->trouble && now < w->trouble_at + TROUBLE_AGAIN_SECONDS && strcmp(w->trouble, text) == 0)
+        return;
+    arena_reset(w->trouble_arena);
+    w->trouble = arena_strdup(w->trouble_arena, text);
+    w->trouble_at = now;
+    log_begin(&l, w->service->log, w->arena, LEVEL_TROUBLE, LOG_CRIT, "trouble",
+              bytes_of(worker_get(w, "i")));
+    log_words(&l, "text", text);
+    log_end(&l);
+}
+
+static void map_failed(void *ctx, const struct lookup_map *m, const char *why)
+{
+    (void)m;
+    worker_log_trouble(ctx, why);
+}
+
+static void map_trouble(void *ctx, int status, const char *why)
+{
+    (void)status;
+    worker_log_trouble(ctx, why);
 }
 
 static void keep_answer(void *ctx, const struct lookup_map *m, const char *key,
@@ -98,13 +130,15 @@ struct worker *worker_new(struct arena *a, const struct service *s)
     w->service = s;
     w->own = a;
     w->arena = arena_beside(a);
+    w->trouble_arena = arena_beside(a);
     w->resolver = resolver_new(a);
     resolver_set_options(w->resolver, program_option(p, "ResolverOptions"),
                          program_is_true(p, "UseCompressedIPv6Addresses", false));
     w->world = *s->world;
     w->world.resolver = w->resolver;
     w->r = rewrite_new(a, p, &w->world);
-    w->watch = (struct rewrite_watch){.ctx = w, .note = keep_note};
+    w->watch = (struct rewrite_watch){
+        .ctx = w, .note = keep_note, .failed = map_failed, .trouble = map_trouble};
     if (s->log && (s->log->places || s->log->json >= 0)) {
         w->watch.matching = keep_rule;
         w->watch.found = keep_answer;
@@ -120,6 +154,7 @@ void worker_close(struct worker *w)
     rewrite_close(w->r);
     resolver_close(w->resolver);
     arena_free(w->arena);
+    arena_free(w->trouble_arena);
 }
 
 void worker_forget_notes(struct worker *w)

@@ -8,6 +8,8 @@
 #ifndef MCF_MTA_WORKER_H
 #define MCF_MTA_WORKER_H
 
+#include <time.h>
+
 #include "lib/maps/resolver.h"
 #include "lib/rewrite/address.h"
 #include "mta/log.h"
@@ -65,6 +67,9 @@ struct worker {
     struct rewrite *r;
     struct rewrite_watch watch;
     struct decision decision;
+    struct arena *trouble_arena;
+    const char *trouble; /* what was logged last of what an admin has to mend; NULL: nothing */
+    time_t trouble_at;
     struct note *notes;
     size_t nnotes, note_room;
 };
@@ -86,6 +91,8 @@ const char *worker_expanded(struct worker *w, const char *name);
 void worker_forget_notes(struct worker *w);
 /* A new evaluation decides. */
 void worker_forget_decision(struct worker *w);
+/* A line of the log on what has to be mended; the same again only after a while. */
+void worker_log_trouble(struct worker *w, const char *text);
 /* The rule and where it comes from, and the entry of a map. */
 void worker_log_decision(struct worker *w, struct log_event *l);
 

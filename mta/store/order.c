@@ -1,3 +1,4 @@
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -6,6 +7,7 @@
 
 #include "lib/model/json.h"
 
+#include "mta/message/exits.h"
 #include "mta/store/parts.h"
 
 enum { LIST_MOST = PROTOCOL_MAX - (1 << 20) };
@@ -157,19 +159,19 @@ static void add_plain(struct buf *b, struct bytes t)
         buf_addc(b, (unsigned char)t.p[i] < ' ' || t.p[i] == 0x7f ? '?' : t.p[i]);
 }
 
-/* What the first of those that wait was told. */
-static struct bytes why_it_waits(const struct envelope *e)
+/* The first of those that wait and were told why. */
+static const struct recipient *who_waits(const struct envelope *e)
 {
     for (size_t i = 0; i < e->nrecipients; i++) {
         if (is_waiting(&e->recipients[i]) && e->recipients[i].answer.len)
-            return e->recipients[i].answer;
+            return &e->recipients[i];
     }
-    return (struct bytes){"", 0};
+    return NULL;
 }
 
 static void add_why(struct buf *b, const struct envelope *e)
 {
-    struct bytes why = why_it_waits(e);
+    const struct recipient *r = who_waits(e);
 
     if (e->quarantine.len) {
         buf_adds(b, "     QUARANTINE: ");
@@ -178,10 +180,13 @@ static void add_why(struct buf *b, const struct envelope *e)
     }
     if (e->flags & ENVELOPE_HELD)
         buf_adds(b, "                 (held)\n");
-    if (!why.len)
+    if (!r)
         return;
-    buf_adds(b, "                 (Deferred: ");
-    add_plain(b, why);
+    buf_adds(b, "                 (");
+    if (r->flags & RECIPIENT_IS_FINAL ? !exit_by_text(r->answer)
+                                      : isdigit((unsigned char)*r->answer.p))
+        buf_adds(b, "Deferred: ");
+    add_plain(b, r->answer);
     buf_adds(b, ")\n");
 }
 

@@ -184,7 +184,7 @@ def untested():
     for path in glob.glob(os.path.join(HERE, "diag", "*.expect")):
         with open(path, encoding="utf8") as f:
             named.update(w for line in f for w in line.split("#")[0].split(" : ")[0].split())
-    for pattern in ("golden/cf/*.err", "cage/mc/*", "cli/run.py", "formats/run.py", "maps/run.py", "unit/*.c", "rewrite/*.test"):
+    for pattern in ("golden/cf/*.err", "cage/mc/*", "cli/run.py", "formats/run.py", "maps/run.py", "unit/*.c", "rewrite/*.test", "safety/*.test"):
         for path in glob.glob(os.path.join(HERE, "..", pattern)):
             with open(path, encoding="latin-1") as f:
                 # As it is printed, as the unit tests write a finding or those of rules, or its id by itself.

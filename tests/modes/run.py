@@ -19,6 +19,7 @@ import time
 HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 import certificates
+import logger
 import service
 from reference import SENDMAIL, compile_mc
 from report import BUILD, MCF, ROOT, Report, need_mcf, need_programs, need_root
@@ -401,7 +402,7 @@ def one_queue_id():
     return "" if len(ids) == 5 and len(set(ids)) == 1 else repr((ids, events))
 
 
-DECIDING = """OSTYPE(`linux')dnl
+DECIDING = """OSTYPE(`linux')define(`ALIAS_FILE', `/etc/aliases')dnl
 define(`QUEUE_DIR', `{0}/q')dnl
 define(`confDELIVERY_MODE', `interactive')dnl
 define(`confDONT_BLAME_SENDMAIL', `safe,GroupWritableDirPathSafe')dnl
@@ -463,7 +464,7 @@ def a_log_that_is_started_anew():
     d = subprocess.Popen([MCFD, "-bD", "-C", cf], stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     while not os.path.exists(PLACE + "/q/mcfd.control"):
         time.sleep(0.05)
-    start_logger()
+    logger.start(PLACE)
     open(PLACE + "/syslog", "w").close()
     speak(MCFD, cf, MAIL[0], "MAIL FROM:<u@nosuch.invalid>", *MAIL[1:])
     c = socket.create_connection(("127.0.0.1", 25))
@@ -480,36 +481,8 @@ def a_log_that_is_started_anew():
     return "" if "from=<u@example.net>" in said and "arg1=<v@nosuch.invalid>" in said else said
 
 
-LOGGERS = []
-LOGGER = """
-import os, socket
-s = socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM)
-s.bind("/dev/log")
-os.chmod("/dev/log", 0o666)
-while True:
-    data = s.recv(65536).rstrip(b"\\0\\n")
-    with open("%s/syslog", "ab") as f:
-        f.write(data + b"\\n")
-""" % PLACE
-
-
-def start_logger():
-    for old in LOGGERS:
-        old.kill()
-        old.wait()
-        os.unlink("/dev/log")
-    LOGGERS[:] = [subprocess.Popen([sys.executable, "-c", LOGGER])]
-    while not os.path.exists("/dev/log") or not os.stat("/dev/log").st_mode & 0o2:
-        time.sleep(0.01)
-
-
 def inside(names):
-    os.makedirs(PLACE + "/dev")
-    # A /dev of our own: the system's log is nobody's to take.
-    shell = "mount -t tmpfs -o mode=755 tmpfs {0}; for d in null zero random urandom full tty; do touch {0}/$d; mount --bind /dev/$d {0}/$d; done; " \
-            "mkdir {0}/shm; ln -s /proc/self/fd {0}/fd; mount --rbind {0} /dev".format(PLACE + "/dev")
-    subprocess.run(shell, shell=True, check=True)
-    start_logger()
+    logger.start(PLACE)
     with open(PLACE + "/record", "w") as f:
         f.write("#!/bin/sh\ncat >/dev/null\n")
     os.chmod(PLACE + "/record", 0o755)
