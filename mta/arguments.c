@@ -193,6 +193,136 @@ static int read_queue(struct reading *r, const char *text)
     return 0;
 }
 
+/* --- a message on standard input ---------------------------------------------------------- */
+
+/* One of the words, in any case, as it is written in the table; NULL: none. */
+static const char *one_of(const char *const *known, size_t n, const char *text)
+{
+    for (size_t i = 0; i < n; i++) {
+        if (strcasecmp(known[i], text) == 0)
+            return known[i];
+    }
+    return NULL;
+}
+
+/* "never", or some of the others with commas between. */
+static int read_notify(struct reading *r, const char *text)
+{
+    static const char *const known[] = {"SUCCESS", "FAILURE", "DELAY"};
+    struct buf out;
+
+    if (strcasecmp(text, "never") == 0) {
+        r->out->message.notify = "NEVER";
+        return 0;
+    }
+    buf_init(&out, r->arena);
+    for (size_t n; *text; text += n + (text[n] == ',')) {
+        n = strcspn(text, ",");
+        const char *word =
+            one_of(known, sizeof known / sizeof *known, arena_strndup(r->arena, text, n));
+        if (!word)
+            return wrong(r, "Invalid -N argument");
+        buf_printf(&out, "%s%s", out.len ? "," : "", word);
+    }
+    r->out->message.notify = out.data;
+    return 0;
+}
+
+/* RFC 3461 4: printable, and '+' with two capital hexadecimal digits. */
+static bool is_xtext(const char *s)
+{
+    for (; *s; s++) {
+        if (*s < '!' || *s > '~' || *s == '=')
+            return false;
+        if (*s == '+' && (!isxdigit((unsigned char)s[1]) || !isxdigit((unsigned char)s[2])))
+            return false;
+    }
+    return true;
+}
+
+static int read_hops(struct reading *r, const char *text)
+{
+    char *end;
+    unsigned long n = strtoul(text, &end, 10);
+
+    if (!isdigit((unsigned char)*text) || *end || n > INT32_MAX)
+        return wrong(r, "Bad hop count (%s)", text);
+    r->out->message.hops = n;
+    return 0;
+}
+
+/* -p: "PROTOCOL", "PROTOCOL:HOST", "PROTOCOL:": what the message came by. */
+static void read_protocol(struct reading *r, const char *text)
+{
+    const size_t n = strcspn(text, ":");
+
+    if (n > 0)
+        buf_printf(&r->out->lines, "Dr%.*s\n", (int)n, text);
+    if (text[n] && text[n + 1])
+        buf_printf(&r->out->lines, "Ds%s\n", text + n + 1);
+}
+
+/* A flag of MESSAGE_FLAG. */
+static int take_message_flag(struct reading *r, int c, const char *arg)
+{
+    static const char *const bodies[] = {"7BIT", "8BITMIME"}, *const returned[] = {"FULL", "HDRS"};
+    struct submission *m = &r->out->message;
+    struct buf *lines = &r->out->lines;
+
+    switch (c) {
+    case 'B':
+        m->body = one_of(bodies, sizeof bodies / sizeof *bodies, arg);
+        return m->body ? 0 : wrong(r, "Illegal body type %s", arg);
+    case 'e':
+        buf_printf(lines, "Oe%s\n", arg);
+        return 0;
+    case 'F':
+        m->full_name = arg;
+        return 0;
+    case 'f':
+    case 'r':
+        if (m->sender)
+            return wrong(r, "More than one \"from\" person");
+        m->sender = arg;
+        return 0;
+    case 'G':
+        m->relayed = true;
+        return 0;
+    case 'h':
+        return read_hops(r, arg);
+    case 'i':
+        buf_adds(lines, "Oi\n");
+        return 0;
+    case 'm':
+        buf_adds(lines, "Om\n");
+        return 0;
+    case 'N':
+        return read_notify(r, arg);
+    case 'n':
+        m->no_aliases = true;
+        return 0;
+    case 'p':
+        read_protocol(r, arg);
+        return 0;
+    case 'R':
+        m->returns = one_of(returned, sizeof returned / sizeof *returned, arg);
+        return m->returns ? 0 : wrong(r, "Invalid -R value");
+    case 's':
+        buf_adds(lines, "Of\n");
+        return 0;
+    case 't':
+        m->from_head = true;
+        return 0;
+    case 'U':
+        return wrong(r, "-U: messages on standard input are new, unless there is -G");
+    case 'V':
+        m->envid = arg;
+        return is_xtext(arg) ? 0 : wrong(r, "Invalid syntax in -V flag");
+    default:
+        return 0;
+    }
+}
+
 /* --- flags -------------------------------------------------------------------------------- */
 
 /* Behind mcfd's own words flags may stand anywhere; else the first word ends them. */
@@ -252,7 +382,7 @@ static int take_flag(struct reading *r, int c, const char *arg)
         buf_printf(&o->lines, "O %s\n", arg);
         return 0;
     case 'o':
-        buf_printf(&o->lines, "O%s\n", arg);
+        buf_printf(&o->lines, *arg == 'M' ? "D%s\n" : "O%s\n", *arg == 'M' ? arg + 1 : arg);
         return 0;
     case 'Q':
         o->quarantine = arg ? arg : "";
@@ -286,7 +416,8 @@ static int take_flag(struct reading *r, int c, const char *arg)
     case LONG_HELP:
         return wrong(r, "%s", "");
     default:
-        return 0; /* about a message that is submitted */
+        o->of_message = take_message_flag(r, c, arg) != 0;
+        return o->of_message ? EX_USAGE : 0;
     }
 }
 

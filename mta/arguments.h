@@ -20,8 +20,24 @@ enum mode {
 #include "mta/arguments.def"
 };
 
+/* What is said of a message on standard input; NULL: nothing. */
+struct submission {
+    const char *sender;    /* -f, -r */
+    const char *full_name; /* -F */
+    const char *envid;     /* -V: xtext (RFC 3461 4.4) */
+    const char *returns;   /* -R: "FULL", "HDRS" */
+    const char *notify;    /* -N: "NEVER", "SUCCESS,DELAY": as NOTIFY= has it */
+    const char *body;      /* -B: "7BIT", "8BITMIME" */
+    uint64_t hops;         /* -h */
+    bool from_head;        /* -t: its recipients are those of the head */
+    bool no_aliases;       /* -n */
+    bool relayed;          /* -G: it is not new */
+};
+
 struct arguments {
     enum mode mode;
+    struct submission message;
+    bool of_message;        /* what is wrong is one of its flags */
     const char *path;       /* of the configuration */
     const char *debug;      /* of -d; NULL: none */
     const char *tag;        /* of -L; NULL: none */

@@ -2,6 +2,7 @@
 
 #include <errno.h>
 #include <fcntl.h>
+#include <poll.h>
 #include <string.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -309,4 +310,24 @@ size_t channel_waiting(const struct channel *c)
 bool channel_wants_write(const struct channel *c)
 {
     return c->state == CHANNEL_OPEN && channel_waiting(c) > 0;
+}
+
+bool channel_await(struct channel *c, struct arena *a, enum message_kind kind, struct message *m)
+{
+    while (channel_state(c) == CHANNEL_OPEN) {
+        struct pollfd p = {.fd = channel_fd(c), .events = POLLIN};
+        if (channel_wants_write(c))
+            p.events |= POLLOUT;
+        if (poll(&p, 1, -1) < 0 && errno != EINTR)
+            return false;
+        if (p.revents & POLLOUT)
+            channel_flush(c);
+        if (p.revents & (POLLIN | POLLHUP | POLLERR))
+            channel_read(c);
+        while (channel_next(c, a, m, NULL)) {
+            if (m->kind == kind)
+                return true;
+        }
+    }
+    return false;
 }

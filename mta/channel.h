@@ -45,6 +45,9 @@ bool channel_next(struct channel *c, struct arena *a, struct message *m, int *fd
 bool channel_send(struct channel *c, const struct message *m, int fd);
 /* Writes what the socket takes. */
 enum channel_state channel_flush(struct channel *c);
+/* Writes what waits, and takes the next message of this kind, whose memory is as of channel_next;
+ * others are passed over.  Waits for it.  False: the other side is gone, or makes no sense. */
+bool channel_await(struct channel *c, struct arena *a, enum message_kind kind, struct message *m);
 size_t channel_waiting(const struct channel *c); /* bytes that are not written yet */
 bool channel_wants_write(const struct channel *c);
 

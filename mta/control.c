@@ -2,7 +2,6 @@
 
 #include <errno.h>
 #include <fcntl.h>
-#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -97,28 +96,12 @@ bool control_order(struct arena *a, struct channel *c, struct texts words, uint6
     struct message m = {.kind = MESSAGE_ORDER};
 
     m.as.ORDER = (struct message_ORDER){1, words};
-    if (!channel_send(c, &m, -1))
+    if (!channel_send(c, &m, -1) || !channel_await(c, a, MESSAGE_REPORT, &m))
         return false;
-    while (channel_state(c) == CHANNEL_OPEN) {
-        struct pollfd p = {.fd = channel_fd(c), .events = POLLIN};
-        if (channel_wants_write(c))
-            p.events |= POLLOUT;
-        if (poll(&p, 1, -1) < 0 && errno != EINTR)
-            return false;
-        if (p.revents & POLLOUT)
-            channel_flush(c);
-        if (p.revents & (POLLIN | POLLHUP | POLLERR))
-            channel_read(c);
-        while (channel_next(c, a, &m, NULL)) {
-            if (m.kind != MESSAGE_REPORT)
-                continue;
-            *status = m.as.REPORT.status;
-            *text = (struct bytes){arena_strndup(a, m.as.REPORT.bytes.p, m.as.REPORT.bytes.len),
-                                   m.as.REPORT.bytes.len};
-            return true;
-        }
-    }
-    return false;
+    *status = m.as.REPORT.status;
+    *text = (struct bytes){arena_strndup(a, m.as.REPORT.bytes.p, m.as.REPORT.bytes.len),
+                           m.as.REPORT.bytes.len};
+    return true;
 }
 
 /* Whether a store is there that has taken us in, by an order that is none. */

@@ -18,6 +18,7 @@
 #include "lib/base/trust.h"
 #include "lib/maps/resolver.h"
 #include "lib/model/check.h"
+#include "lib/model/options.h"
 #include "mta/address_test.h"
 #include "mta/arguments.h"
 #include "mta/host.h"
@@ -76,12 +77,19 @@ static bool is_ended(struct diag *d)
     return false;
 }
 
+static const char *option_name(const struct item *o)
+{
+    const struct option_info *i = o->short_option ? option_by_letter(*o->name) : NULL;
+
+    return i ? i->name : o->name;
+}
+
 /* Options of the command line, which end with the item `last`, stay whatever the file says. */
 static void keep_options(const struct config *c, const struct item *last)
 {
     for (const struct item *o = c->first; last && o; o = o == last ? NULL : o->next) {
         for (struct item *it = last->next; o->kind == ITEM_OPTION && it; it = it->next) {
-            if (it->kind == ITEM_OPTION && strcasecmp(it->name, o->name) == 0)
+            if (it->kind == ITEM_OPTION && strcasecmp(option_name(it), option_name(o)) == 0)
                 it->value = o->value;
         }
     }
@@ -128,7 +136,7 @@ static bool speaks_of_findings(enum mode m)
 static bool is_start(enum mode m)
 {
     return m == MODE_DAEMON || m == MODE_DAEMON_FOREGROUND || m == MODE_QUEUE_RUNNER ||
-           m == MODE_DIALOGUE;
+           m == MODE_DIALOGUE || m == MODE_SUBMIT;
 }
 
 /* A daemon that is only to hand over what it is given (UseMSP): it would be one that listens. */
@@ -198,22 +206,24 @@ static int run_mode(const struct mode_setup *setup)
     case MODE_PURGE_HOSTS:
         return EX_OK; /* what the store knows of hosts goes with it: there is nothing on disk */
     default:
-        fputs("mcfd: messages on standard input are not taken yet: use -bs\n", stderr);
-        return EX_UNAVAILABLE;
+        return submit_run(setup);
     }
 }
 
-static int wrong_usage(struct arena *a, const char *name, const char *roff, const char *why)
+static int wrong_usage(struct arena *a, const char *name, const struct arguments *g,
+                       const char *why)
 {
     struct buf b;
 
     buf_init(&b, a);
-    if (*why)
+    if (*why && g->of_message)
+        fprintf(stderr, "%s\n", why);
+    else if (*why)
         fprintf(stderr, "%s: %s\n", name, why);
     if (*why)
         return EX_USAGE;
-    if (roff)
-        arguments_roff(&b, roff);
+    if (g->roff)
+        arguments_roff(&b, g->roff);
     else
         arguments_usage(&b);
     fwrite(b.data, 1, b.len, stdout);
@@ -251,7 +261,7 @@ int main(int argc, char **argv)
     const char *why;
 
     if (arguments_read(a, argc, argv, &given, &why))
-        return service_exit(given.mode, wrong_usage(a, argv[0], given.roff, why));
+        return service_exit(given.mode, wrong_usage(a, argv[0], &given, why));
     struct source_set *sources = source_set_new(a);
     int err;
     const struct source *src = source_open(sources, given.path, &err);

@@ -25,8 +25,11 @@ enum {
     PROTOCOL_PIECE = 64 << 10 /* bytes of a body in one message, at most */
 };
 
-/* CONNECT.listener of a client on standard input. */
+/* CONNECT.listener of a client on standard input, and of a message there. */
 #define CONNECT_DIALOGUE UINT64_MAX
+#define CONNECT_SUBMISSION (UINT64_MAX - 1)
+/* RCPT.recipients of those that the head of a submitted message names. */
+#define RCPT_OF_HEAD UINT64_MAX
 
 enum role { ROLE_PARENT, ROLE_FRONT, ROLE_POLICY, ROLE_STORE, ROLE_ANY };
 

@@ -24,7 +24,11 @@ enum envelope_flags {
     ENVELOPE_COLLECTED = 1024,  /* the configuration's fields are in its header */
     ENVELOPE_FOR_REPORT = 2048, /* of ROUTE: only its head is asked for, as a report has it */
     ENVELOPE_QUEUED = 4096,     /* its first try is a run of the queue (DeliveryMode q, d) */
-    ENVELOPE_AWAITED = 8192     /* STORED is said behind its first try (DeliveryMode i) */
+    ENVELOPE_AWAITED = 8192,    /* STORED is said behind its first try (DeliveryMode i) */
+    /* Who failed then is told to whoever waits for it, and in no report (-oep). */
+    ENVELOPE_TELLS = 16384,
+    ENVELOPE_SUBMITTED = 32768, /* it came on standard input; its sender had no brackets */
+    ENVELOPE_OWN = 65536        /* the same, and its sender is who sent it */
 };
 
 enum recipient_flags {

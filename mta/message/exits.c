@@ -28,6 +28,39 @@ const struct exit_meaning *exit_by_text(struct bytes text)
     return NULL;
 }
 
+static bool is_status(const struct recipient *r, int code)
+{
+    const char *status = exit_by_code((uint64_t)code)->status;
+
+    return r->status.len == strlen(status) && memcmp(r->status.p, status, r->status.len) == 0;
+}
+
+int exit_of(const struct recipient *r)
+{
+    const struct exit_meaning *x = exit_by_text(r->answer);
+
+    if (x && x->state == RECIPIENT_FAILED)
+        return x->code;
+    return is_status(r, EX_NOUSER)   ? EX_NOUSER
+           : is_status(r, EX_NOHOST) ? EX_NOHOST
+                                     : EX_UNAVAILABLE;
+}
+
+int exit_of_reply(const char *reply)
+{
+    static const int of_addresses[] = {EX_NOUSER, EX_NOHOST};
+    const size_t code = strcspn(reply, " ");
+
+    if (*reply == '4')
+        return EX_TEMPFAIL;
+    for (size_t i = 0; i < sizeof of_addresses / sizeof *of_addresses; i++) {
+        const char *enhanced = exit_by_code((uint64_t)of_addresses[i])->enhanced;
+        if (reply[code] && strncmp(reply + code + 1, enhanced, strlen(enhanced)) == 0)
+            return of_addresses[i];
+    }
+    return EX_USAGE;
+}
+
 void exit_line(struct buf *out, uint64_t code, struct bytes shown)
 {
     const struct exit_meaning *x = exit_by_code(code);

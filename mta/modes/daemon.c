@@ -14,7 +14,9 @@ struct parent_setup mode_roles(const struct mode_setup *m)
                                  .traffic = m->traffic,
                                  .arguments = m->given->argv,
                                  .dialogue = -1,
-                                 .store = -1};
+                                 .store = -1,
+                                 .asks = -1,
+                                 .brings = -1};
 }
 
 int daemon_run(const struct mode_setup *m)

@@ -29,6 +29,7 @@ int daemon_run(const struct mode_setup *m);   /* -bd, -bD, -qTIME */
 int dialogue_run(const struct mode_setup *m); /* -bs */
 int orders_run(const struct mode_setup *m);   /* -bp, -bP, -q, queue */
 int service_run(const struct mode_setup *m);  /* start, stop, status: an exit code of LSB */
+int submit_run(const struct mode_setup *m);   /* -bm */
 int verify_run(const struct mode_setup *m);   /* -bv */
 
 bool service_is(enum mode m);

@@ -190,6 +190,8 @@ static int run_policy(struct parent *p, const struct pairs *s)
                                                       .front = s->front_policy[1],
                                                       .store = s->store_policy[1],
                                                       .parent = s->policy[1],
+                                                      .submitter = p->setup->asks,
+                                                      .ends_with_him = p->setup->store >= 0,
                                                       .threads = THREADS,
                                                       .interval = p->setup->interval});
 }
@@ -228,7 +230,12 @@ static bool make_pairs(struct pairs *s)
 
 static bool is_started(const struct parent *p, enum role r)
 {
-    return r == ROLE_STORE ? p->setup->store < 0 : !p->setup->alone;
+    if (r == ROLE_STORE)
+        return p->setup->store < 0;
+    /* Who submits a message to somebody else's store has nothing delivered here. */
+    if (r == ROLE_FRONT && p->setup->asks >= 0 && p->setup->store >= 0)
+        return false;
+    return !p->setup->alone;
 }
 
 /* Closes what is not this role's; the parent (ROLE_PARENT) keeps its three, and what would be of
@@ -264,6 +271,11 @@ static void let_go(void)
         close(fd);
 }
 
+static bool is_on_standard_input(const struct parent *p)
+{
+    return p->setup->dialogue >= 0 || p->setup->asks >= 0;
+}
+
 /* It does not work: the parent says why. */
 static void give_up(int fd, enum role r, const char *what)
 {
@@ -288,6 +300,14 @@ static void open_tls(struct parent *p)
     p->tls_client = tls_context_open(p->life, program, TLS_AS_CLIENT, &problem);
 }
 
+static void close_submitter(const struct parent *p, enum role r)
+{
+    if (p->setup->asks >= 0 && r != ROLE_POLICY)
+        close(p->setup->asks);
+    if (p->setup->brings >= 0 && r != ROLE_PARENT)
+        close(p->setup->brings);
+}
+
 static void become(struct parent *p, struct pairs *s, enum role r, pid_t parent)
 {
     const int to_parent = r == ROLE_FRONT    ? s->front[1]
@@ -306,9 +326,10 @@ static void become(struct parent *p, struct pairs *s, enum role r, pid_t parent)
     fs_close(&p->control);
     restart_close(&p->restart);
     detach_close(&p->detached);
-    if (p->setup->dialogue >= 0)
+    if (is_on_standard_input(p))
         let_go();
     keep_own(p, s, r);
+    close_submitter(p, r);
     if (r != ROLE_FRONT) {
         for (size_t i = 0; i < p->listening.n; i++)
             close(p->listening.fds[i]);
@@ -427,6 +448,15 @@ static void drain(struct parent *p)
         channel_send(channel_of(p, ROLE_STORE), &m, -1);
 }
 
+/* Whoever submits a message is the store's caller; it ends when he is gone. */
+static void give_caller(struct parent *p, struct channel *store)
+{
+    struct message m = {.kind = MESSAGE_CALLER};
+
+    m.as.CALLER.uid = getuid();
+    channel_send(store, &m, p->setup->brings);
+}
+
 /* The first order is given; where there is none, and nobody speaks, the work can end. */
 static void give_order(struct parent *p)
 {
@@ -434,9 +464,11 @@ static void give_order(struct parent *p)
     struct channel *store = channel_of(p, ROLE_STORE);
 
     m.as.ORDER = (struct message_ORDER){1, p->setup->order};
+    if (store && p->setup->brings >= 0)
+        give_caller(p, store);
     if (store && p->setup->order.n > 0)
         channel_send(store, &m, -1);
-    else if (p->setup->once && p->setup->dialogue < 0)
+    else if (p->setup->once && p->setup->dialogue < 0 && (store || p->setup->asks < 0))
         drain(p);
 }
 
@@ -569,6 +601,10 @@ static void tell_end(const struct parent *p, const struct child *c, int status)
 static void ended(struct parent *p, struct child *c, int status)
 {
     c->pid = 0;
+    if (p->setup->asks >= 0 && p->setup->store >= 0 && c->ready && status == 0) {
+        p->over = true; /* policy, with whoever asked it */
+        return;
+    }
     if (p->draining) { /* what the store's end says is all that counts */
         p->over = p->over || (c->role == ROLE_STORE && status == 0);
         p->broken = p->broken || (c->role == ROLE_STORE && status != 0);
@@ -734,6 +770,7 @@ static bool live(struct parent *p)
     }
     if (p->setup->dialogue >= 0)
         close(p->setup->dialogue); /* the front's end is the client's end too */
+    close_submitter(p, ROLE_PARENT);
     while (!p->over && !p->broken && !p->draining && !all_ready(p) && now_ms() < until)
         wait_until(p, until);
     /* A dialogue may be over before everybody was needed. */
@@ -744,7 +781,7 @@ static bool live(struct parent *p)
         detach_say(&p->detached, EX_OK);
     if (good && !p->setup->once)
         notify_ready();
-    if (good && p->setup->dialogue >= 0)
+    if (good && is_on_standard_input(p))
         let_go();
     if (good) {
         open_control(p);

@@ -30,9 +30,13 @@ struct parent_setup {
     int dialogue; /* -bs: a socket whose other end has the client; -1: there is none */
     int store;    /* the store of whoever has the queue (control.h); -1: one of our own */
     const struct peer *peer; /* of the dialogue */
-    const struct log *log;   /* NULL: nobody reads it */
-    int traffic;             /* front.h */
-    struct texts order;      /* what the store is told first; none: nothing */
+    /* -bm: sockets whose other ends whoever submits a message has: he asks policy as the front
+     * does, and comes to the store as a caller.  All ends when he is gone and what is due was
+     * tried.  -1: there is nobody; of the second also: he has come to the store himself. */
+    int asks, brings;
+    const struct log *log; /* NULL: nobody reads it */
+    int traffic;           /* front.h */
+    struct texts order;    /* what the store is told first; none: nothing */
     /* Its report. */
     void (*report)(void *ctx, uint64_t status, struct bytes text);
     void *report_ctx;

@@ -223,12 +223,30 @@ static const char *letters_of(struct worker *w, const struct context *c, const s
                         strchr(modifiers, 'E') ? " E" : "", strchr(modifiers, 'S') ? " S" : "");
 }
 
+/* A message on standard input: nobody is asked. */
+static void set_submission(struct worker *w, struct context *c, const struct message_CONNECT *m)
+{
+    const char mode = *setting_text(w->service->program, "DeliveryMode");
+
+    set_client(w, c, m);
+    set_dialogue(w, c, m);
+    c->submitted = true;
+    worker_set(w, "client_addr", "");
+    worker_set(w, "daemon_flags", "c u");
+    worker_set(w, "opMode", "m");
+    worker_setf(w, "deliveryMode", "%c", tolower((unsigned char)mode));
+}
+
 static void answer_connect(struct worker *w, struct context *c, const struct message_CONNECT *m,
                            struct message_VERDICT *v)
 {
     const struct service *s = w->service;
 
     c->listener = &s->listeners[m->listener < s->nlisteners ? m->listener : 0];
+    if (m->listener == CONNECT_SUBMISSION) {
+        set_submission(w, c, m);
+        return;
+    }
     set_client(w, c, m);
     if (m->listener == CONNECT_DIALOGUE)
         set_dialogue(w, c, m);
@@ -434,11 +452,10 @@ static bool parse_sender(struct worker *w, const char *path, struct message_VERD
     return true;
 }
 
-static void answer_mail(struct worker *w, struct context *c, const struct message_MAIL *m,
-                        struct message_VERDICT *v)
+static void begin_transaction(struct worker *w, struct context *c, const char *path,
+                              struct texts parameters)
 {
     time_t now = time(NULL);
-    const char *path = bytes_string(w->arena, m->path);
 
     if (c->sender)
         end_transaction(w, c);
@@ -446,24 +463,38 @@ static void answer_mail(struct worker *w, struct context *c, const struct messag
     c->envelope.made = (uint64_t)now;
     set_now(w);
     set_id(w, c, now);
-    set_introduction(w, c);
-    read_mail_parameters(w, c, m->parameters);
+    if (!c->submitted)
+        set_introduction(w, c);
+    read_mail_parameters(w, c, parameters);
     worker_set(w, "ntries", "0");
     worker_set(w, "nrcpts", "0");
     worker_set(w, "nbadrcpts", "0");
     worker_set(w, "addr_type", "e s");
     worker_set(w, "mail_from", path);
+}
+
+static void set_sender(struct worker *w, struct context *c, const char *path)
+{
+    c->sender =
+        arena_strdup(c->tx, is_nobody(inside(w->arena, path)) ? "" : mailbox_inside(w, path));
+    c->envelope.sender = bytes_of(c->sender);
+    c->envelope.relay = bytes_of(c->peer);
+    worker_set(w, "f", c->sender);
+}
+
+static void answer_mail(struct worker *w, struct context *c, const struct message_MAIL *m,
+                        struct message_VERDICT *v)
+{
+    const char *path = bytes_string(w->arena, m->path);
+
+    begin_transaction(w, c, path, m->parameters);
     if (!parse_sender(w, path, v))
         return;
     if (m->wrong) {
         end_transaction(w, c);
         return;
     }
-    c->sender =
-        arena_strdup(c->tx, is_nobody(inside(w->arena, path)) ? "" : mailbox_inside(w, path));
-    c->envelope.sender = bytes_of(c->sender);
-    c->envelope.relay = bytes_of(c->peer);
-    worker_set(w, "f", c->sender);
+    set_sender(w, c, path);
     struct ruling tls = ask_two(w, "tls_client", worker_get(w, "verify"), "MAIL", path);
     struct ruling r = {.kind = RULING_NONE};
     if (tls.kind != RULING_REFUSED)
@@ -477,6 +508,37 @@ static void answer_mail(struct worker *w, struct context *c, const struct messag
         say(v, disk_full);
         end_transaction(w, c);
     }
+}
+
+static bool is_local_sender(struct worker *w)
+{
+    const char *name = worker_get(w, "mail_mailer");
+    const struct mailer *m = program_mailer(w->service->program, name, strlen(name));
+
+    return m && strchr(m->flags, 'w');
+}
+
+/* A sender that is none is told of, and whoever sends it is the sender. */
+static void answer_submit(struct worker *w, struct context *c, const struct message_SUBMIT *m,
+                          struct message_VERDICT *v)
+{
+    const char *path = bytes_string(w->arena, m->sender);
+    const char *user = arena_strndup(w->arena, c->peer, strcspn(c->peer, "@"));
+
+    c->how = m->how;
+    begin_transaction(w, c, path, m->parameters);
+    if (!parse_sender(w, path, v)) {
+        struct message_VERDICT none = {0};
+        c->how |= SUBMIT_OWN;
+        path = user;
+        parse_sender(w, path, &none);
+    }
+    set_sender(w, c, path);
+    if (m->name.len > 0 && is_local_sender(w))
+        worker_set(w, "x", collect_phrase(w->r, w->arena, bytes_string(w->arena, m->name)));
+    c->envelope.hops = m->hops > 0 ? m->hops - 1 : 0;
+    c->sends.tolerant = true;
+    c->sends.no_aliases = (c->how & SUBMIT_NO_ALIASES) != 0;
 }
 
 /* --- recipients --------------------------------------------------------------------------- */
@@ -565,6 +627,62 @@ static void take_recipient(struct worker *w, struct context *c, const struct mes
     say(v, accept_recipient(w, c, path, m->parameters, later));
 }
 
+/* Bytes of the text up to the comma that ends its first address. */
+static size_t first_address(struct worker *w, const char *text)
+{
+    size_t used;
+
+    rewrite_begin(w->r);
+    address_scan(w->r, text, strlen(text), true, ',', rewrite_workspace(w->r), &used);
+    rewrite_rest(w->r);
+    return used;
+}
+
+/* One address of a submission. */
+static void name_recipient(struct worker *w, struct context *c, const struct message_RCPT *m,
+                           struct bytes address)
+{
+    const char *only = c->only;
+    const size_t named = c->nnamed;
+
+    while (address.len > 0 && isspace((unsigned char)*address.p))
+        address.p++, address.len--;
+    while (address.len > 0 && isspace((unsigned char)address.p[address.len - 1]))
+        address.len--;
+    if (address.len == 0)
+        return;
+    accept_recipient(w, c, bytes_string(w->arena, address), m->parameters, false);
+    if (m->recipients == RCPT_OF_HEAD) {
+        c->only = only;
+        c->nnamed = named;
+    }
+}
+
+/* Addresses of a submission: a line for each that they came to and that is none. */
+static void answer_named(struct worker *w, struct context *c, const struct message_RCPT *m,
+                         struct message_VERDICT *v)
+{
+    const size_t before = c->sends.nbad;
+    struct buf lines;
+
+    worker_set(w, "addr_type", "e r");
+    for (const char *rest = bytes_string(w->arena, m->path); *rest;) {
+        const size_t n = first_address(w, rest);
+        name_recipient(w, c, m, (struct bytes){rest, n});
+        rest += n + (rest[n] == ',');
+    }
+    if (m->recipients == RCPT_OF_HEAD && c->sends.nbad > before)
+        c->bad_head = true;
+    buf_init(&lines, w->arena);
+    v->flags |= VERDICT_UNCOUNTED;
+    for (size_t i = before; i < c->sends.nbad; i++) {
+        buf_printf(&lines, "%s\n", c->sends.bad[i].reply);
+        if (!c->sends.bad[i].recipient.owner.len)
+            v->flags &= ~(uint64_t)VERDICT_UNCOUNTED;
+    }
+    v->reply = (struct bytes){lines.data, lines.len};
+}
+
 static void answer_rcpt(struct worker *w, struct context *c, const struct message_RCPT *m,
                         struct message_VERDICT *v)
 {
@@ -572,6 +690,10 @@ static void answer_rcpt(struct worker *w, struct context *c, const struct messag
     const char *notify = parameter(w, m->parameters, "NOTIFY");
     struct address a = {.user = ""};
 
+    if (c->submitted) {
+        answer_named(w, c, m, v);
+        return;
+    }
     worker_setf(w, "nrcpts", "%llu", (unsigned long long)m->recipients);
     worker_setf(w, "nbadrcpts", "%llu", (unsigned long long)m->refused);
     worker_set(w, "addr_type", "e r");
@@ -861,11 +983,28 @@ static struct texts keep_macros(struct worker *w, struct context *c)
     return (struct texts){k.v, k.n};
 }
 
+/* Those too that nobody is at, where a report is to say so. */
 static void copy_recipients(struct context *c)
 {
     struct envelope *e = &c->envelope;
+    const struct send_list *l = &c->sends;
+    size_t n;
+    struct recipient *good = expand_recipients(l, c->tx, &n);
 
-    e->recipients = expand_recipients(&c->sends, c->tx, &e->nrecipients);
+    e->recipients = arena_calloc(c->tx, n + l->nbad + 1, sizeof *e->recipients);
+    const bool mails = c->how & SUBMIT_MAILS_ERRORS || (c->bad_head && !(c->how & SUBMIT_QUIET));
+
+    if (c->bad_head)
+        n = 0;
+    memcpy(e->recipients, good, n * sizeof *good);
+    for (size_t i = 0; i < l->nbad; i++) {
+        const struct recipient *r = &l->bad[i].recipient;
+        if (!mails && !r->owner.len)
+            continue;
+        e->recipients[n] = *r;
+        e->recipients[n++].flags |= RECIPIENT_IS_FINAL;
+    }
+    e->nrecipients = n;
 }
 
 static void give_envelope(struct worker *w, struct context *c, struct message_VERDICT *v)
@@ -882,7 +1021,7 @@ static void give_envelope(struct worker *w, struct context *c, struct message_VE
 /* A client that has not said HELO is told of, with authwarnings. */
 static struct bytes with_warnings(struct worker *w, struct context *c, struct bytes head)
 {
-    if (c->helo || !(w->service->privacy & PRIVACY_AUTHWARNINGS))
+    if (c->helo || c->submitted || !(w->service->privacy & PRIVACY_AUTHWARNINGS))
         return (struct bytes){arena_strndup(c->tx, head.p, head.len), head.len};
     return bytes_of(arena_printf(c->tx,
                                  "X-Authentication-Warning: %s: %s didn't use HELO protocol\n%.*s",
@@ -912,6 +1051,9 @@ static void take_message(struct worker *w, struct context *c, const struct messa
         e->flags |= ENVELOPE_QUEUED;
     if (is_mode(w, 'i'))
         e->flags |= ENVELOPE_AWAITED;
+    if (c->submitted)
+        e->flags |= ENVELOPE_SUBMITTED | (c->how & SUBMIT_OWN ? ENVELOPE_OWN : 0U) |
+                    (c->how & SUBMIT_MAILS_ERRORS || c->bad_head ? 0U : ENVELOPE_TELLS);
     copy_recipients(c);
     set_time(w, time(NULL));
     struct collected got = collect(w->r, c->tx, e, with_warnings(w, c, m->head), whom);
@@ -924,12 +1066,14 @@ static void take_message(struct worker *w, struct context *c, const struct messa
     worker_setf(w, "msg_size", "%llu", (unsigned long long)m->size);
     worker_setf(w, "c", "%llu", (unsigned long long)e->hops + 1);
     const char *size = arena_printf(w->arena, "%llu", (unsigned long long)m->size);
-    struct ruling r = ask_one(w, "check_eom", size, NULL);
+    struct ruling r = {.kind = RULING_NONE};
+    if (!c->submitted)
+        r = ask_one(w, "check_eom", size, NULL);
     if (!consents(c, &r, v))
         return;
     worker_setf(w, "c", "%llu", (unsigned long long)e->hops);
     e->macros = keep_macros(w, c);
-    if (c->discard || got.verdict == COLLECT_DISCARDED)
+    if (c->discard || got.verdict == COLLECT_DISCARDED || (c->submitted && !e->nrecipients))
         say_taken(w, c, v);
     else
         give_envelope(w, c, v);
@@ -961,6 +1105,9 @@ void check_answer(struct worker *w, struct context *c, const struct message *ask
         break;
     case MESSAGE_MAIL:
         answer_mail(w, c, &ask->as.MAIL, v);
+        break;
+    case MESSAGE_SUBMIT:
+        answer_submit(w, c, &ask->as.SUBMIT, v);
         break;
     case MESSAGE_RCPT:
         answer_rcpt(w, c, &ask->as.RCPT, v);

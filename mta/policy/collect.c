@@ -225,8 +225,10 @@ static void add_recipients(struct collecting *c, const char *name)
 
     for (size_t i = e->nrecipients; i-- > 0;) {
         const struct bytes to = e->recipients[i].address;
+        const bool bare = e->flags & ENVELOPE_SUBMITTED;
         head_add(&c->head, bytes_of(name),
-                 bytes_of(arena_printf(c->arena, " <%.*s>", (int)to.len, to.p ? to.p : "")));
+                 bytes_of(arena_printf(c->arena, bare ? " %.*s" : " <%.*s>", (int)to.len,
+                                       to.p ? to.p : "")));
     }
 }
 
@@ -332,7 +334,6 @@ struct collected collect(struct rewrite *r, struct arena *a, struct envelope *e,
 
     head_init(&c.head, a);
     rewrite_begin(r);
-    e->hops = 0;
     e->priority = 0;
     if (!head_read(&c.head, text.p, text.len)) {
         out.verdict = COLLECT_REFUSED;

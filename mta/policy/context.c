@@ -35,5 +35,6 @@ void context_reset(struct context *c)
     c->sends = (struct send_list){.arena = c->tx};
     c->only = NULL;
     c->naccepted = 0;
+    c->bad_head = false;
     c->discard = c->discard_all;
 }

@@ -37,6 +37,9 @@ struct context {
     const char *only; /* the path, where one alone was named */
     size_t nnamed;    /* recipients that no ruleset refused */
     size_t naccepted; /* of these, those that were taken */
+    bool submitted;   /* on standard input (CONNECT_SUBMISSION): no ruleset is asked who may what */
+    uint64_t how;     /* SUBMIT_* */
+    bool bad_head;    /* the head names somebody that cannot be delivered to: nobody gets it */
     bool discard;     /* what comes is taken and forgotten */
     bool discard_all; /* of this client */
 };

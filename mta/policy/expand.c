@@ -37,18 +37,28 @@ static bool has_flag(const struct mailer *m, char flag)
 }
 
 /* What is wrong is said with its place in a list: "550 5.1.1 FILE: line 1: text". */
-static void refuse(struct walk *k, const char *reply)
+static const char *placed(const struct walk *k, const char *reply)
 {
     size_t codes = strcspn(reply, " ");
 
-    if (k->reply)
-        return;
     codes += reply[codes] == ' ';
     if (isdigit((unsigned char)reply[codes]) && reply[codes + 1] == '.')
         codes += strcspn(reply + codes, " ") + 1;
-    k->reply = k->file ? arena_printf(k->list->arena, "%.*s%s: line %zu: %s", (int)codes, reply,
-                                      k->file, k->line, reply + codes)
-                       : arena_strdup(k->list->arena, reply);
+    return k->file ? arena_printf(k->list->arena, "%.*s%s: line %zu: %s", (int)codes, reply,
+                                  k->file, k->line, reply + codes)
+                   : arena_strdup(k->list->arena, reply);
+}
+
+static void refuse(struct walk *k, const struct recipient *r, const char *reply)
+{
+    struct send_list *l = k->list;
+
+    if (!k->reply)
+        k->reply = placed(k, reply);
+    if (!l->tolerant)
+        return;
+    l->bad = arena_grow(l->arena, l->bad, l->nbad, &l->bad_room, sizeof *l->bad, 4);
+    l->bad[l->nbad++] = (struct refused){*r, placed(k, reply)};
 }
 
 /* --- the list ----------------------------------------------------------------------------- */
@@ -131,6 +141,19 @@ static void inherit(struct walk *k, struct send *s, const char *shown)
     r->shown = bytes_of(arena_strdup(k->list->arena, shown));
     if (k->user)
         r->user = bytes_of(arena_strdup(k->list->arena, k->user));
+}
+
+/* One that is nobody, as reports have it. */
+static void refuse_address(struct walk *k, const char *text, const char *shown, struct send *parent,
+                           const char *reply)
+{
+    struct send s = {.parent = parent};
+
+    s.recipient.address = bytes_of(arena_strdup(k->list->arena, text));
+    s.recipient.shown = bytes_of(arena_strdup(k->list->arena, shown));
+    if (parent)
+        inherit(k, &s, shown);
+    refuse(k, &s.recipient, reply);
 }
 
 /* "user@host" for Final-Recipient. */
@@ -322,8 +345,9 @@ static void visit_include(struct walk *k, const struct target *t, const char *sh
         path += 9;
     FILE *f = k->files < LISTS_MAX ? fopen(path, "re") : NULL;
     if (!f || fstat(fileno(f), &st) != 0 || !S_ISREG(st.st_mode)) {
-        refuse(k, arena_printf(k->w->arena, "550 5.2.4 %s... Cannot open %s: %s", shown, path,
-                               strerror(errno)));
+        refuse_address(k, t->user, shown, parent,
+                       arena_printf(k->w->arena, "550 5.2.4 %s... Cannot open %s: %s", shown, path,
+                                    strerror(errno)));
     } else {
         const char *user = arena_printf(k->w->arena, "%lu:%lu", (unsigned long)st.st_uid,
                                         (unsigned long)st.st_gid);
@@ -403,8 +427,9 @@ static void meet(struct walk *k, struct send *same, const struct target *t, cons
                  struct send *parent)
 {
     if (same->state == SEND_BAD) {
-        if (!parent)
-            refuse(k, ruling_reply(k->w->arena, 550, "5.1.1", shown, "Addressee unknown"));
+        if (!parent && !k->list->tolerant)
+            refuse(k, &same->recipient,
+                   ruling_reply(k->w->arena, 550, "5.1.1", shown, "Addressee unknown"));
         return;
     }
     if (!parent || !is_ancestor(parent, same)) {
@@ -429,7 +454,7 @@ static bool replace(struct walk *k, struct send *s, struct target *t, const char
             return true;
         if (!t->mailer) {
             s->state = SEND_BAD;
-            refuse(k, t->reply);
+            refuse(k, &s->recipient, t->reply);
             return false;
         }
         struct send *same = known(k->list, t, s);
@@ -451,7 +476,7 @@ static bool replace(struct walk *k, struct send *s, struct target *t, const char
 
 static void settle(struct walk *k, struct send *s, struct target t, const char *shown)
 {
-    bool himself = *t.user == '\\';
+    bool himself = *t.user == '\\' || k->list->no_aliases;
 
     if (!himself && has_flag(t.mailer, 'A') && visit_alias(k, s))
         return;
@@ -460,7 +485,7 @@ static void settle(struct walk *k, struct send *s, struct target t, const char *
     t = recipient_user(k->w, t, shown);
     if (!t.mailer) {
         s->state = SEND_BAD;
-        refuse(k, t.reply);
+        refuse(k, &s->recipient, t.reply);
         return;
     }
     if (!himself && !k->list->names_only && s->state == SEND_OPEN && visit_forward(k, s, &t))
@@ -468,16 +493,18 @@ static void settle(struct walk *k, struct send *s, struct target t, const char *
     k->live++;
 }
 
-static bool too_deep(struct walk *k, const struct send *parent)
+static bool too_deep(struct walk *k, const char *text, struct send *parent)
 {
     long most = setting_number(k->w->service->program, "MaxAliasRecursion");
     size_t depth = parent ? parent->depth + 1 : 0;
 
     if (most < 0 || depth <= (size_t)most)
         return false;
-    refuse(k, arena_printf(k->w->arena,
-                           "554 5.4.6 aliasing/forwarding loop broken (%zu aliases deep; %ld max)",
-                           depth, most));
+    refuse_address(
+        k, text, text, parent,
+        arena_printf(k->w->arena,
+                     "554 5.4.6 aliasing/forwarding loop broken (%zu aliases deep; %ld max)", depth,
+                     most));
     return true;
 }
 
@@ -495,10 +522,10 @@ static void visit(struct walk *k, const char *text, const char *shown, struct se
     struct target t = recipient_parse(k->w, text, shown, parent != NULL);
 
     if (!t.mailer) {
-        refuse(k, t.reply);
+        refuse_address(k, text, shown, parent, t.reply);
         return;
     }
-    if (too_deep(k, parent))
+    if (too_deep(k, text, parent))
         return;
     if (strcmp(t.mailer->name, "*include*") == 0) {
         visit_include(k, &t, shown, parent);
@@ -554,8 +581,13 @@ struct expanded expand_add(struct worker *w, struct send_list *l, const struct r
     const char *text = bytes_string(w->arena, as->address);
     struct target t = recipient_parse(w, text, shown, as->from.len > 0);
 
-    if (!t.mailer)
-        return (struct expanded){.reply = arena_strdup(l->arena, t.reply)};
+    if (!t.mailer) {
+        struct recipient nobody = *as;
+        nobody.address = bytes_of(arena_strdup(l->arena, text));
+        nobody.shown = bytes_of(arena_strdup(l->arena, shown));
+        refuse(&k, &nobody, t.reply);
+        return (struct expanded){.reply = k.reply};
+    }
     struct send *same = known(l, &t, NULL);
     if (same) {
         meet(&k, same, &t, shown, NULL);
@@ -570,8 +602,8 @@ struct expanded expand_add(struct worker *w, struct send_list *l, const struct r
         settle(&k, s, t, shown);
     }
     if (!k.reply && k.live == 0)
-        k.reply = "554 5.4.6 aliasing/forwarding loop broken";
-    if (k.reply)
+        refuse(&k, &s->recipient, "554 5.4.6 aliasing/forwarding loop broken");
+    if (k.reply && !l->tolerant)
         take_back(l, s);
     return (struct expanded){.reply = k.reply, .later = k.later, .same = k.reply ? NULL : k.same};
 }

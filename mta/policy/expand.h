@@ -36,11 +36,23 @@ struct send {
     bool asked_again;    /* nobody can say now whether there is an alias of this name */
 };
 
+/* An address that somebody came to, and that nobody is at. */
+struct refused {
+    struct recipient recipient;
+    const char *reply;
+};
+
 struct send_list {
     struct arena *arena;
     struct send **v;
     size_t n, room;
     bool names_only; /* nobody is put in the place of those who are named (VRFY) */
+    bool no_aliases; /* the same, and there need be nobody of the name but a user */
+    /* Who cannot be delivered to is put among `bad`, and all others get it nevertheless: no
+     * recipient is refused as a whole. */
+    bool tolerant;
+    struct refused *bad;
+    size_t nbad, bad_room;
 };
 
 struct expanded {

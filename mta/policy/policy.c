@@ -18,7 +18,7 @@
 #include "mta/policy/sasl_login.h"
 #include "mta/policy/server.h"
 
-enum { BUCKETS = 1024, ANSWERS_WAITING_MAX = 16 << 20, CHANNELS = 3 };
+enum { BUCKETS = 1024, ANSWERS_WAITING_MAX = 16 << 20, CHANNELS = 4 };
 
 /* A question on its way: from the main thread to a worker and back. */
 struct job {
@@ -38,6 +38,7 @@ struct entry {
     uint64_t number; /* its own */
     struct context *context;
     struct login *login; /* NULL: it is a session's */
+    struct channel *via; /* of a session: who asks */
     bool asked, gone;    /* a worker has it; the client is not there any more */
     struct entry *next;
 };
@@ -46,7 +47,7 @@ struct policy {
     const struct policy_setup *setup;
     struct arena *arena;
     struct service *service;
-    struct channel *front, *store, *parent;
+    struct channel *front, *store, *parent, *submitter;
     struct entry *sessions[BUCKETS], *logins[BUCKETS];
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t asked;
@@ -169,13 +170,14 @@ static void forget(struct entry **table, uint64_t number)
         login_free(gone->login); /* the same */
 }
 
-static struct entry *remember(struct policy *p, uint64_t session)
+static struct entry *remember(struct policy *p, uint64_t session, struct channel *via)
 {
     struct context *c = context_new(p->arena, p->service, session);
     struct entry *e = arena_alloc(c->arena, sizeof *e);
 
     e->number = session;
     e->context = c;
+    e->via = via;
     *place(p->sessions, session) = e;
     return e;
 }
@@ -217,6 +219,7 @@ static uint64_t session_of(const struct message *m)
         CASE(CONNECT)
         CASE(HELO)
         CASE(MAIL)
+        CASE(SUBMIT)
         CASE(RCPT)
         CASE(COMMAND)
         CASE(AUTH)
@@ -258,7 +261,7 @@ static bool take_login(struct policy *p, const struct message *m)
 }
 
 /* False: the front says what cannot be. */
-static bool take_front(struct policy *p, const struct message *m)
+static bool take_front(struct policy *p, struct channel *via, const struct message *m)
 {
     uint64_t session = session_of(m);
     struct entry *e = *place(p->sessions, session);
@@ -270,8 +273,10 @@ static bool take_front(struct policy *p, const struct message *m)
             forget(p->sessions, session);
         return true;
     }
+    if (e && e->via != via)
+        return false;
     if (m->kind == MESSAGE_CONNECT && !e)
-        e = remember(p, session);
+        e = remember(p, session, via);
     else if (m->kind == MESSAGE_CONNECT || !e)
         return false;
     if (e->asked)
@@ -295,8 +300,8 @@ static bool take(struct policy *p, struct channel *c)
         else if (m.kind == MESSAGE_LOGIN || m.kind == MESSAGE_LOGIN_STEP ||
                  m.kind == MESSAGE_LOGIN_OVER)
             good = take_login(p, &m);
-        else if (c == p->front)
-            good = take_front(p, &m);
+        else if (c == p->front || c == p->submitter)
+            good = take_front(p, c, &m);
         else if (m.kind == MESSAGE_ROUTE)
             ask(p, &m, NULL);
         else if (m.kind == MESSAGE_STOP)
@@ -329,10 +334,10 @@ static void give(struct policy *p)
             uint64_t number = j->login ? login_number(j->login) : j->context->session;
             struct entry *e = *place(table, number);
             e->asked = false;
-            if (e->gone)
+            if (e->gone || (!j->login && !e->via))
                 forget(table, number);
             else
-                channel_send(p->front, &j->answer, -1);
+                channel_send(j->login ? p->front : e->via, &j->answer, -1);
         }
         arena_free(j->arena);
         j = next;
@@ -352,11 +357,23 @@ static struct pollfd watched(struct channel *c, bool more)
     return p;
 }
 
+/* Nobody is to hear what is still answered.  False: nothing is left to do. */
+static bool lose_submitter(struct policy *p)
+{
+    for (size_t i = 0; i < BUCKETS; i++) {
+        for (struct entry *e = p->sessions[i]; e; e = e->next)
+            e->via = e->via == p->submitter ? NULL : e->via;
+    }
+    channel_free(p->submitter);
+    p->submitter = NULL;
+    return !p->setup->ends_with_him;
+}
+
 static void loop(struct policy *p)
 {
-    struct channel *channels[CHANNELS] = {p->front, p->store, p->parent};
 
     for (;;) {
+        struct channel *channels[CHANNELS] = {p->front, p->store, p->parent, p->submitter};
         struct pollfd fds[CHANNELS + 1];
         for (size_t i = 0; i < CHANNELS; i++)
             fds[i] = watched(channels[i],
@@ -367,11 +384,12 @@ static void loop(struct policy *p)
         if (fds[CHANNELS].revents)
             give(p);
         for (size_t i = 0; i < CHANNELS; i++) {
-            if (!channels[i])
+            struct channel *c = channels[i];
+            if (!c)
                 continue;
-            if (fds[i].revents & (POLLIN | POLLHUP | POLLERR) && !take(p, channels[i]))
-                return;
-            if (channel_wants_write(channels[i]) && channel_flush(channels[i]) == CHANNEL_BROKEN)
+            bool lost = (fds[i].revents & (POLLIN | POLLHUP | POLLERR) && !take(p, c)) ||
+                        (channel_wants_write(c) && channel_flush(c) == CHANNEL_BROKEN);
+            if (lost && (c != p->submitter || !lose_submitter(p)))
                 return;
         }
     }
@@ -408,6 +426,7 @@ int policy_run(struct arena *a, const struct policy_setup *setup)
     p->front = channel_to(p, setup->front, ROLE_FRONT);
     p->store = channel_to(p, setup->store, ROLE_STORE);
     p->parent = channel_to(p, setup->parent, ROLE_PARENT);
+    p->submitter = channel_to(p, setup->submitter, ROLE_FRONT);
     p->wake = eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC);
     p->open.last = &p->open.first;
     p->done.last = &p->done.first;

@@ -15,6 +15,8 @@ struct policy_setup {
     const struct lookup_world *world;
     const struct log *log;    /* NULL: nobody reads it */
     int front, store, parent; /* sockets; -1: there is none */
+    int submitter;            /* the same of whoever submits a message, as the front asks */
+    bool ends_with_him;       /* it ends when the submitter is gone */
     unsigned threads;
     uint64_t interval; /* seconds between two looks at the queue; 0: there are none */
 };

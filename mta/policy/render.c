@@ -398,6 +398,12 @@ static void set_user(struct rendering *d, const struct render_user *u)
     set(d->r, "z", u->home);
 }
 
+/* Who sends it is there himself, and nobody has to be told (F=f). */
+static bool is_evident(const struct envelope *e)
+{
+    return e->flags & ENVELOPE_OWN && e->tries == 0 && !(e->flags & ENVELOPE_QUEUED);
+}
+
 struct texts render_argv(struct rendering *d, const struct render_user *users, size_t n)
 {
     const struct text *argv = &d->mailer->argv;
@@ -414,7 +420,7 @@ struct texts render_argv(struct rendering *d, const struct render_user *users, s
             add_word(&out, carried_out(d, &word));
         }
         bool passes = has_flag(d->mailer, 'f') || has_flag(d->mailer, 'r');
-        if (out.n == 1 && passes) {
+        if (out.n == 1 && passes && !is_evident(d->envelope)) {
             add_word(&out, bytes_of(has_flag(d->mailer, 'f') ? "-f" : "-r"));
             add_word(&out, bytes_of(d->sender));
         }

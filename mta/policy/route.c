@@ -1,5 +1,6 @@
 #include "mta/policy/route.h"
 
+#include <ctype.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sysexits.h>
@@ -234,6 +235,20 @@ static void log_route(struct routing *g, const struct recipient *r, const struct
     log_end(&l);
 }
 
+/* "550 5.1.1 address... User unknown" without the address. */
+static const char *reason_of(struct routing *g, const char *reply)
+{
+    static const char mark[] = "... ";
+    const char *text = strstr(reply, mark);
+    size_t codes = strcspn(reply, " ");
+
+    if (!text || !isdigit((unsigned char)*reply))
+        return arena_strdup(g->arena, reply);
+    if (isdigit((unsigned char)reply[codes + 1]) && reply[codes + 2] == '.')
+        codes += 1 + strcspn(reply + codes + 1, " ");
+    return arena_printf(g->arena, "%.*s %s", (int)codes, reply, text + strlen(mark));
+}
+
 static void place(struct routing *g, size_t index)
 {
     struct recipient *r = &g->e->recipients[index];
@@ -251,7 +266,10 @@ static void place(struct routing *g, size_t index)
         const char *reply = t.reply ? t.reply : "451 4.3.0 Temporary lookup failure";
         buf_printf(&g->refused, "%s\n", reply);
         conclude(g, r, t.later ? RECIPIENT_WAITS : RECIPIENT_FAILED, code_of(g, reply),
-                 arena_strdup(g->arena, reply), "");
+                 reason_of(g, reply), "");
+        /* It is of this system, if of any. */
+        if (exit_of_reply(reply) == EX_NOUSER)
+            r->flags |= RECIPIENT_IS_PROGRAM;
         return;
     }
     if (t.later) { /* nobody can say yet whether it is this mailer's */

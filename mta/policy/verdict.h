@@ -8,12 +8,22 @@
 enum verdict_flags {
     VERDICT_CLOSE = 1,   /* say the reply and close: 421 */
     VERDICT_DISCARD = 2, /* of END: say that it was taken, keep nothing */
-    /* Of RCPT: refused, but not counted as a recipient that nobody is (BadRcptThrottle). */
+    /* Of RCPT: refused, but not counted as a recipient that nobody is (BadRcptThrottle); of a
+     * submission: owners of lists are told. */
     VERDICT_UNCOUNTED = 4,
     VERDICT_CHALLENGE = 8,      /* of AUTH: texts[0] is one, and the client has to answer */
     VERDICT_AUTH_REQUIRED = 16, /* of CONNECT: no MAIL without AUTH */
     /* Of CONNECT: it is not the client that is refused: EHLO is answered as usual. */
     VERDICT_BUSY = 32
+};
+
+/* SUBMIT.how */
+enum submit_how {
+    SUBMIT_MAILS_ERRORS =
+        1, /* whoever cannot be delivered to is told of in a report, else in answers */
+    SUBMIT_NO_ALIASES = 2,
+    SUBMIT_OWN = 4,  /* the sender is whoever sends it */
+    SUBMIT_QUIET = 8 /* and nobody is told of anything */
 };
 
 #endif

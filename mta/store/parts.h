@@ -22,7 +22,9 @@ struct waiter {
     struct channel *via; /* NULL: he is gone */
     uint64_t transaction;
     struct texts ids;
-    size_t open; /* of these: not tried yet */
+    size_t open;          /* of these: not tried yet */
+    struct bytes *failed; /* as STORED has them */
+    size_t nfailed, failed_room;
     struct waiter *next;
 };
 
@@ -156,6 +158,8 @@ void store_log(struct store *s, const char *fmt, ...) __attribute__((format(prin
 /* A message of the queue, at rest. */
 struct entry *store_enter(struct store *s, const struct envelope *e);
 void store_leave(struct store *s, struct entry *e);
+/* A recipient failed: whoever waits for the message's first try is to hear of it. */
+void store_tell(struct waiter *w, const struct recipient *r);
 /* It was tried once, or is not to be now: whoever waits for that is told. */
 void store_tried(struct store *s, struct entry *e);
 /* Sets when it is due by its envelope. */

@@ -393,8 +393,7 @@ static void add_diagnostic(struct buf *b, const struct recipient *r)
         buf_addc(b, '\n');
     }
     if (is_reply(r->answer)) {
-        bool program = r->flags & RECIPIENT_IS_LOOPING && r->flags & RECIPIENT_IS_PROGRAM;
-        buf_printf(b, "Diagnostic-Code: %s; ", program ? "X-Unix" : "SMTP");
+        buf_printf(b, "Diagnostic-Code: %s; ", r->flags & RECIPIENT_IS_PROGRAM ? "X-Unix" : "SMTP");
         add_line(b, first_line(r->answer));
         buf_addc(b, '\n');
     } else if (r->state == RECIPIENT_FAILED && x) {
@@ -623,7 +622,8 @@ static const char *why(const struct making *m)
 /* Only the sender is written as he was given, in brackets. */
 static bool is_bare(const struct making *m, size_t i)
 {
-    return i || m->postmaster || m->owner.len || !m->of->sender.len;
+    return i || m->postmaster || m->owner.len || !m->of->sender.len ||
+           m->of->flags & ENVELOPE_SUBMITTED;
 }
 
 static struct texts report_head(struct making *m, uint64_t *size)
@@ -705,6 +705,8 @@ static struct report *make(struct making *m)
         to[i] = (struct recipient){.address = m->to[i],
                                    .shown = is_bare(m, i) ? m->to[i] : (struct bytes){"", 0}};
     uint64_t body = m->of->flags & (ENVELOPE_HAS_8BIT | ENVELOPE_CR_LF);
+    if (!m->owner.len)
+        body |= m->of->flags & ENVELOPE_OWN;
     if (body & ENVELOPE_HAS_8BIT)
         body |= ENVELOPE_8BIT;
     r->envelope = (struct envelope){.id = m->id,

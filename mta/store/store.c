@@ -11,6 +11,7 @@
 #include <unistd.h>
 
 #include "lib/base/table.h"
+#include "mta/message/exits.h"
 #include "mta/message/head.h"
 
 enum {
@@ -184,11 +185,12 @@ static void commit_message(struct store *s, struct channel *via, const struct me
     end_incoming(s, in);
 }
 
-static void say_stored(struct channel *via, uint64_t transaction, int status, struct texts ids)
+static void say_stored(struct channel *via, uint64_t transaction, int status, struct texts ids,
+                       struct texts failed)
 {
     struct message m = {.kind = MESSAGE_STORED};
 
-    m.as.STORED = (struct message_STORED){transaction, (uint64_t)status, ids};
+    m.as.STORED = (struct message_STORED){transaction, (uint64_t)status, ids, failed};
     channel_send(via, &m, -1);
 }
 
@@ -201,8 +203,18 @@ static void end_waiter(struct store *s, struct waiter *w)
         at = &(*at)->next;
     *at = w->next;
     if (w->via)
-        say_stored(w->via, w->transaction, 0, w->ids);
+        say_stored(w->via, w->transaction, 0, w->ids, (struct texts){w->failed, w->nfailed});
     arena_free(w->arena);
+}
+
+void store_tell(struct waiter *w, const struct recipient *r)
+{
+    const struct bytes why = r->answer, who = r->shown.len ? r->shown : r->address;
+
+    w->failed = arena_grow(w->arena, w->failed, w->nfailed, &w->failed_room, sizeof *w->failed, 4);
+    w->failed[w->nfailed++] =
+        bytes_of(arena_printf(w->arena, "%d %.*s%s%.*s", exit_of(r), (int)who.len, who.p,
+                              why.len ? "... " : "", (int)why.len, why.len ? why.p : ""));
 }
 
 void store_tried(struct store *s, struct entry *e)
@@ -245,7 +257,11 @@ static bool add_waiter(struct store *s, const struct answer *to, struct entry *c
             for (size_t k = 0; k < to->n; k++)
                 ids[k] = bytes_of(arena_strndup(a, to->ids[k].p, to->ids[k].len));
             w = arena_alloc(a, sizeof *w);
-            *w = (struct waiter){a, to->via, to->transaction, {ids, to->n}, 0, s->waiters};
+            *w = (struct waiter){.arena = a,
+                                 .via = to->via,
+                                 .transaction = to->transaction,
+                                 .ids = {ids, to->n},
+                                 .next = s->waiters};
             s->waiters = w;
         }
         entries[i]->waiter = w;
@@ -261,7 +277,7 @@ static void answer_all(struct store *s, int status)
         if (!to->status)
             to->status = status;
         if (to->status) {
-            say_stored(to->via, to->transaction, to->status, (struct texts){NULL, 0});
+            say_stored(to->via, to->transaction, to->status, (struct texts){0}, (struct texts){0});
             continue;
         }
         struct entry **entries = arena_calloc(s->scratch, to->n, sizeof *entries);
@@ -270,7 +286,8 @@ static void answer_all(struct store *s, int status)
             note_from(s, &to->envelopes[j]);
         }
         if (!add_waiter(s, to, entries))
-            say_stored(to->via, to->transaction, 0, (struct texts){to->ids, to->n});
+            say_stored(to->via, to->transaction, 0, (struct texts){to->ids, to->n},
+                       (struct texts){0});
     }
     s->nanswers = 0;
 }

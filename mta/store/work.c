@@ -733,6 +733,34 @@ static void report(struct store *s, struct work *w, struct envelope *e, enum rep
     report_done(e, kind);
 }
 
+/* Somebody waits for this try, and is told of who failed, but of a list, whose owner is. */
+static bool is_told_now(const struct work *w, const struct recipient *r)
+{
+    const struct waiter *to = w->entry->waiter;
+
+    return r->state == RECIPIENT_FAILED && !r->owner.len && to && to->via;
+}
+
+/* Who is told of so is in no report. */
+static void spare_reports(const struct work *w, struct envelope *e)
+{
+    for (size_t i = 0; e->flags & ENVELOPE_TELLS && i < e->nrecipients; i++) {
+        struct recipient *r = &e->recipients[i];
+        if (is_told_now(w, r))
+            r->state = RECIPIENT_REPORTED;
+    }
+}
+
+static void tell_waiter(const struct work *w)
+{
+    const struct envelope *e = &w->m.envelope;
+
+    for (size_t i = 0; i < e->nrecipients; i++) {
+        if (is_told_now(w, &e->recipients[i]))
+            store_tell(w->entry->waiter, &e->recipients[i]);
+    }
+}
+
 /* e is a copy: it counts once it is committed. */
 static void settle(struct store *s, struct work *w)
 {
@@ -747,6 +775,7 @@ static void settle(struct store *s, struct work *w)
     e->tried = s->now;
     if (!w->removed) {
         give_up(s, e);
+        spare_reports(w, e);
         if (report_is_due(e, REPORT_ENDED))
             report(s, w, e, REPORT_ENDED);
         else
@@ -779,6 +808,7 @@ static void adopt(struct store *s, struct work *w)
     for (struct report *r = w->reports; r; r = r->next)
         store_enter(s, &r->envelope);
     e->work = NULL;
+    tell_waiter(w);
     store_tried(s, e);
     if (w->gone)
         store_leave(s, e);

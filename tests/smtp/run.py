@@ -18,8 +18,10 @@ import hashlib
 import hmac
 import json
 import os
+import pwd
 import queue
 import re
+import shlex
 import shutil
 import signal
 import socket
@@ -31,6 +33,7 @@ import threading
 import time
 
 HERE = os.path.dirname(os.path.realpath(__file__))
+TESTS = HERE  # where the *.test are: tests/submit has its own
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 import certificates
 from reference import SENDMAIL, compile_mc, refuses
@@ -82,7 +85,7 @@ SAYS = [("MAIL", "nosender", "550 5.7.1 not from you"), ("MAIL", "latersender", 
         (".", "noeom", "554 5.6.0 not this text"), (".", "latereom", "452 4.3.1 no room")]
 
 
-OPTIONS = ("from", "run", "settle", "slow", "early", "before", "long")
+OPTIONS = ("from", "run", "submit", "settle", "slow", "early", "before", "long")
 STEPS = (">", ">-", "|", "|-", "pause", "shut", "tls")
 
 # ---------------------------------------------------------------- texts
@@ -236,6 +239,7 @@ class Configuration:
     def __init__(self, title):
         self.title, self.lines, self.dialogues = title, [], []
         self.mc, self.cf, self.sample, self.files, self.drop, self.ipv6, self.shell, self.auth = [], [], None, {}, [], False, [], False
+        self.msp, self.msp_mc, self.msp_cf, self.daemon = None, [], [], False
 
 
 class Test:
@@ -272,12 +276,20 @@ class Test:
                     configuration.cf.append(rest.replace("\\t", "\t").replace("\\N", "\n"))
                 elif word == "drop":
                     configuration.drop.append(rest)
+                elif word == "msp":
+                    configuration.msp = rest
+                elif word == "msp-mc":
+                    configuration.msp_mc.append(rest)
+                elif word == "msp-cf":
+                    configuration.msp_cf.append(rest.replace("\\t", "\t"))
                 elif word == "sample":
                     configuration.sample = rest
                 elif word == "sh":
                     configuration.shell.append(rest)
                 elif word == "auth":
                     configuration.auth = True
+                elif word == "daemon":
+                    configuration.daemon = True
                 elif word == "ipv6":
                     configuration.ipv6 = True
                 elif word == "@file":
@@ -657,6 +669,56 @@ class Talk:
         return out
 
 
+HOMES = "/run/home"
+DEAD = (HOMES + "/root", HOMES + "/alice", HOMES + "/bob", "/var/spool/dead")
+
+
+def submit(engine, dialogue):
+    """A message on standard input of the engine; what it said, and how it ended."""
+    words = shlex.split(dialogue["options"]["submit"])
+    user = "root"
+    if words[:1] == ["as"]:
+        user, words = words[1], words[2:]
+    words = [PLACE + "/t.cf" if w == "CF" else w for w in words]
+    text = b""
+    for line, _ in dialogue["steps"]:
+        word, _, rest = line.partition(" ")
+        text += raw(rest) + b"\n" if word == "|" else raw(rest) if word == "|-" else b""
+    home = "%s/%s" % (HOMES, user)
+    environment = {"PATH": os.environ["PATH"], "HOME": home, "LOGNAME": user}
+    command = [PLACE + "/sendmail"] + engine[1:] + words  # a name that means a mode
+    if user != "root":
+        number = str(pwd.getpwnam(user).pw_uid)
+        command = ["setpriv", "--reuid", number, "--regid", number, "--clear-groups"] + command
+    with tempfile.TemporaryFile() as f, tempfile.TemporaryFile() as out:
+        f.write(text)
+        f.seek(0)
+        p = subprocess.Popen(command, stdin=f, stdout=out, stderr=subprocess.STDOUT, cwd=home, env=environment, start_new_session=True)
+        try:
+            status = p.wait(20)
+        except subprocess.TimeoutExpired:
+            os.killpg(p.pid, signal.SIGKILL)
+            status = "none: it did not end"
+        out.seek(0)
+        lines = out.read().decode("latin-1").split("\n")
+    last = lines.pop()
+    said = ["< " + shown(same(l)) for l in lines + [last + "(no newline)"] * bool(last)] + ["< (exit %s)" % status]
+    return [[] for _ in dialogue["steps"][:-1]] + [said]
+
+
+def take_dead_letters(got):
+    """Messages that were kept for their sender."""
+    for folder in DEAD:
+        path = folder + "/dead.letter"
+        if os.path.isfile(path) and not os.path.islink(path):
+            when = os.stat(path).st_mtime
+            with open(path, encoding="latin-1") as f:
+                lines = f.read().split("\n")
+            os.unlink(path)
+            body = lines.index("") if "" in lines else len(lines)  # a head is there as it was given, or as it would be delivered
+            got.append([when, ["@ " + path, "@: " + shown(lines[0])] + ["@: " + shown(l) if l else "@:" for l in lines[body:-1]]])
+
+
 def connect(source, port=25):
     six = ":" in source
     s = socket.socket(socket.AF_INET6 if six else socket.AF_INET)
@@ -664,6 +726,19 @@ def connect(source, port=25):
     s.bind((source, 0))
     s.connect(("::1" if six else "127.0.0.1", port))
     return s
+
+
+def give_homes():
+    """Whoever submits mail has a home, in which a letter may be kept that cannot be sent."""
+    with open("/etc/passwd") as f:
+        text = f.read()
+    for user in ("root", "alice", "bob"):
+        home = "%s/%s" % (HOMES, user)
+        os.makedirs(home)
+        shutil.chown(home, user)
+        text = re.sub(r"(?m)^(%s:.*):/\w+:" % user, r"\1:%s:" % home, text)
+    with open("/etc/passwd", "w") as f:
+        f.write(text)
 
 
 def prepare():
@@ -679,6 +754,8 @@ def prepare():
                 f.write(z.read())
     subprocess.run([sys.executable, os.path.join(HERE, "..", "lib", "dns.py"), "/run/keep/zone", "127.0.0.2"], check=True)
     certificates.make("/run/keep/tls")
+    if TESTS != HERE:
+        give_homes()
     shutil.copytree("/etc/mail", "/run/keep/mail")
     shutil.copy("/etc/aliases", "/run/keep/aliases")
 
@@ -706,6 +783,12 @@ def place(job):
         if os.path.exists("/run/keep/mail/%s.db" % name):
             os.unlink("/etc/mail/%s.db" % name)
             subprocess.run("makemap -C /dev/null hash /etc/mail/%s < /etc/mail/%s" % (name, name), shell=True, check=True)
+    if job["msp"]:
+        with open("/etc/mail/submit.cf", "w", encoding="latin-1") as f:
+            f.write(job["msp"])
+        os.mkdir(PLACE + "/mq")
+        shutil.chown(PLACE + "/mq", "smmsp", "smmsp")
+        os.chmod(PLACE + "/mq", 0o770)
     shutil.copy("/run/keep/aliases", "/etc/aliases")
     with open("/etc/aliases", "a") as f:
         f.write(job["aliases"])
@@ -741,8 +824,9 @@ def run_dialogues(job, sinks):
         sinks.got, sinks.failed, sinks.once = [], set(), set()
     engine, local = job["engine"], []
     log = open(PLACE + "/log", "wb")
+    os.symlink(engine[0] if os.path.isabs(engine[0]) else os.path.abspath(engine[0]), PLACE + "/sendmail")
     mta, error = None, ""
-    if not all("run" in d["options"] for d in job["dialogues"]):
+    if job["daemon"] or not all("run" in d["options"] or "submit" in d["options"] for d in job["dialogues"]):
         mta = subprocess.Popen(engine + ["-bD", job["queue"], "-C", PLACE + "/t.cf"], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                                start_new_session=True)
         if not listens(mta, job["cf"]):
@@ -753,7 +837,11 @@ def run_dialogues(job, sinks):
         time.sleep(float(d["options"].get("before", 0)))
         start = time.time()
         try:
-            results[i] = Talk(engine, d, job["write"]).go()
+            if "submit" in d["options"]:
+                results[i] = submit(engine, d)
+                take_dead_letters(local)
+            else:
+                results[i] = Talk(engine, d, job["write"]).go()
         except OSError as e:
             results[i] = [["< (no connection: %s)" % type(e).__name__]]
         took[i] = time.time() - start
@@ -898,6 +986,25 @@ def configure(test, c):
     return "\n".join(out + c.cf) + "\n"
 
 
+MSP = """OSTYPE(`linux')dnl
+HERE
+FEATURE(`msp', MSA)dnl
+"""
+
+
+def configure_msp(test, c):
+    """The submit.cf of a configuration that says where the MSA is; "": it has none."""
+    if not c.msp:
+        return ""
+    text = "include(`/usr/share/sendmail/cf/m4/cf.m4')dnl\n" + MSP.replace("HERE", "\n".join(c.msp_mc)).replace("MSA", c.msp)
+    status, cf, said = compiled(text)
+    if refuses(status, said):
+        raise ValueError("%s: %s: %s" % (test.path, c.title, said.decode("latin-1")))
+    out = [l for l in cf.decode("latin-1").split("\n") if not re.match(r"O\s*(QueueDirectory|StatusFile|PidFile|LogLevel|QueueLA|RefuseLA|Timeout.ident)\b", l)]
+    out += ["O QueueDirectory=%s/mq" % PLACE, "O PidFile=%s/msp.pid" % PLACE, "O LogLevel=0", "O QueueLA=1000", "O RefuseLA=1000", "O Timeout.ident=0s"]
+    return "\n".join(out + c.msp_cf) + "\n"
+
+
 class Worker:
     """A namespace in which configurations are run, one after the other."""
 
@@ -906,13 +1013,13 @@ class Worker:
         for a in list(SINKS) + CLIENTS:
             command += ["-a", a + ("/128" if ":" in a else "/32")]
         self.said = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(command + [sys.executable, os.path.realpath(__file__), "--inside"] + ["--raw"] * raw_text,
+        self.process = subprocess.Popen(command + [sys.executable, os.path.realpath(sys.argv[0]), "--inside"] + ["--raw"] * raw_text,
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said, text=True)
 
     def run(self, test, c, dialogues, given):
         nothing = {"results": [None] * len(dialogues), "delivered": [[]] * len(dialogues), "took": [0] * len(dialogues)}
         try:
-            cf = configure(test, c)
+            cf, msp = configure(test, c), configure_msp(test, c)
         except ValueError as e:
             return {"error": str(e), **nothing}
         files = {}
@@ -924,7 +1031,7 @@ class Worker:
         files.update((name, "\n".join(lines) + "\n") for name, lines in c.files.items() if name != "aliases")
         job = {"cf": cf, "engine": given.engine.split(), "write": given.write, "aliases": "\n".join(c.files.get("aliases", [])) + "\n",
                "queue": next((w for w in c.shell if w.startswith("-q")), "-q2s"), "files": files,
-               "auth": c.auth, "shell": [w for w in c.shell if not w.startswith("-q")], "dialogues": [d.spec(given.reference) for d in dialogues]}
+               "auth": c.auth, "daemon": c.daemon, "msp": msp, "shell": [w for w in c.shell if not w.startswith("-q")], "dialogues": [d.spec(given.reference) for d in dialogues]}
         try:
             self.process.stdin.write(json.dumps(job) + "\n")
             self.process.stdin.flush()
@@ -1009,7 +1116,7 @@ def main():
         given.engine = SENDMAIL
     given.reference = given.engine.split()[0] == SENDMAIL
     wanted = [c.partition(":")[::2] for c in given.cases]
-    tests = [Test(os.path.join(HERE, f)) for f in sorted(os.listdir(HERE)) if f.endswith(".test")
+    tests = [Test(os.path.join(TESTS, f)) for f in sorted(os.listdir(TESTS)) if f.endswith(".test")
              and (not wanted or f[:-5] in [w[0] for w in wanted])]
     jobs = []
     for t in tests:
@@ -1026,7 +1133,8 @@ def main():
     need_root()
     need_programs("sendmail", "makemap", "unshare", "ip", "m4")
     need(os.access(given.engine.split()[0], os.X_OK), "the program %s: run make" % given.engine)
-    report = Report("smtp", "tests/smtp/run.py '{}'", given.verbose)
+    name = os.path.basename(TESTS)
+    report = Report(name, "tests/%s/run.py '{}'" % name, given.verbose)
     totals = {"codes": [0, 0], "replies": [0, 0], "deliveries": [0, 0]}
     waiting, done = queue.Queue(), [queue.Queue(1) for _ in jobs]
     for n, job in sorted(enumerate(jobs), key=lambda j: -takes(j[1][2])):  # the longest first
