@@ -4,6 +4,7 @@
 #ifndef MCF_BASE_BYTES_H
 #define MCF_BASE_BYTES_H
 
+#include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
@@ -19,6 +20,25 @@ static inline struct bytes bytes_without_dot(struct bytes host)
     if (host.len > 1 && host.p[host.len - 1] == '.')
         host.len--;
     return host;
+}
+
+/* An address without the angle brackets around it; as it is where it has none, or more of them
+ * outside of quotes: <a>,<b>. */
+static inline struct bytes bytes_in_brackets(struct bytes path)
+{
+    bool quoted = false;
+
+    if (path.len < 2 || path.p[0] != '<' || path.p[path.len - 1] != '>')
+        return path;
+    for (size_t i = 1; i + 1 < path.len; i++) {
+        if (path.p[i] == '\\')
+            i++;
+        else if (path.p[i] == '"')
+            quoted = !quoted;
+        else if (!quoted && (path.p[i] == '<' || path.p[i] == '>'))
+            return path;
+    }
+    return (struct bytes){path.p + 1, path.len - 2};
 }
 
 /* Copies them as memcpy does, but is made for a few bytes; returns what is behind them. */

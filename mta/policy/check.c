@@ -357,17 +357,13 @@ static void read_mail_parameters(struct worker *w, struct context *c, struct tex
     auth_of_mail(w, c, parameter(w, list, "AUTH"));
 }
 
-/* The path without its angle brackets. */
 static const char *inside(struct arena *a, const char *path)
 {
-    size_t len = strlen(path);
-
-    if (len >= 2 && path[0] == '<' && path[len - 1] == '>')
-        return arena_strndup(a, path + 1, len - 2);
-    return arena_strdup(a, path);
+    return bytes_string(a, bytes_in_brackets(bytes_of(path)));
 }
 
-/* The same of one that was taken with more around the mailbox: "<u@example.net>x", "<u (me)@a>". */
+/* The path without its angle brackets, also where it was taken with more around the mailbox:
+ * "<u@example.net>x", "<u (me)@a>". */
 static const char *mailbox_inside(struct worker *w, const char *path)
 {
     const char *plain = inside(w->arena, path);

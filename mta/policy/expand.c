@@ -555,13 +555,9 @@ static void begin_primary(struct walk *k, const struct recipient *as, const char
                           const struct target *t, struct send *s)
 {
     struct arena *a = k->list->arena;
-    size_t len = as->address.len;
-    const char *address = bytes_string(a, as->address);
 
     s->recipient = *as;
-    if (len > 1 && address[0] == '<' && address[len - 1] == '>')
-        address = arena_strndup(a, address + 1, len - 2);
-    s->recipient.address = bytes_of(address);
+    s->recipient.address = bytes_of(bytes_string(a, bytes_in_brackets(as->address)));
     s->recipient.shown = bytes_of(arena_strdup(a, shown));
     s->recipient.final = final_address(k, t, s->recipient.address);
 }

@@ -19,6 +19,33 @@ static void takes_one_last_dot(void **state)
     }
 }
 
+static void takes_one_pair_of_brackets(void **state)
+{
+    static const struct {
+        const char *path, *inside;
+    } cases[] = {{"", ""},
+                 {"<", "<"},
+                 {">", ">"},
+                 {"<>", ""},
+                 {"<<>", "<<>"},
+                 {"<a@b>", "a@b"},
+                 {"a@b", "a@b"},
+                 {"<a>x", "<a>x"},
+                 {"<a>,<b>", "<a>,<b>"},
+                 {"<<a>>", "<<a>>"},
+                 {"<\"a>b\"@c>", "\"a>b\"@c"},
+                 {"<\"a\\\">b\"@c>", "\"a\\\">b\"@c"},
+                 {"<a\\>>", "a\\>"},
+                 {"<a\\>", "a\\"}};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof cases / sizeof *cases; i++) {
+        struct bytes b = bytes_in_brackets((struct bytes){cases[i].path, strlen(cases[i].path)});
+        assert_int_equal(b.len, strlen(cases[i].inside));
+        assert_memory_equal(b.p, cases[i].inside, b.len);
+    }
+}
+
 /* Each length, from memory that ends there, and nothing beside it is touched. */
 static void puts_so_many_bytes_and_no_others(void **state)
 {
@@ -44,6 +71,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         UNIT(takes_one_last_dot),
+        UNIT(takes_one_pair_of_brackets),
         UNIT(puts_so_many_bytes_and_no_others),
     };
     return cmocka_run_group_tests_name("base_bytes", tests, NULL, NULL);
