@@ -123,7 +123,7 @@ static int to_file(const struct local_message *m, const char *path, uid_t owner,
     struct spooled spooled = {.fd = fileno(m->spool)};
     struct mailbox_reader reader = {read_spooled, &spooled};
     struct mailbox box;
-    int status = mailbox_open(&box, path);
+    int status = mailbox_open(&box, path, 0);
 
     if (status == EX_OK && S_ISREG(box.st.st_mode) && box.st.st_uid != owner)
         status = EX_CANTCREAT;

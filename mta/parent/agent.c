@@ -117,9 +117,49 @@ static int become_user(const char *name, uid_t uid, gid_t gid)
     return getuid() == uid && geteuid() == uid && getgid() == gid ? 0 : EPERM;
 }
 
+/* As whom a file wants to be appended to. */
+static void find_file_user(struct arena *a, const struct plan *p, const char **name, uid_t *uid,
+                           gid_t *gid)
+{
+    struct stat st;
+
+    if (p->kind != PLAN_FILE || lstat(bytes_string(a, p->path), &st) != 0 || !S_ISREG(st.st_mode) ||
+        st.st_mode & 0111)
+        return;
+    if (st.st_mode & S_ISUID && st.st_uid != 0) {
+        *uid = st.st_uid;
+        *name = "";
+    }
+    if (st.st_mode & S_ISGID && st.st_gid != 0) {
+        *gid = st.st_gid;
+        *name = "";
+    }
+}
+
+/* It is still the file that wanted that. */
+static bool is_file_of(const struct plan *p, const struct stat *st)
+{
+    const uid_t uid = geteuid();
+    const gid_t gid = getegid();
+
+    return (uid == p->uid || (st->st_mode & S_ISUID && st->st_uid == uid)) &&
+           (gid == p->gid || (st->st_mode & S_ISGID && st->st_gid == gid));
+}
+
+const char *agent_warning(struct arena *a, const struct plan *p, const struct trust *trust)
+{
+    const char *path = bytes_string(a, p->path);
+    struct trust_fault fault;
+
+    if (p->kind != PLAN_PROGRAM || *path != '/' || p->root.len ||
+        trust_file(a, trust, &trust_run, path, &fault))
+        return "";
+    return arena_printf(a, "Warning: program %s unsafe: %s", path, trust_said(a, &fault));
+}
+
 int agent_become(struct arena *a, const struct plan *p)
 {
-    const char *root = bytes_string(a, p->root);
+    const char *root = bytes_string(a, p->root), *name = bytes_string(a, p->user_name);
     int priority = (int)(int64_t)p->nice;
 
     if (p->uid > INT32_MAX || p->gid > INT32_MAX)
@@ -129,7 +169,10 @@ int agent_become(struct arena *a, const struct plan *p)
     errno = 0;
     if (priority && nice(priority) == -1 && errno)
         return errno;
-    return become_user(bytes_string(a, p->user_name), (uid_t)p->uid, (gid_t)p->gid);
+    uid_t uid = (uid_t)p->uid;
+    gid_t gid = (gid_t)p->gid;
+    find_file_user(a, p, &name, &uid, &gid);
+    return become_user(name, uid, gid);
 }
 
 /* --- the message, piece by piece ----------------------------------------------------------- */
@@ -197,10 +240,56 @@ static ssize_t pump_read(void *ctx, const char **bytes)
     return (ssize_t)n;
 }
 
+static bool forgives(const struct trust *t, const char *word)
+{
+    return t && t->forgives(t->ctx, word);
+}
+
+/* What makes the file one that can be appended to; NULL: nothing simple. */
+static const char *command_for(struct arena *a, const struct plan *p, const char *path,
+                               const struct mailbox *box)
+{
+    const char *user = p->user_name.len ? bytes_string(a, p->user_name)
+                                        : arena_printf(a, "%llu", (unsigned long long)p->uid);
+    struct stat st;
+
+    if (lstat(path, &st) != 0)
+        return errno == ENOENT && access(fs_dirname(a, path), F_OK) == 0
+                   ? arena_printf(a, "install -o %s -m 600 /dev/null %s", user, path)
+                   : NULL;
+    if (S_ISLNK(st.st_mode))
+        return arena_printf(a, "rm %s", path);
+    if (!S_ISREG(st.st_mode))
+        return NULL;
+    if (st.st_mode & 0111)
+        return arena_printf(a, "chmod a-x %s", path);
+    return box->error == EACCES ? arena_printf(a, "chown %s %s", user, path)
+                                : arena_printf(a, "rm %s", path);
+}
+
+static struct outcome no_file(struct arena *a, const struct plan *p, const char *path, int status,
+                              const struct mailbox *box)
+{
+    const char *command;
+    struct outcome o;
+
+    if (status != EX_CANTCREAT)
+        return outcome_of(status, arena_printf(a, "%s: %s", path, box->why));
+    o = outcome_of(status, NULL);
+    command = command_for(a, p, path, box);
+    o.trouble = bytes_of(arena_printf(a, "%s... %s%s%s", path,
+                                      box->error == ELOOP ? "it is a symbolic link" : box->why,
+                                      command ? "; mend it: " : "", command ? command : ""));
+    return o;
+}
+
 static struct outcome deliver_file(struct arena *a, const struct plan *p,
                                    const struct agent_source *source)
 {
     const char *path = bytes_string(a, p->path);
+    const unsigned may =
+        (forgives(source->trust, "FileDeliveryToSymLink") ? MAILBOX_LINK : 0U) |
+        (forgives(source->trust, "FileDeliveryToHardLink") ? MAILBOX_HARD_LINK : 0U);
     struct mailbox box;
     struct pump m;
     struct mailbox_reader reader = {pump_read, &m};
@@ -208,13 +297,17 @@ static struct outcome deliver_file(struct arena *a, const struct plan *p,
 
     if (strlen(path) != p->path.len)
         return outcome_of(EX_CANTCREAT, "no path");
-    status = mailbox_open(&box, path);
+    status = mailbox_open(&box, path, may);
+    if (status == EX_OK && !is_file_of(p, &box.st)) {
+        status = EX_TEMPFAIL;
+        box.why = "it is another file by now";
+    }
     if (status == EX_OK) {
         pump_begin(&m, a, p, source);
         status = mailbox_append(&box, &reader);
     }
     mailbox_close(&box);
-    return outcome_of(status, status ? arena_printf(a, "%s: %s", path, box.why) : NULL);
+    return status ? no_file(a, p, path, status, &box) : outcome_of(EX_OK, NULL);
 }
 
 static int64_t now_ms(void)

@@ -23,6 +23,7 @@
 #include <stdint.h>
 #include <sys/types.h>
 
+#include "lib/base/trust.h"
 #include "mta/policy/plan.h"
 
 enum {
@@ -31,14 +32,19 @@ enum {
     AGENT_KILL_MS = 2000 /* between SIGTERM and SIGKILL */
 };
 
-/* Bytes of the body from offset on, at most len; 0: its end; -1: it cannot be read. */
+/* What it needs.  read: bytes of the body from offset on, at most len; 0: its end; -1: it cannot be
+ * read. */
 struct agent_source {
     ssize_t (*read)(void *ctx, uint64_t offset, char *bytes, size_t len);
     void *ctx;
+    const struct trust *trust; /* what DontBlameSendmail forgives; NULL: nothing */
 };
 
+/* What has to be mended of a program that others could have changed; "" where nothing has to. */
+const char *agent_warning(struct arena *a, const struct plan *p, const struct trust *trust);
 /* Root, groups, user, nice value; 0 or errno.  Without privileges it succeeds only where that is
- * what the process is already. */
+ * what the process is already.  A file that has a bit for it (set-user-ID, set-group-ID) is
+ * appended to as its owner or group, unless that is root. */
 int agent_become(struct arena *a, const struct plan *p);
 /* PLAN_PROGRAM and PLAN_FILE; an outcome of each recipient, in the plan's order.  SIGPIPE has to be
  * ignored; size: of the message in bytes, 0 where it is not known.  transcript gets what a program

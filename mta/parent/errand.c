@@ -7,6 +7,7 @@
 
 #include "mta/channel.h"
 #include "mta/message/envelope.h"
+#include "mta/message/exits.h"
 #include "mta/parent/agent.h"
 
 struct errand {
@@ -84,21 +85,57 @@ static bool report(struct errand *e, struct arena *a, const struct plan *p,
     return channel_send(e->store, &m, -1) && flush(e);
 }
 
-int errand_run(struct arena *a, int fd, const struct message_RUN *m)
+static bool forgives(const void *ctx, const char *word)
 {
+    return program_forgives(ctx, word, NULL);
+}
+
+/* A file of SafeFileEnvironment, which is not there. */
+static struct outcome *no_root(struct arena *a, const struct plan *p, int err)
+{
+    struct outcome *out = arena_calloc(a, p->nrecipients, sizeof *out);
+    const struct exit_meaning *x = exit_by_code(EX_CANTCREAT);
+
+    for (size_t i = 0; i < p->nrecipients; i++)
+        out[i] = (struct outcome){
+            .state = RECIPIENT_FAILED,
+            .status = EX_CANTCREAT,
+            .code = bytes_of(x->status),
+            .answer = bytes_of(x->text),
+            .trouble = bytes_of(
+                arena_printf(a, "mailfile: Cannot chroot(%s): %s; mend it: mkdir %s",
+                             bytes_string(a, p->root), strerror(err), bytes_string(a, p->root)))};
+    return out;
+}
+
+static void add_warning(struct outcome *out, size_t n, const char *warning)
+{
+    for (size_t i = 0; *warning && i < n; i++) {
+        if (!out[i].trouble.len)
+            out[i].trouble = bytes_of(warning);
+    }
+}
+
+int errand_run(struct arena *a, int fd, const struct message_RUN *m, const struct program *program)
+{
+    const struct trust trust = {.forgives = forgives, .ctx = program};
     struct plan p;
     struct errand e = {.store = channel_new(a, fd, ROLE_PARENT, ROLE_STORE),
                        .arena = arena_beside(a),
                        .delivery = m->delivery};
-    const struct agent_source source = {read_piece, &e};
+    const struct agent_source source = {read_piece, &e, &trust};
 
     if (!plan_decode(a, m->plan.p, m->plan.len, &p))
         return EX_SOFTWARE;
     struct buf transcript;
     buf_init(&transcript, a);
+    const char *warning = agent_warning(a, &p, &trust);
     int err = agent_become(a, &p);
-    const struct outcome *out =
-        err ? not_become(a, &p, err) : agent_deliver(a, &p, &source, m->size, &transcript);
+    const bool is_safe_file = p.kind == PLAN_FILE && p.root.len;
+    struct outcome *out = err && is_safe_file ? no_root(a, &p, err)
+                          : err               ? not_become(a, &p, err)
+                                              : agent_deliver(a, &p, &source, m->size, &transcript);
+    add_warning(out, p.nrecipients, warning);
     if (err && p.nrecipients)
         agent_tell(a, &p, &out[0], &transcript);
     return report(&e, a, &p, out, &transcript) ? EX_OK : EX_IOERR;

@@ -5,9 +5,10 @@
 #ifndef MCF_MTA_ERRAND_H
 #define MCF_MTA_ERRAND_H
 
+#include "lib/rewrite/program.h"
 #include "mta/protocol.h"
 
-/* The child's exit status.  fd is its own. */
-int errand_run(struct arena *a, int fd, const struct message_RUN *m);
+/* The child's exit status.  fd is its own; program says what DontBlameSendmail forgives. */
+int errand_run(struct arena *a, int fd, const struct message_RUN *m, const struct program *program);
 
 #endif

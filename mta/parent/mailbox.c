@@ -22,15 +22,16 @@ static int fail(struct mailbox *m, int status, int error, const char *why)
     return status;
 }
 
-static int open_file(const char *path)
+static int open_file(const char *path, unsigned may)
 {
-    enum { FLAGS = O_APPEND | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY };
-    int fd = open(path, O_RDWR | FLAGS);
+    const int flags =
+        O_APPEND | O_CLOEXEC | O_NONBLOCK | O_NOCTTY | (may & MAILBOX_LINK ? 0 : O_NOFOLLOW);
+    int fd = open(path, O_RDWR | flags);
 
     if (fd < 0 && errno == EACCES)
-        fd = open(path, O_WRONLY | FLAGS);
+        fd = open(path, O_WRONLY | flags);
     if (fd < 0 && errno == ENOENT)
-        fd = open(path, O_RDWR | O_CREAT | O_EXCL | FLAGS, 0600);
+        fd = open(path, O_RDWR | O_CREAT | O_EXCL | flags, 0600);
     return fd;
 }
 
@@ -39,9 +40,15 @@ static bool is_null(const struct stat *st)
     return S_ISCHR(st->st_mode) && st->st_rdev == makedev(1, 3);
 }
 
-static bool is_mailbox(const struct stat *st)
+/* NULL: it is one. */
+static const char *no_mailbox(const struct stat *st, unsigned may)
 {
-    return S_ISREG(st->st_mode) && st->st_nlink == 1 && !(st->st_mode & 0111);
+    if (!S_ISREG(st->st_mode))
+        return "it is no plain file";
+    if (st->st_mode & 0111)
+        return "it can be executed";
+    return st->st_nlink > 1 && !(may & MAILBOX_HARD_LINK) ? "it has another name, too (a hard link)"
+                                                          : NULL;
 }
 
 static bool lock_file(int fd)
@@ -57,32 +64,34 @@ static bool lock_file(int fd)
     return false;
 }
 
-static bool is_named(const struct stat *st, const char *path)
+static bool is_named(const struct stat *st, const char *path, unsigned may)
 {
     struct stat named;
 
-    return lstat(path, &named) == 0 && named.st_ino == st->st_ino && named.st_dev == st->st_dev;
+    return (may & MAILBOX_LINK ? stat(path, &named) : lstat(path, &named)) == 0 &&
+           named.st_ino == st->st_ino && named.st_dev == st->st_dev;
 }
 
 /* One try: EX_OK, or a status; *again: it was replaced meanwhile. */
-static int open_once(struct mailbox *m, const char *path, bool *again)
+static int open_once(struct mailbox *m, const char *path, unsigned may, bool *again)
 {
     *again = false;
-    m->fd = open_file(path);
+    m->fd = open_file(path, may);
     if (m->fd < 0 || fstat(m->fd, &m->st))
         return fail(m, errno == ENFILE || errno == EMFILE ? EX_TEMPFAIL : EX_CANTCREAT, errno,
                     NULL);
     if (is_null(&m->st))
         return EX_OK;
-    if (!is_mailbox(&m->st))
-        return fail(m, EX_CANTCREAT, 0, "not a plain file");
+    const char *why = no_mailbox(&m->st, may);
+    if (why)
+        return fail(m, EX_CANTCREAT, 0, why);
     if (!lock_file(m->fd))
         return fail(m, EX_TEMPFAIL, 0, "locked");
-    *again = fstat(m->fd, &m->st) != 0 || !is_named(&m->st, path);
+    *again = fstat(m->fd, &m->st) != 0 || !is_named(&m->st, path, may);
     return EX_OK;
 }
 
-int mailbox_open(struct mailbox *m, const char *path)
+int mailbox_open(struct mailbox *m, const char *path, unsigned may)
 {
     bool again = true;
     int status = EX_OK;
@@ -92,7 +101,7 @@ int mailbox_open(struct mailbox *m, const char *path)
         return fail(m, EX_CANTCREAT, 0, "no absolute path");
     for (int i = 0; again && i < REOPENS; i++) {
         fs_close(&m->fd);
-        status = open_once(m, path, &again);
+        status = open_once(m, path, may, &again);
     }
     return again ? fail(m, EX_TEMPFAIL, 0, "replaced over and over") : status;
 }
@@ -134,8 +143,12 @@ int mailbox_append(struct mailbox *m, const struct mailbox_reader *reader)
 {
     int error;
 
-    if (is_null(&m->st) || append(m, reader))
+    if (is_null(&m->st) || append(m, reader)) {
+        /* Writing has taken the bits away by which it is appended to as its owner. */
+        if (m->st.st_mode & (S_ISUID | S_ISGID) && m->st.st_uid == geteuid())
+            fchmod(m->fd, m->st.st_mode & 07777);
         return EX_OK;
+    }
     error = errno;
     if (ftruncate(m->fd, m->st.st_size) == 0)
         fsync(m->fd);

@@ -2,9 +2,10 @@
  * mailbox: a message is appended to a file, whole or not at all.
  *
  * The file is a plain one with one name that is not executable, or /dev/null, which takes all; a
- * new one has mode 0600.  It is opened as whoever the process is, and never by a symbolic link of
- * that name.  It is locked by flock and fcntl both, and is the file of that name when it is.  What
- * was appended is on the disk before that is said, and is cut off again where anything failed.
+ * new one has mode 0600.  It is opened as whoever the process is, and by a symbolic link of that
+ * name, or with other names, only where that is allowed.  It is locked by flock and fcntl both, and
+ * is the file of that name when it is.  What was appended is on the disk before that is said, and
+ * is cut off again where anything failed.
  *
  * Statuses are sysexits codes: EX_CANTCREAT: it is no such file; EX_TEMPFAIL: later.
  */
@@ -29,7 +30,9 @@ struct mailbox_reader {
     void *ctx;
 };
 
-int mailbox_open(struct mailbox *m, const char *path);
+/* may: what is allowed. */
+enum mailbox_may { MAILBOX_LINK = 1, MAILBOX_HARD_LINK = 2 };
+int mailbox_open(struct mailbox *m, const char *path, unsigned may);
 /* With a line end before it where one is missing, and an empty line behind it. */
 int mailbox_append(struct mailbox *m, const struct mailbox_reader *reader);
 void mailbox_close(struct mailbox *m);

@@ -403,7 +403,7 @@ static void run_errand(struct parent *p, const struct message_RUN *m, int fd)
         _exit(EX_OSERR);
     syscall(SYS_close_range, FD_ERRAND + 1U, ~0U, 0U);
     fcntl(FD_ERRAND, F_SETFD, FD_CLOEXEC);
-    _exit(errand_run(p->arena, FD_ERRAND, m));
+    _exit(errand_run(p->arena, FD_ERRAND, m, p->setup->program));
 }
 
 static void run_agent(struct parent *p, const struct message_RUN *m, int fd)

@@ -5,10 +5,11 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
+#include <syslog.h>
 
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
-#include "lib/base/fs.h"
+#include "lib/base/trust.h"
 #include "lib/maps/lookup.h"
 #include "lib/maps/map_aliases.h"
 #include "mta/policy/ruling.h"
@@ -16,6 +17,17 @@
 #include "mta/settings.h"
 
 enum { LISTS_MAX = 32, LIST_BYTES_MAX = 16 << 20, OWNER = 6 /* owner- */ };
+
+/* A list that is read: who stands behind it. */
+struct backer {
+    const char *shown;     /* its address */
+    const struct send *of; /* whose it is; NULL: there is no list */
+    const char *user;      /* as whom programs and files are used; NULL: as usual */
+    const char *path;
+    const struct backer *outer; /* the list that this one is in; NULL: none */
+    const char *command;        /* that mends that; NULL: nothing simple */
+    const char *no_user;        /* why not, up to for what; NULL: they are */
+};
 
 /* One recipient of the envelope, and all that come of it. */
 struct walk {
@@ -28,7 +40,7 @@ struct walk {
     size_t live;             /* that are delivered to, or were before */
     const char *file;        /* the list that is read; NULL: none */
     size_t line, files;
-    const char *user; /* as whom programs and files are used; NULL: as usual */
+    struct backer backer;
 };
 
 static bool has_flag(const struct mailer *m, char flag)
@@ -135,12 +147,14 @@ static void inherit(struct walk *k, struct send *s, const char *shown)
 
     r->original = from->original;
     r->final = from->final;
-    r->from = s->parent->recipient.shown;
+    /* Whoever is in a list is of the list, and not of the alias that names it. */
+    r->from = k->backer.of == s->parent ? bytes_of(arena_strdup(k->list->arena, k->backer.shown))
+                                        : s->parent->recipient.shown;
     r->notify = s->parent->recipient.notify;
     r->owner = s->parent->recipient.owner;
     r->shown = bytes_of(arena_strdup(k->list->arena, shown));
-    if (k->user)
-        r->user = bytes_of(arena_strdup(k->list->arena, k->user));
+    if (k->backer.user)
+        r->user = bytes_of(arena_strdup(k->list->arena, k->backer.user));
 }
 
 /* One that is nobody, as reports have it. */
@@ -299,8 +313,10 @@ static char *read_list(struct walk *k, FILE *f, size_t size)
     return text;
 }
 
-static void visit_lines(struct walk *k, char *text, struct send *parent)
+/* False: no address is there. */
+static bool visit_lines(struct walk *k, char *text, struct send *parent)
 {
+    bool any = false;
 
     k->line = 0;
     for (char *line = text; line;) {
@@ -311,104 +327,260 @@ static void visit_lines(struct walk *k, char *text, struct send *parent)
         size_t len = strlen(line);
         while (len > 0 && isspace((unsigned char)line[len - 1]))
             line[--len] = '\0';
-        if (len > 0 && *line != '#')
+        if (len > 0 && *line != '#') {
+            any = any || count_items(line) > 0;
             visit_all(k, line, parent);
+        }
         line = end ? end + 1 : NULL;
+    }
+    return any;
+}
+
+/* Reads the file as if it were an alias' value; false: nobody is in it. */
+static bool visit_file(struct walk *k, FILE *f, size_t size, const char *path,
+                       const struct backer *backer, struct send *parent)
+{
+    const struct walk before = *k;
+
+    k->file = path;
+    k->backer = *backer;
+    k->backer.outer = before.file ? &before.backer : NULL;
+    k->files++;
+    bool any =
+        visit_lines(k, read_list(k, f, size < LIST_BYTES_MAX ? size : LIST_BYTES_MAX), parent);
+    k->files--;
+    k->backer = before.backer;
+    k->file = before.file;
+    k->line = before.line;
+    return any;
+}
+
+static bool forgives(const void *ctx, const char *word)
+{
+    return program_forgives(ctx, word, NULL);
+}
+
+/* The file, where the reader may read and trust it; else NULL, and why. */
+static FILE *open_list(struct walk *k, const struct trust_kind *kind, const struct trust *trust,
+                       const char *path, struct stat *st, struct trust_fault *fault)
+{
+    *fault = (struct trust_fault){.path = path, .file = path};
+    if (!trust_file(k->w->arena, trust, kind, path, fault))
+        return NULL;
+    FILE *f = fopen(path, "re");
+    if (f && fstat(fileno(f), st) == 0 && S_ISREG(st->st_mode) &&
+        (!kind->minds_owner || st->st_uid == 0 || st->st_uid == trust->reader->uid) &&
+        trust_allows(trust->reader, st, S_IRUSR))
+        return f;
+    /* It is another file by now. */
+    fault->error = f ? EACCES : errno;
+    fault->why = strerror(fault->error);
+    if (f)
+        fclose(f);
+    return NULL;
+}
+
+/* Why programs and files of a list are not used: its owner is nobody who may log in, or others
+ * could have written it (fault; NULL: they could not). */
+static void find_no_user(struct walk *k, const struct user *u, const struct trust_fault *fault,
+                         struct backer *backer)
+{
+    struct arena *a = k->w->arena;
+
+    if (u && !*u->name) {
+        backer->no_user =
+            arena_printf(a, "UID %lu is an unknown user: cannot mail to ", (unsigned long)u->uid);
+        backer->command = arena_printf(a, "chown root %s", backer->path);
+    } else if (u && !users_has_shell(a, u)) {
+        backer->no_user = arena_printf(a, "User %s@%s doesn't have a valid shell for mailing to ",
+                                       u->name, k->w->service->host);
+        backer->command = arena_printf(a, "usermod -s /bin/sh %s", u->name);
+    } else if (fault) {
+        backer->no_user = arena_printf(a, "Address %s is unsafe for mailing to ", backer->shown);
+        backer->command = fault->command;
     }
 }
 
-/* Reads the file as if it were an alias' value.  user: whose programs and files they are. */
-static void visit_file(struct walk *k, FILE *f, size_t size, const char *path, const char *user,
-                       struct send *parent)
+static bool is_trusted(struct walk *k, uid_t uid)
 {
-    const char *file = k->file, *before = k->user;
-    size_t line = k->line;
+    const char *trusted = setting_text(k->w->service->program, "TrustedUser");
+    struct user u;
 
-    k->file = path;
-    k->user = user;
-    k->files++;
-    visit_lines(k, read_list(k, f, size < LIST_BYTES_MAX ? size : LIST_BYTES_MAX), parent);
-    k->files--;
-    k->user = before;
-    k->file = file;
-    k->line = line;
+    return *trusted && users_read(k->w->arena, trusted, &u) && u.uid == uid;
+}
+
+/* As whom a list is read that is in no user's list. */
+static void default_user(struct walk *k, struct user *u)
+{
+    const char *usual = setting_text(k->w->service->program, "DefaultUser");
+
+    if (!users_read(k->w->arena, *usual ? usual : "1:1", u))
+        users_read(k->w->arena, "1:1", u);
+}
+
+/* Who stands behind the file of an :include:: whoever does already, else its owner, where nobody
+ * else could have put it there. */
+static void find_owner_of_list(struct walk *k, const char *path, const struct stat *st,
+                               const struct trust *trust, struct backer *backer)
+{
+    struct arena *a = k->w->arena;
+    struct trust_fault fault, folders;
+    struct user u;
+    bool safe = trust_file(a, trust, &trust_include_safe, path, &fault);
+
+    backer->user = k->backer.user;
+    backer->no_user = k->backer.no_user;
+    backer->command = k->backer.command;
+    if (!backer->user && !trust_folders(a, trust, &trust_owner, path, &folders)) {
+        if (safe && st->st_uid != 0 && st->st_uid != trust->reader->uid &&
+            !is_trusted(k, st->st_uid)) {
+            safe = false;
+            fault = folders;
+        }
+    } else if (!backer->user && st->st_uid != 0) {
+        users_find_id(a, st->st_uid, &u);
+        u.uid = st->st_uid;
+        find_no_user(k, &u, safe ? NULL : &fault, backer);
+        backer->user = arena_printf(a, "%lu:%lu", (unsigned long)st->st_uid,
+                                    (unsigned long)(st->st_gid ? st->st_gid : trust->reader->gid));
+    }
+    if (!safe && !backer->no_user)
+        find_no_user(k, NULL, &fault, backer);
+}
+
+static void refuse_list(struct walk *k, const char *text, const char *path, const char *shown,
+                        struct send *parent, const struct trust_fault *fault)
+{
+    struct arena *a = k->w->arena;
+
+    if (fault->command)
+        worker_log_trouble(
+            k->w, arena_printf(a, "%s... Cannot open %s: %s", shown, path, trust_said(a, fault)));
+    refuse_address(k, text, shown, parent,
+                   arena_printf(a, "550 5.2.4 %s... Cannot open %s: %s", shown, path, fault->why));
+}
+
+static bool is_read_already(const struct send_list *l, const char *path)
+{
+    for (size_t i = 0; i < l->nfiles; i++) {
+        if (strcmp(l->files[i], path) == 0)
+            return true;
+    }
+    return false;
+}
+
+/* A list that leads to itself. */
+static bool is_being_read(const struct walk *k, const char *path)
+{
+    for (const struct backer *b = &k->backer; b; b = b->outer) {
+        if (b->path && strcmp(b->path, path) == 0)
+            return true;
+    }
+    return false;
+}
+
+static void keep_list(struct send_list *l, const char *path)
+{
+    l->files = arena_grow(l->arena, l->files, l->nfiles, &l->file_room, sizeof *l->files, 4);
+    l->files[l->nfiles++] = arena_strdup(l->arena, path);
 }
 
 /* ":include:/path" of an alias. */
 static void visit_include(struct walk *k, const struct target *t, const char *shown,
                           struct send *parent)
 {
-    struct stat st;
+    struct arena *a = k->w->arena;
+    struct trust_fault fault = {.error = ELOOP, .why = strerror(ELOOP)};
+    struct backer backer = {.shown = shown, .of = parent};
     const char *path = t->user;
+    struct user reader;
+    struct stat st;
+    FILE *f = NULL;
 
     if (strncasecmp(path, ":include:", 9) == 0)
         path += 9;
-    FILE *f = k->files < LISTS_MAX ? fopen(path, "re") : NULL;
-    if (!f || fstat(fileno(f), &st) != 0 || !S_ISREG(st.st_mode)) {
-        refuse_address(k, t->user, shown, parent,
-                       arena_printf(k->w->arena, "550 5.2.4 %s... Cannot open %s: %s", shown, path,
-                                    strerror(errno)));
-    } else {
-        const char *user = arena_printf(k->w->arena, "%lu:%lu", (unsigned long)st.st_uid,
-                                        (unsigned long)st.st_gid);
-        visit_file(k, f, (size_t)st.st_size, path, st.st_uid ? user : k->user, parent);
+    if (is_read_already(k->list, path)) {
+        k->live += !is_being_read(k, path);
+        return;
     }
-    if (f)
-        fclose(f);
-}
-
-/* Nobody else may put files into its folder. */
-static bool is_safe_folder(struct arena *a, const char *path)
-{
-    const char *slash = strrchr(path, '/');
-    struct stat st;
-
-    return slash && stat(arena_strndup(a, path, (size_t)(slash - path) + 1), &st) == 0 &&
-           !(st.st_mode & 022);
-}
-
-/* A .forward that may be trusted: the user's own, which nobody else can write. */
-static FILE *open_forward(struct arena *a, const char *path, const char *user, struct stat *st)
-{
-    FILE *f = fopen(path, "re");
-    struct user u;
-
-    if (!f)
-        return NULL;
-    bool known = users_find(a, user, &u) == USER_FOUND;
-    if (fstat(fileno(f), st) == 0 && S_ISREG(st->st_mode) && !(st->st_mode & 022) &&
-        (st->st_uid == 0 || (known && st->st_uid == u.uid)))
-        return f;
+    if (!k->backer.user || !users_read(a, k->backer.user, &reader))
+        default_user(k, &reader);
+    const struct trust trust = {users_reader(a, &reader), forgives, k->w->service->program};
+    if (k->files < LISTS_MAX)
+        f = open_list(k, &trust_include, &trust, path, &st, &fault);
+    if (!f) {
+        refuse_list(k, t->user, path, shown, parent, &fault);
+        return;
+    }
+    backer.path = path;
+    find_owner_of_list(k, path, &st, &trust, &backer);
+    keep_list(k->list, path);
+    visit_file(k, f, (size_t)st.st_size, path, &backer, parent);
     fclose(f);
-    return NULL;
 }
 
+/* Of a .forward that is not there, only folders that others write to are worth a word. */
+static void tell_forward(struct walk *k, const char *path, const struct trust_fault *fault)
+{
+    enum { LEVEL = 3 };
+    struct arena *a = k->w->arena;
+    struct stat st;
+    struct log_event l;
+
+    if (fault->error == ENOENT)
+        return;
+    if (program_forgives(k->w->service->program, "DontWarnForwardFileInUnsafeDirPath", NULL) &&
+        lstat(path, &st) != 0)
+        return;
+    log_begin(&l, k->w->service->log, a, LEVEL, LOG_NOTICE, "forward",
+              bytes_of(worker_get(k->w, "i")));
+    log_words(&l, "forward", arena_printf(a, "forward %s: %s", path, trust_said(a, fault)));
+    log_end(&l);
+}
+
+/* The first file of ForwardPath that may be read; false: there is none, or nobody is in it. */
 static bool visit_forward(struct walk *k, struct send *s, const struct target *t)
 {
     struct worker *w = k->w;
     const char *list = setting_text(w->service->program, "ForwardPath");
+    struct trust_fault fault;
+    struct user u;
     struct stat st;
+    bool any = false, found = false;
 
-    if (!*t->home || !has_flag(t->mailer, 'w') || !*list)
+    if (!*t->home || !has_flag(t->mailer, 'w') || !*list ||
+        users_find(w->arena, t->user, &u) != USER_FOUND)
         return false;
     worker_set(w, "z", t->home);
     worker_set(w, "u", t->user);
     worker_set(w, "h", t->host);
     rewrite_begin(w->r);
     const char *paths = arena_strdup(w->arena, rewrite_expand(w->r, list, strlen(list), NULL));
-    for (size_t n; *paths; paths += n + (paths[n] == ':')) {
+    const struct trust trust = {users_reader(w->arena, &u), forgives, w->service->program};
+    struct backer backer = {.shown = bytes_string(w->arena, s->recipient.shown),
+                            .of = s,
+                            .user = arena_strdup(w->arena, t->user)};
+    for (size_t n; *paths && !found; paths += n + (paths[n] == ':')) {
         n = strcspn(paths, ":");
         const char *path = arena_strndup(w->arena, paths, n);
-        FILE *f =
-            n && is_safe_folder(w->arena, path) ? open_forward(w->arena, path, t->user, &st) : NULL;
-        if (!f)
+        if (!n)
             continue;
+        FILE *f = open_list(k, &trust_forward, &trust, path, &st, &fault);
+        if (!f) {
+            tell_forward(k, path, &fault);
+            continue;
+        }
+        bool safe = trust_file(w->arena, &trust, &trust_forward_safe, path, &fault);
+        backer.path = path;
+        find_no_user(k, &u, safe ? NULL : &fault, &backer);
+        found = true;
         s->state = SEND_EXPANDED;
-        visit_file(k, f, (size_t)st.st_size, path, arena_strdup(w->arena, t->user), s);
+        any = visit_file(k, f, (size_t)st.st_size, path, &backer, s);
+        if (!any)
+            s->state = SEND_OPEN;
         fclose(f);
-        return true;
     }
-    return false;
+    return any;
 }
 
 /* --- one address -------------------------------------------------------------------------- */
@@ -517,6 +689,24 @@ static bool is_sender(struct walk *k, const struct target *t)
            same_user(t->mailer, worker_get(k->w, "mail_addr"), t->user);
 }
 
+/* Programs and files are used as somebody; false: nobody will do. */
+static bool has_user(struct walk *k, const struct target *t, const char *text, const char *shown,
+                     struct send *parent)
+{
+    const bool file = strcmp(t->mailer->name, "*file*") == 0;
+    const bool program = strcmp(t->mailer->name, "prog") == 0 && t->user[*t->user == '"'] == '|';
+
+    if (!k->backer.no_user || (!file && !program))
+        return true;
+    struct arena *a = k->w->arena;
+    const char *why = arena_printf(a, "%s%s", k->backer.no_user, file ? "files" : "programs");
+    if (k->backer.command)
+        worker_log_trouble(k->w, arena_printf(a, "%s: line %zu: %s... %s; mend it: %s", k->file,
+                                              k->line, shown, why, k->backer.command));
+    refuse_address(k, text, shown, parent, ruling_reply(a, 550, "5.7.1", shown, why));
+    return false;
+}
+
 static void visit(struct walk *k, const char *text, const char *shown, struct send *parent)
 {
     struct target t = recipient_parse(k->w, text, shown, parent != NULL);
@@ -525,6 +715,8 @@ static void visit(struct walk *k, const char *text, const char *shown, struct se
         refuse_address(k, text, shown, parent, t.reply);
         return;
     }
+    if (!has_user(k, &t, text, shown, parent))
+        return;
     if (too_deep(k, text, parent))
         return;
     if (strcmp(t.mailer->name, "*include*") == 0) {

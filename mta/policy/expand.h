@@ -46,6 +46,8 @@ struct send_list {
     struct arena *arena;
     struct send **v;
     size_t n, room;
+    const char **files; /* lists (:include:) that were read: each is once */
+    size_t nfiles, file_room;
     bool names_only; /* nobody is put in the place of those who are named (VRFY) */
     bool no_aliases; /* the same, and there need be nobody of the name but a user */
     /* Who cannot be delivered to is put among `bad`, and all others get it nevertheless: no

@@ -40,6 +40,7 @@ void outcome_encode(const struct outcome *o, struct buf *out)
     put_TEXT(out, o->code);
     put_TEXT(out, o->answer);
     put_TEXT(out, o->host);
+    put_TEXT(out, o->trouble);
 }
 
 bool outcome_decode(struct arena *a, const char *s, size_t len, struct outcome *o)
@@ -51,6 +52,7 @@ bool outcome_decode(struct arena *a, const char *s, size_t len, struct outcome *
     o->code = take_TEXT(&r);
     o->answer = take_TEXT(&r);
     o->host = take_TEXT(&r);
+    o->trouble = take_TEXT(&r);
     return take_end(&r);
 }
 

@@ -38,11 +38,12 @@ struct plan {
 
 /* What came of one recipient. */
 struct outcome {
-    uint64_t state;      /* RECIPIENT_* of message/envelope.h; WAITS: try again */
-    uint64_t status;     /* sysexits code, for logs and exit codes; 0 where it was delivered */
-    struct bytes code;   /* enhanced: "5.1.1" (RFC 3463) */
-    struct bytes answer; /* as struct recipient has it: "550 5.1.1 no such user" */
-    struct bytes host;   /* the host that it came to; empty: none */
+    uint64_t state;       /* RECIPIENT_* of message/envelope.h; WAITS: try again */
+    uint64_t status;      /* sysexits code, for logs and exit codes; 0 where it was delivered */
+    struct bytes code;    /* enhanced: "5.1.1" (RFC 3463) */
+    struct bytes answer;  /* as struct recipient has it: "550 5.1.1 no such user" */
+    struct bytes host;    /* the host that it came to; empty: none */
+    struct bytes trouble; /* what somebody has to mend, for the log; empty: nothing */
 };
 
 void plan_encode(const struct plan *p, struct buf *out);

@@ -419,6 +419,13 @@ static bool nobody_runs_it(struct routing *g, const struct group *from)
     return false;
 }
 
+static void set_user(struct plan *p, const struct user *u)
+{
+    p->uid = u->uid;
+    p->gid = u->gid;
+    p->user_name = bytes_of(u->name);
+}
+
 /* False: there is no such user. */
 static bool name_user(struct routing *g, struct plan *p, const char *name)
 {
@@ -426,43 +433,19 @@ static bool name_user(struct routing *g, struct plan *p, const char *name)
 
     if (users_find(g->arena, name, &u) != USER_FOUND)
         return false;
-    p->uid = u.uid;
-    p->gid = u.gid;
-    p->user_name = bytes_of(u.name);
+    set_user(p, &u);
     return true;
 }
 
-static bool read_number(const char *text, uint64_t *n)
-{
-    char *end;
-
-    *n = strtoul(text, &end, 10);
-    return end > text && !*end;
-}
-
-static bool read_group(const char *text, struct plan *p)
-{
-    gid_t gid;
-
-    if (read_number(text, &p->gid))
-        return true;
-    if (!users_find_group(text, &gid))
-        return false;
-    p->gid = gid;
-    return true;
-}
-
-/* "user", "user:group", by name or number.  False: there is none such, and nobody else will do. */
+/* False: there is none such, and nobody else will do. */
 static bool read_user(struct routing *g, struct plan *p, const char *text)
 {
-    size_t n = strcspn(text, ":.");
-    const char *name = arena_strndup(g->arena, text, n);
+    struct user u;
 
-    if (read_number(name, &p->uid))
-        p->gid = p->uid;
-    else if (!name_user(g, p, name))
+    if (!users_read(g->arena, text, &u))
         return false;
-    return !text[n] || read_group(text + n + 1, p);
+    set_user(p, &u);
+    return true;
 }
 
 /* As whom the program runs; false: as nobody who is there. */
@@ -574,6 +557,22 @@ static struct texts environment(struct routing *g)
     return (struct texts){list, n};
 }
 
+/* SafeFileEnvironment: a file is below it, and named from there or from the system's root. */
+static void confine_file(struct routing *g, struct plan *p)
+{
+    const char *root = setting_text(g->w->service->program, "SafeFileEnvironment");
+    const char *path = text_of(g, p->path);
+    size_t len = strlen(root);
+
+    while (len > 1 && root[len - 1] == '/')
+        len--;
+    if (!len || strcmp(path, "/dev/null") == 0)
+        return;
+    p->root = bytes_of(root);
+    if (strncmp(path, root, len) == 0 && path[len] == '/')
+        p->path = bytes_of(path + len);
+}
+
 static bool program_plan(struct routing *g, const struct group *from, struct texts argv,
                          struct plan *p)
 {
@@ -592,6 +591,8 @@ static bool program_plan(struct routing *g, const struct group *from, struct tex
         p->directory =
             bytes_of(arena_strdup(g->arena, rewrite_expand(g->w->r, folder, strlen(folder), &len)));
     p->root = bytes_of(equate(m, "/"));
+    if (p->kind == PLAN_FILE)
+        confine_file(g, p);
     p->environment = environment(g);
     p->nice = (uint64_t)(int64_t)strtol(equate(m, "N"), NULL, 10);
     p->wait = settings_read_time(equate(m, "W"), 's');

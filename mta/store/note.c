@@ -5,9 +5,11 @@
 #include <syslog.h>
 
 #include "mta/log.h"
+#include "mta/message/exits.h"
 
 enum {
-    LEVEL_FROM = 5, /* what has come */
+    LEVEL_TROUBLE = 1, /* what somebody has to mend */
+    LEVEL_FROM = 5,    /* what has come */
     LEVEL_FAILED = 7,
     LEVEL_SENT = 8,
     LEVEL_DEFERRED = 9,
@@ -141,11 +143,34 @@ static const char *of_failure(struct bytes answer)
     return "Service unavailable";
 }
 
+/* A program or file has failed, not a host: what its exit status means; else NULL. */
+static const struct exit_meaning *meaning_of(const struct plan *p, const struct tried *t)
+{
+    bool local = p && (p->kind == PLAN_PROGRAM || p->kind == PLAN_FILE) && !t->host.len;
+
+    return local ? exit_by_text(t->answer) : NULL;
+}
+
+/* An exit status that means nothing: "99". */
+static bool is_unknown_exit(const struct plan *p, const struct tried *t)
+{
+    bool local = p && (p->kind == PLAN_PROGRAM || p->kind == PLAN_FILE) && !t->host.len;
+
+    for (size_t i = 0; local && i < t->answer.len; i++)
+        local = t->answer.p[i] >= '0' && t->answer.p[i] <= '9';
+    return local && t->answer.len > 0 && t->state == RECIPIENT_FAILED;
+}
+
 static char *status(struct store *s, const struct plan *p, const struct tried *t)
 {
     bool network = p && (p->kind == PLAN_SMTP || p->kind == PLAN_LMTP);
     struct bytes text = reply_text(t->answer);
 
+    if (meaning_of(p, t))
+        return arena_strdup(s->scratch, meaning_of(p, t)->text);
+    if (is_unknown_exit(p, t))
+        return arena_printf(s->scratch, "unknown mailer error %.*s", (int)t->answer.len,
+                            t->answer.p);
     if (t->state == RECIPIENT_WAITS)
         return arena_printf(s->scratch, "Deferred: %.*s", (int)t->answer.len, t->answer.p);
     if (t->state != RECIPIENT_FAILED)
@@ -180,7 +205,11 @@ static void tell(struct store *s, struct work *w, const struct plan *p, uint64_t
                  p ? relay(s, p, host) : arena_printf(s->scratch, "%.*s", (int)host.len, host.p));
     /* What a report says of a local user is another code. */
     bool sent = level == LEVEL_SENT && !t->host.len;
-    add_if(&l, "dsn", sent ? bytes_of("2.0.0") : t->code);
+    add_if(&l, "dsn",
+           sent                    ? bytes_of("2.0.0")
+           : meaning_of(p, t)      ? bytes_of(meaning_of(p, t)->enhanced)
+           : is_unknown_exit(p, t) ? bytes_of("5.3.0")
+                                   : t->code);
     if (p && t->host.len && (t->state == RECIPIENT_FAILED || t->state == RECIPIENT_WAITS))
         log_field(&l, "reply", t->answer);
     log_text(&l, "stat", status(s, p, t));
@@ -204,6 +233,22 @@ static bool alike(const struct outcome *a, const struct outcome *b)
            memcmp(a->answer.p, b->answer.p, a->answer.len) == 0;
 }
 
+/* Once, whoever it was for. */
+static void tell_trouble(struct store *s, const struct envelope *e, const struct outcome *o,
+                         size_t i)
+{
+    struct log_event l;
+
+    for (size_t k = 0; k < i; k++) {
+        if (o[k].trouble.len == o[i].trouble.len &&
+            memcmp(o[k].trouble.p, o[i].trouble.p, o[i].trouble.len) == 0)
+            return;
+    }
+    log_begin(&l, s->setup->events, s->scratch, LEVEL_TROUBLE, LOG_NOTICE, "trouble", e->id);
+    log_words(&l, "text", arena_printf(s->scratch, "%.*s", (int)o[i].trouble.len, o[i].trouble.p));
+    log_end(&l);
+}
+
 void note_outcomes(struct store *s, const struct delivery *d, const struct outcome *o, size_t n)
 {
     bool *told = arena_calloc(s->scratch, n + 1, sizeof *told);
@@ -213,6 +258,8 @@ void note_outcomes(struct store *s, const struct delivery *d, const struct outco
         return;
     for (size_t i = 0; i < n; i++) {
         struct buf to;
+        if (o[i].trouble.len)
+            tell_trouble(s, e, o, i);
         if (told[i])
             continue;
         buf_init(&to, s->scratch);

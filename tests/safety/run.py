@@ -11,8 +11,11 @@ says how a file is written.
   --list            only name the cases
 """
 import argparse
+import glob
+import grp
 import json
 import os
+import pwd
 import queue
 import re
 import signal
@@ -111,8 +114,8 @@ def shell(command):
 
 def fresh(job, word):
     """All that there is, as the row says; word: what DontBlameSendmail has."""
-    shell("""umount /mnt /home; mount -t tmpfs -o mode=755 none /mnt; mount -t tmpfs -o mode=755 none /home
-        rm -rf {0}/q {0}/got {0}/t.cf* {0}/tls /etc/mail /etc/aliases* /etc/sasldb2 /var/mail/*
+    shell("""printf "/bin/sh\\n/bin/bash\\n" > /etc/shells; umount /mnt /home; mount -t tmpfs -o mode=755 none /mnt; mount -t tmpfs -o mode=755 none /home
+        cp -a {0}/keep/passwd /etc/passwd; rm -rf {0}/q {0}/got {0}/t.cf* {0}/tls /etc/mail /etc/aliases* /etc/sasldb2 /var/mail/*
         cp -a {0}/keep/mail /etc/mail; cp -a {0}/keep/aliases /etc/aliases; cp -a {0}/keep/tls {0}/tls
         mkdir -m 755 {0}/q; mkdir -m 1777 {0}/got""".format(PLACE))
     for user in USERS:
@@ -206,6 +209,13 @@ def delivered():
             out.append("to " + who)
         if "ERRORTEXT" in text:
             out.append("the bounce has the text")
+    for pattern in ("/mnt/box", "/mnt/?/box", "/home/*/box"):
+        for path in glob.glob(pattern):
+            if not os.path.exists(path):
+                continue
+            st = os.stat(path)
+            if st.st_size:
+                out.append("%s is written, %o of %s:%s" % (path, st.st_mode & 0o7777, pwd.getpwuid(st.st_uid).pw_name, grp.getgrgid(st.st_gid).gr_name))
     return sorted(out)
 
 
@@ -338,7 +348,7 @@ def inside():
         f.write("team:x:4100:alice\n" + "".join("%s:x:%d:\n" % (u, 4001 + i) for i, u in enumerate(USERS[:4])) + "odd:x:4090:\n")
     with open("/etc/shells", "w") as f:
         f.write("/bin/sh\n")
-    shell("cp -a /etc/mail {0}/keep/mail; cp -a /etc/aliases {0}/keep/aliases; mount -t tmpfs none /mnt; mount -t tmpfs none /home".format(PLACE))
+    shell("cp -a /etc/mail {0}/keep/mail; cp -a /etc/passwd {0}/keep/passwd; cp -a /etc/aliases {0}/keep/aliases; mount -t tmpfs none /mnt; mount -t tmpfs none /home".format(PLACE))
     certificates.make(PLACE + "/keep/tls")
     with open(PLACE + "/record", "w") as f:
         f.write(RECORD)
@@ -350,6 +360,7 @@ def inside():
             try:
                 word, _, rest = step["line"].partition(" ")
                 if word == "mend":
+                    shell("rm -rf {0}/q/* {0}/got/*".format(PLACE))
                     shell(rest)
                 else:
                     fresh(job, rest)

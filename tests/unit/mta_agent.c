@@ -56,7 +56,7 @@ static struct outcome *deliver(struct arena *a, const struct plan *p, const char
                                uint64_t fails_at)
 {
     struct text_source text = {body, fails_at};
-    struct agent_source source = {read_text, &text};
+    struct agent_source source = {read_text, &text, NULL};
 
     buf_init(&transcript, a);
     return agent_deliver(a, p, &source, 0, &transcript);
