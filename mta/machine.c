@@ -19,6 +19,7 @@
 #include "mta/front/tls.h"
 #include "mta/parent/listen.h"
 #include "mta/parent/sandbox.h"
+#include "mta/store/drop.h"
 #include "mta/store/queue.h"
 
 struct machine {
@@ -121,12 +122,27 @@ static void check_queue(struct machine *m)
         say(m, DIAG_ERROR, place_of(m, "RunAsUser"), wrong, "useradd -r smmta");
         return;
     }
-    wrong = queue_wrong(m->arena, dir, who.uid, &command);
+    wrong = queue_wrong(m->arena, dir, who.uid, who.gid, &command);
     if (wrong)
         say(m, DIAG_ERROR, at, wrong, command);
     else if (access(dir, R_OK | W_OK | X_OK) != 0)
         say(m, DIAG_ERROR, at, arena_printf(m->arena, "%s: %s", dir, strerror(errno)),
             arena_printf(m->arena, "chown %u %s", (unsigned)geteuid(), dir));
+}
+
+/* Where others than root leave messages for a submission program's queue. */
+static void check_drop(struct machine *m)
+{
+    const char *wrong, *command, *dir = setting_text(m->program, "QueueDirectory");
+    struct sandbox who;
+
+    if (!setting_true(m->program, "UseMSP") || !sandbox_plan(m->arena, m->program, &who, &wrong) ||
+        who.uid == 0)
+        return;
+    wrong = drop_wrong(m->arena, drop_folder(m->arena, dir), who.uid, who.gid, &command);
+    if (wrong)
+        say(m, DIAG_WARNING, place_of(m, "QueueDirectory"),
+            arena_printf(m->arena, "nobody but root can leave messages: %s", wrong), command);
 }
 
 /* --- files ---------------------------------------------------------------------------------- */
@@ -398,6 +414,7 @@ void machine_check(const struct program *p, const struct machine_setup *how, str
     if (how->ports)
         check_ports(&m);
     check_queue(&m);
+    check_drop(&m);
     for (const struct item *it = p->config->first; it; it = it->next) {
         if (it->kind == ITEM_MAP && it->aux && it->value)
             check_map(&m, it);

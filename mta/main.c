@@ -317,7 +317,8 @@ int main(int argc, char **argv)
         fputs("Mail submission program cannot be used as daemon\n", stderr);
         return EX_USAGE;
     }
-    if (is_start(given.mode) || given.mode == MODE_CHECK)
+    const bool starts = is_start(given.mode) && !mode_passes(&setup);
+    if (starts || given.mode == MODE_CHECK)
         check_machine(&setup);
     if (given.mode == MODE_CHECK)
         return check_run(&setup);

@@ -104,14 +104,21 @@ static const struct peer *find_peer(struct arena *a)
 static int run_roles(const struct mode_setup *m, int client)
 {
     const char how = *setting_text(m->program, "DeliveryMode");
+    const bool passes = mode_passes(m);
     struct parent_setup setup = mode_roles(m);
+
+    if (passes && !(setup.passing = mode_passing_begin(m)))
+        return EX_CANTCREAT;
 
     setup.foreground = setup.once = true;
     setup.rests = how == 'q' || how == 'd';
     setup.dialogue = client;
     setup.peer = find_peer(m->arena);
-    setup.store = control_reach(m->arena, m->program);
-    return parent_run(m->arena, &setup);
+    setup.store = passes ? -1 : control_reach(m->arena, m->program);
+    int status = parent_run(m->arena, &setup);
+    if (passes)
+        mode_passing_end(m, setup.passing);
+    return status;
 }
 
 int dialogue_run(const struct mode_setup *m)

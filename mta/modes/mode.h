@@ -41,6 +41,12 @@ bool orders_count(const struct mode_setup *m, uint64_t *n);
 
 /* Roles for a mode: what all of them have; no dialogue, no store but their own. */
 struct parent_setup mode_roles(const struct mode_setup *m);
+/* Whether whoever runs us may not touch the queue of a submission program (UseMSP): what he sends
+ * is tried in a queue that does not last, and left to whoever has the other one (store/drop.h). */
+bool mode_passes(const struct mode_setup *m);
+/* The folder of such a queue, in the arena; NULL: there is none, and that was said. */
+const char *mode_passing_begin(const struct mode_setup *m);
+void mode_passing_end(const struct mode_setup *m, const char *path);
 /* Adds what is refused, and what this machine lacks, to the findings. */
 void check_machine(const struct mode_setup *m);
 

@@ -22,6 +22,7 @@
 #include "mta/message/seen.h"
 #include "mta/modes/mode.h"
 #include "mta/policy/verdict.h"
+#include "mta/store/drop.h"
 
 enum { PIECE = 64 << 10, SESSION = 1 };
 
@@ -34,9 +35,11 @@ struct submitting {
     const char *user; /* who we are */
     enum telling telling;
     struct incoming text;
-    size_t bad;    /* addresses of the command line that are none */
-    bool bad_head; /* the head has such */
-    int status;    /* of the first thing that was wrong */
+    size_t bad;          /* addresses of the command line that are none */
+    bool bad_head;       /* the head has such */
+    bool mailed;         /* the sender is somebody else, who is told in reports */
+    int status;          /* of the first thing that was wrong */
+    const char *passing; /* mode_passing_begin; NULL: it is the queue itself */
     pid_t roles;
     struct channel *policy, *store;
 };
@@ -155,7 +158,11 @@ static int run_roles(const struct submitting *g, int asks, int brings, int elsew
     setup.asks = asks;
     setup.brings = brings;
     setup.store = elsewhere;
-    return parent_run(g->arena, &setup);
+    setup.passing = g->passing;
+    int status = parent_run(g->arena, &setup);
+    if (g->passing)
+        mode_passing_end(g->setup, g->passing);
+    return status;
 }
 
 static bool pair(int fds[2])
@@ -167,8 +174,11 @@ static bool pair(int fds[2])
 static bool start_roles(struct submitting *g)
 {
     int asks[2] = {-1, -1}, brings[2] = {-1, -1};
-    const int store = control_reach(g->arena, g->setup->program);
+    const bool passes = mode_passes(g->setup);
+    const int store = passes ? -1 : control_reach(g->arena, g->setup->program);
 
+    if (passes && !(g->passing = mode_passing_begin(g->setup)))
+        return false;
     if (!pair(asks) || (store < 0 && !pair(brings)))
         return false;
     g->roles = fork();
@@ -212,6 +222,22 @@ static bool ask_connect(struct submitting *g)
     return ask(g, &m, &v);
 }
 
+/* Root, and those of T lines and of the class t. */
+static bool is_trusted(const struct submitting *g)
+{
+    const struct program *p = g->setup->program;
+    const uint32_t t = names_find(&p->names, "t", 1);
+
+    for (const struct item *it = p->config->first; it; it = it->next) {
+        const char **word = it->kind == ITEM_TRUSTED ? it->words : NULL;
+        for (; word && *word; word++) {
+            if (strcmp(*word, g->user) == 0)
+                return true;
+        }
+    }
+    return getuid() == 0 || (t && program_in_class(p, t, g->user, strlen(g->user)));
+}
+
 static bool ask_submit(struct submitting *g)
 {
     const struct submission *s = &g->setup->given->message;
@@ -228,18 +254,20 @@ static bool ask_submit(struct submitting *g)
         if (all[i].value)
             parameters[n++] = bytes_of(arena_printf(g->arena, "%s=%s", all[i].name, all[i].value));
     }
-    m.as.SUBMIT = (struct message_SUBMIT){.session = SESSION,
-                                          .sender = bytes_of(s->sender ? s->sender : g->user),
-                                          .parameters = {parameters, n},
-                                          .name = bytes_of(s->full_name),
-                                          .hops = s->hops,
-                                          .how = (mails ? SUBMIT_MAILS_ERRORS : 0U) |
-                                                 (g->telling == TELL_NOBODY ? SUBMIT_QUIET : 0U) |
-                                                 (s->no_aliases ? SUBMIT_NO_ALIASES : 0U) |
-                                                 (s->sender ? 0U : SUBMIT_OWN)};
+    m.as.SUBMIT = (struct message_SUBMIT){
+        .session = SESSION,
+        .sender = bytes_of(s->sender ? s->sender : g->user),
+        .parameters = {parameters, n},
+        .name = bytes_of(s->full_name),
+        .hops = s->hops,
+        .how = (mails ? SUBMIT_MAILS_ERRORS : 0U) |
+               (g->telling == TELL_NOBODY ? SUBMIT_QUIET : 0U) |
+               (s->no_aliases ? SUBMIT_NO_ALIASES : 0U) | (s->sender ? 0U : SUBMIT_OWN) |
+               (!s->sender || is_trusted(g) ? SUBMIT_TRUSTED : 0U)};
     if (!ask(g, &m, &v))
         return false;
     say_refused(g, v.reply, false);
+    g->mailed = v.flags & VERDICT_MAILED;
     return true;
 }
 
@@ -342,15 +370,15 @@ static void take_failures(struct submitting *g, struct texts failed)
         char *end;
         const char *one = bytes_string(g->arena, failed.v[i]);
         fail(g, (int)strtol(one, &end, 10));
-        if (g->telling == TELL_PRINT && !g->bad_head)
+        if (g->telling == TELL_PRINT && !g->bad_head && !g->mailed)
             fprintf(stderr, "%s\n", end + (*end == ' '));
     }
 }
 
 /* --- the whole ------------------------------------------------------------------------------- */
 
-/* Why the roles ended before they were asked all: they said it. */
-static int ended_early(struct submitting *g)
+/* Waits until they have done what was due; their status. */
+static int end_roles(struct submitting *g)
 {
     int status = 0;
 
@@ -359,7 +387,16 @@ static int ended_early(struct submitting *g)
     g->policy = g->store = NULL;
     while (g->roles > 0 && waitpid(g->roles, &status, 0) < 0 && errno == EINTR)
         continue;
-    return WIFEXITED(status) && WEXITSTATUS(status) ? WEXITSTATUS(status) : EX_TEMPFAIL;
+    g->roles = 0;
+    return WIFEXITED(status) ? WEXITSTATUS(status) : EX_SOFTWARE;
+}
+
+/* Why the roles ended before they were asked all: they said it. */
+static int ended_early(struct submitting *g)
+{
+    const int status = end_roles(g);
+
+    return status ? status : EX_TEMPFAIL;
 }
 
 /* The message itself is: whoever sends it hears it, and keeps it. */
@@ -391,11 +428,16 @@ static const char *wrong_with(const struct submitting *g)
     return NULL;
 }
 
+static const char *kept_in(const struct submitting *g)
+{
+    return drop_folder(g->arena, setting_text(g->setup->program, "QueueDirectory"));
+}
+
 static int send_message(struct submitting *g)
 {
     const struct arguments *given = g->setup->given;
     struct message_VERDICT v;
-    struct message_STORED stored;
+    struct message_STORED stored = {0};
     size_t fields = 0;
 
     if (!start_roles(g) || !ask_connect(g) || !ask_submit(g))
@@ -417,12 +459,13 @@ static int send_message(struct submitting *g)
     if (v.texts.n > 0 && !bring(g, v.texts, &stored))
         return ended_early(g);
     if (v.texts.n > 0 && stored.status) {
-        fprintf(stderr, "mcfd: the message cannot be kept now; try again later\n");
+        fprintf(stderr, "mcfd: %sthe message cannot be kept now; try again later\n",
+                g->passing ? arena_printf(g->arena, "%s: ", kept_in(g)) : "");
         return EX_TEMPFAIL;
     }
     if (v.texts.n > 0)
         take_failures(g, stored.failed);
-    if (g->telling == TELL_PRINT &&
+    if (g->telling == TELL_PRINT && !g->mailed &&
         (g->bad > 0 || (v.texts.n > 0 && stored.failed.n > 0 && !g->bad_head)))
         keep_letter(g);
     return g->telling == TELL_MAIL_ONLY ? EX_OK : g->status;
@@ -465,7 +508,8 @@ int submit_run(const struct mode_setup *m)
     }
     const char *wrong = wrong_with(&g);
     int status = wrong ? refused(&g, wrong) : send_message(&g);
+    const int ended = g.roles > 0 && g.passing ? end_roles(&g) : 0;
     channel_free(g.policy);
     channel_free(g.store);
-    return status;
+    return status ? status : ended;
 }

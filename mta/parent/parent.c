@@ -31,6 +31,7 @@
 #include "mta/parent/restart.h"
 #include "mta/parent/sandbox.h"
 #include "mta/policy/policy.h"
+#include "mta/store/drop.h"
 #include "mta/store/store.h"
 
 enum {
@@ -151,6 +152,12 @@ static struct schedule_settings schedule_of(const struct program *p, uint64_t in
     return s;
 }
 
+static const char *queue_of(const struct parent *p)
+{
+    return p->setup->passing ? p->setup->passing
+                             : setting_text(p->setup->program, "QueueDirectory");
+}
+
 static int run_store(struct parent *p, const struct pairs *s)
 {
     const struct program *program = p->setup->program;
@@ -159,9 +166,10 @@ static int run_store(struct parent *p, const struct pairs *s)
         .front = s->front_store[1],
         .policy = s->store_policy[0],
         .parent = s->store[1],
-        .directory = setting_text(program, "QueueDirectory"),
+        .directory = queue_of(p),
         .queue = {.min_free_blocks = positive(setting_number(program, "MinFreeBlocks")),
-                  .inside = true},
+                  .inside = true,
+                  .passing = p->setup->passing != NULL},
         .schedule = schedule_of(program, p->setup->interval),
         .report = {.hostname = p->setup->host,
                    .version = p->setup->version,
@@ -174,7 +182,9 @@ static int run_store(struct parent *p, const struct pairs *s)
                    .no_actual = privacy & PRIVACY_NOACTUALRECIPIENT},
         .host_status = setting_timeout(program, TIMEOUT_HOSTSTATUS),
         .load = load_now,
-        .rests = p->setup->rests,
+        .rests = p->setup->rests && !p->setup->passing,
+        .drop = p->sandbox.drop,
+        .passes = p->setup->passing != NULL,
         .drains = p->setup->once,
         .log = log_line,
         .events = p->setup->log};
@@ -498,7 +508,7 @@ static void open_control(struct parent *p)
 {
     const char *path = control_path(p->arena, p->setup->program);
 
-    if (p->control >= 0 || !channel_of(p, ROLE_STORE) || p->setup->alone)
+    if (p->control >= 0 || !channel_of(p, ROLE_STORE) || p->setup->alone || p->setup->passing)
         return;
     p->control = control_listen(path);
     if (p->control < 0)
@@ -875,6 +885,18 @@ static void catch_signals(struct parent *p)
     p->signal = signalfd(-1, &p->signals, SFD_CLOEXEC | SFD_NONBLOCK);
 }
 
+/* Where those who may not touch the queue leave their messages. */
+static void plan_drop(struct parent *p)
+{
+    const struct parent_setup *setup = p->setup;
+    const char *folder = drop_folder(p->arena, setting_text(setup->program, "QueueDirectory"));
+
+    p->sandbox.drop = folder;
+    if (!setup->passing && !drop_make(p->arena, folder, p->sandbox.uid, p->sandbox.gid))
+        syslog(LOG_WARNING, "%s: %s: nobody but root can leave messages there", folder,
+               strerror(errno));
+}
+
 /* What has to be there before a role is; 0 or a sysexits code. */
 static int prepare(struct parent *p)
 {
@@ -889,8 +911,11 @@ static int prepare(struct parent *p)
     else if (setup->listens && !listen_all(p->arena, l, n, LISTEN_WAIT_MS, &p->listening, &why))
         status = EX_OSERR;
     else if (setup->store < 0)
-        status = queue_make(p->arena, setting_text(setup->program, "QueueDirectory"),
-                            p->sandbox.uid, p->sandbox.gid, &why);
+        status = queue_make(p->arena, queue_of(p), p->sandbox.uid, p->sandbox.gid, &why);
+    if (!status && setup->store < 0 && setting_true(setup->program, "UseMSP"))
+        plan_drop(p);
+    if (setup->passing)
+        p->sandbox.queue = fs_join(p->arena, setup->passing, "mcfd.queue");
     if (status)
         complain(p, "%s", why);
     p->sandbox.traffic = setup->traffic >= 0;

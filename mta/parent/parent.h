@@ -34,6 +34,9 @@ struct parent_setup {
      * does, and comes to the store as a caller.  All ends when he is gone and what is due was
      * tried.  -1: there is nobody; of the second also: he has come to the store himself. */
     int asks, brings;
+    /* A folder for a queue that does not last, in place of QueueDirectory's: what cannot be
+     * delivered is left to whoever has that (store/drop.h).  NULL: it is the queue itself. */
+    const char *passing;
     const struct log *log; /* NULL: nobody reads it */
     int traffic;           /* front.h */
     struct texts order;    /* what the store is told first; none: nothing */

@@ -238,7 +238,8 @@ static bool allow_role(int rules, const struct rules_attr *known, const struct s
                        enum role r)
 {
     if (r == ROLE_STORE)
-        return allow(rules, known, ".", READ | WRITE | MAKE);
+        return allow(rules, known, ".", READ | WRITE | MAKE) &&
+               (!s->drop || allow(rules, known, s->drop, READ | WRITE | MAKE));
     if (r != ROLE_POLICY)
         return true;
     return allow(rules, known, "/", READ | LANDLOCK_ACCESS_FS_EXECUTE) &&

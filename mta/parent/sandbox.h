@@ -14,7 +14,8 @@
  *   (CAP_DAC_READ_SEARCH alone, and not for programs that it runs), and writes nothing (Landlock:
  *   devices; and /tmp, where a program map is configured, for that program).
  * - store: its working directory is the queue's folder (queue_make), and with Landlock that is all
- *   there is of files.  It connects to nothing but the log.
+ *   there is of files; but where others leave messages (store/drop.h) it takes them, or is one of
+ *   these others.  It connects to nothing but the log.
  *
  * policy and store may make all calls but those of forbidden.def; those end the process.
  *
@@ -34,6 +35,7 @@ struct sandbox {
     gid_t gid;
     const char *user;  /* its name, for its groups; "": a number */
     const char *queue; /* the queue's folder */
+    const char *drop;  /* where others leave messages (store/drop.h); NULL: nowhere */
     bool programs;     /* policy runs program maps */
     bool traffic;      /* front writes to a file that it was given (-X) */
 };

@@ -514,6 +514,17 @@ static bool is_local_sender(struct worker *w)
     return m && strchr(m->flags, 'w');
 }
 
+/* Whether the sender is this user, whatever he calls himself. */
+static bool is_himself(struct worker *w, const char *user)
+{
+    struct address a = {.user = ""};
+
+    return parse_path(w, user, ADDRESS_SENDER, &a) && a.mailer &&
+           strcmp(a.mailer->name, worker_get(w, "mail_mailer")) == 0 &&
+           strcmp(a.host ? a.host : "", worker_get(w, "mail_host")) == 0 &&
+           strcmp(a.user, worker_get(w, "mail_addr")) == 0;
+}
+
 /* A sender that is none is told of, and whoever sends it is the sender. */
 static void answer_submit(struct worker *w, struct context *c, const struct message_SUBMIT *m,
                           struct message_VERDICT *v)
@@ -529,9 +540,18 @@ static void answer_submit(struct worker *w, struct context *c, const struct mess
         path = user;
         parse_sender(w, path, &none);
     }
+    const bool own = is_himself(w, user);
     set_sender(w, c, path);
-    if (m->name.len > 0 && is_local_sender(w))
+    if (m->name.len > 0 && (own || is_local_sender(w)))
         worker_set(w, "x", collect_phrase(w->r, w->arena, bytes_string(w->arena, m->name)));
+    else if (own)
+        worker_set(w, "x", collect_full_name(w->r, w->arena, user));
+    if (!own && !(c->how & SUBMIT_TRUSTED) && w->service->privacy & PRIVACY_AUTHWARNINGS)
+        c->claim = arena_printf(c->tx, "%s set sender to %s using -f", user, path);
+    if (!own && !(c->how & SUBMIT_QUIET)) {
+        c->how |= SUBMIT_MAILS_ERRORS;
+        v->flags |= VERDICT_MAILED;
+    }
     c->envelope.hops = m->hops > 0 ? m->hops - 1 : 0;
     c->sends.tolerant = true;
     c->sends.no_aliases = (c->how & SUBMIT_NO_ALIASES) != 0;
@@ -1014,13 +1034,20 @@ static void give_envelope(struct worker *w, struct context *c, struct message_VE
     v->texts = (struct texts){list, 1};
 }
 
-/* A client that has not said HELO is told of, with authwarnings. */
+/* A client that has not said HELO is told of, with authwarnings, and who says that he is somebody
+ * else. */
 static struct bytes with_warnings(struct worker *w, struct context *c, struct bytes head)
 {
-    if (c->helo || c->submitted || !(w->service->privacy & PRIVACY_AUTHWARNINGS))
+    static const char field[] = "X-Authentication-Warning";
+    const bool polite = c->helo || c->submitted || !(w->service->privacy & PRIVACY_AUTHWARNINGS);
+    const char *newline = head.len > 0 && head.p[head.len - 1] != '\n' ? "\n" : "";
+
+    if (c->claim)
+        return bytes_of(arena_printf(c->tx, "%s: %s: %s\n%.*s%s", field, w->service->host, c->claim,
+                                     (int)head.len, head.p, newline));
+    if (polite)
         return (struct bytes){arena_strndup(c->tx, head.p, head.len), head.len};
-    return bytes_of(arena_printf(c->tx,
-                                 "X-Authentication-Warning: %s: %s didn't use HELO protocol\n%.*s",
+    return bytes_of(arena_printf(c->tx, "%s: %s: %s didn't use HELO protocol\n%.*s", field,
                                  w->service->host, c->peer, (int)head.len, head.p));
 }
 

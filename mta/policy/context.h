@@ -39,8 +39,10 @@ struct context {
     size_t naccepted; /* of these, those that were taken */
     bool submitted;   /* on standard input (CONNECT_SUBMISSION): no ruleset is asked who may what */
     uint64_t how;     /* SUBMIT_* */
-    bool bad_head;    /* the head names somebody that cannot be delivered to: nobody gets it */
-    bool discard;     /* what comes is taken and forgotten */
+    const char
+        *claim;    /* the sender, where it is not who sends it, and he may not say so; else NULL */
+    bool bad_head; /* the head names somebody that cannot be delivered to: nobody gets it */
+    bool discard;  /* what comes is taken and forgotten */
     bool discard_all; /* of this client */
 };
 

@@ -14,7 +14,8 @@ enum verdict_flags {
     VERDICT_CHALLENGE = 8,      /* of AUTH: texts[0] is one, and the client has to answer */
     VERDICT_AUTH_REQUIRED = 16, /* of CONNECT: no MAIL without AUTH */
     /* Of CONNECT: it is not the client that is refused: EHLO is answered as usual. */
-    VERDICT_BUSY = 32
+    VERDICT_BUSY = 32,
+    VERDICT_MAILED = 64 /* of SUBMIT: the sender is somebody else, who is told in reports */
 };
 
 /* SUBMIT.how */
@@ -22,8 +23,9 @@ enum submit_how {
     SUBMIT_MAILS_ERRORS =
         1, /* whoever cannot be delivered to is told of in a report, else in answers */
     SUBMIT_NO_ALIASES = 2,
-    SUBMIT_OWN = 4,  /* the sender is whoever sends it */
-    SUBMIT_QUIET = 8 /* and nobody is told of anything */
+    SUBMIT_OWN = 4,     /* the sender is whoever sends it */
+    SUBMIT_QUIET = 8,   /* and nobody is told of anything */
+    SUBMIT_TRUSTED = 16 /* whoever sends it may say who the sender is */
 };
 
 #endif

@@ -204,9 +204,10 @@ static void add_text(struct buf *b, const struct stored *m, const struct entry *
     strftime(when, sizeof when, verbose ? "%b %e %H:%M" : "%a %b %e %H:%M", &tm);
     buf_printf(b, "%s ", when);
     if (env->sender.len) {
-        buf_addc(b, '<');
+        const bool bare = env->flags & ENVELOPE_SUBMITTED;
+        buf_adds(b, bare ? "" : "<");
         add_plain(b, env->sender);
-        buf_addc(b, '>');
+        buf_adds(b, bare ? "" : ">");
     } else {
         buf_adds(b, "MAILER-DAEMON");
     }

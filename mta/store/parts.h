@@ -25,6 +25,7 @@ struct waiter {
     size_t open;          /* of these: not tried yet */
     struct bytes *failed; /* as STORED has them */
     size_t nfailed, failed_room;
+    int status; /* of what has to be kept */
     struct waiter *next;
 };
 
@@ -83,6 +84,8 @@ struct work {
     bool settled;                   /* it waits for the commit: what it is then: */
     struct envelope after;
     bool gone;
+    bool dropped;    /* it was left to whoever has the queue (drop.h), or was to be: ... */
+    int drop_status; /* 0, or a sysexits code: it could not */
     struct report *reports;
     struct noted *noted, **last_noted; /* in their order */
     struct work *next;
@@ -148,6 +151,7 @@ struct store {
     uint64_t now;
     uint64_t retry_at; /* a commit failed: when it is tried again */
     uint64_t tend_at;  /* queue_tend */
+    uint64_t drop_at;  /* drop_take */
     bool stopping, stop;
     bool front_gone; /* while we are stopping: what it was to hand over is due again later */
     bool alone;      /* stopping, as another role is gone that was not told to */

@@ -158,7 +158,9 @@ static int open_env(struct queue *q)
         return rc;
     /* Page files are ours alone: mdb_env_open asks for no other mode. */
     if ((rc = mdb_env_set_maxdbs(q->env, 4)) || (rc = mdb_env_set_mapsize(q->env, q->map_size)) ||
-        (rc = mdb_env_open(q->env, q->folder, MDB_NOTLS, 0600)) || (rc = open_dbs(q))) {
+        (rc = mdb_env_open(q->env, q->folder, MDB_NOTLS | (q->settings.passing ? MDB_NOSYNC : 0U),
+                           0600)) ||
+        (rc = open_dbs(q))) {
         mdb_env_close(q->env);
         q->env = NULL;
     }
@@ -229,8 +231,9 @@ static int put(struct queue *q, MDB_dbi db, MDB_val key, MDB_val value)
 
 /* --- opening ------------------------------------------------------------------------------- */
 
-/* What is wrong with who may write to path; NULL: nothing.  uid may, too; any: whoever has it. */
-static const char *unsafe(struct arena *a, const char *path, uid_t uid, bool any,
+/* What is wrong with who may write to path; NULL: nothing.  uid and gid may, too; any: whoever has
+ * it. */
+static const char *unsafe(struct arena *a, const char *path, uid_t uid, gid_t gid, bool any,
                           const char **command)
 {
     struct stat st;
@@ -252,16 +255,17 @@ static const char *unsafe(struct arena *a, const char *path, uid_t uid, bool any
         *command = arena_printf(a, "chmod go-w %s", name);
         return arena_printf(a, "%s can be written by everybody", name);
     }
-    if (st.st_mode & S_IWGRP && st.st_gid != 0) {
+    if (st.st_mode & S_IWGRP && st.st_gid != 0 && (!uid || st.st_gid != gid)) {
         *command = arena_printf(a, "chmod g-w %s", name);
         return arena_printf(a, "%s can be written by its group", name);
     }
     return NULL;
 }
 
-const char *queue_wrong(struct arena *a, const char *dir, uid_t uid, const char **command)
+const char *queue_wrong(struct arena *a, const char *dir, uid_t uid, gid_t gid,
+                        const char **command)
 {
-    return unsafe(a, dir, uid, false, command);
+    return unsafe(a, dir, uid, gid, false, command);
 }
 
 static int said(const char **why, const char *text, int status)
@@ -300,7 +304,7 @@ static bool give_away(int folder, uid_t uid, gid_t gid)
 int queue_make(struct arena *a, const char *dir, uid_t uid, gid_t gid, const char **why)
 {
     const char *command, *name = fs_join(a, dir, "mcfd.queue");
-    const char *wrong = unsafe(a, dir, uid, false, &command);
+    const char *wrong = unsafe(a, dir, uid, gid, false, &command);
     const bool gives = uid && geteuid() == 0; /* then it may have been another's until now */
 
     if (wrong)
@@ -315,7 +319,7 @@ int queue_make(struct arena *a, const char *dir, uid_t uid, gid_t gid, const cha
         return failed_to(a, why, name, EX_CONFIG);
     struct stat st;
     int status = 0;
-    if ((wrong = unsafe(a, name, uid, gives, &command)) != NULL)
+    if ((wrong = unsafe(a, name, uid, gid, gives, &command)) != NULL)
         status = said_with(a, why, wrong, command);
     else if (fstat(fd, &st) != 0 || (st.st_mode & (S_IRWXG | S_IRWXO) && fchmod(fd, 0700) != 0))
         status = said(why, arena_printf(a, "%s: %s: chmod 700 %s", name, strerror(errno), name),

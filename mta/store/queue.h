@@ -37,6 +37,7 @@ struct queue_settings {
     size_t map_size;          /* to begin with, in bytes; it grows as needed; 0: the usual */
     uint64_t min_free_blocks; /* O MinFreeBlocks, of 1 KiB */
     bool inside;              /* the working directory is the queue's folder (queue_make) */
+    bool passing;             /* it is not to last: nothing waits for the disk */
 };
 
 /* A message as it is kept. */
@@ -47,11 +48,13 @@ struct stored {
 
 /* What keeps a queue of a store that is uid (0: that is us) from being in dir: who else may write
  * there; NULL: nothing.  *command mends it, where there is one. */
-const char *queue_wrong(struct arena *a, const char *dir, uid_t uid, const char **command);
+const char *queue_wrong(struct arena *a, const char *dir, uid_t uid, gid_t gid,
+                        const char **command);
 /* Makes the queue's folder in dir where it is missing, and gives it to uid and gid with all that is
  * in it, where uid is not 0: for a store that is not root, in a dir where it may do nothing.  dir
- * has to be there, and nobody but its owner, root, uid or we, may write there.  0, or a sysexits
- * code with *why (of the arena), one line that says the command that mends it where there is one.
+ * has to be there, and nobody but its owner, root, uid, gid or we, may write there.  0, or a
+ * sysexits code with *why (of the arena), one line that says the command that mends it where there
+ * is one.
  */
 int queue_make(struct arena *a, const char *dir, uid_t uid, gid_t gid, const char **why);
 /* 0, or a sysexits code with *why.  The folder is made as queue_make makes it, but where we are

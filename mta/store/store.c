@@ -1,3 +1,4 @@
+#include "mta/store/drop.h"
 #include "mta/store/note.h"
 #include "mta/store/parts.h"
 
@@ -19,6 +20,8 @@ enum {
     RETRY_COMMIT = 1, /* seconds */
     TEND_AGAIN = 2,   /* seconds, where room is short */
     TEND_ELSE = 5,
+    DROP_AGAIN = 3,     /* seconds */
+    DROP_AT_ONCE = 20,  /* messages */
     LONGEST_SLEEP = 60, /* seconds */
     READS = 16          /* of one channel in a turn: what comes with them is committed at once */
 };
@@ -40,7 +43,7 @@ void store_place(struct store *s, struct entry *e, const struct envelope *env)
 {
     struct scheduled *w = &e->when;
 
-    w->due = schedule_due(&s->setup->schedule, env);
+    w->due = s->setup->passes ? s->now : schedule_due(&s->setup->schedule, env);
     w->priority = schedule_priority(&s->setup->schedule, env);
     w->made = env->made;
     w->tried = env->tried;
@@ -203,7 +206,8 @@ static void end_waiter(struct store *s, struct waiter *w)
         at = &(*at)->next;
     *at = w->next;
     if (w->via)
-        say_stored(w->via, w->transaction, 0, w->ids, (struct texts){w->failed, w->nfailed});
+        say_stored(w->via, w->transaction, w->status, w->ids,
+                   (struct texts){w->failed, w->nfailed});
     arena_free(w->arena);
 }
 
@@ -230,8 +234,11 @@ static void end_all_waiters(struct store *s)
 {
     for (size_t i = 0; i < s->nentries; i++)
         s->entries[i]->waiter = NULL;
-    while (s->waiters)
+    while (s->waiters) {
+        if (s->setup->passes)
+            s->waiters->status = EX_TEMPFAIL; /* it is lost with us */
         end_waiter(s, s->waiters);
+    }
 }
 
 static bool begins_what_is_due(const struct store *s);
@@ -239,6 +246,8 @@ static bool begins_what_is_due(const struct store *s);
 /* Where as much is on its way as may be, it would be waited for long: it is only queued. */
 static bool is_awaited(const struct store *s, const struct envelope *e, const struct entry *as)
 {
+    if (s->setup->passes)
+        return true; /* it is kept nowhere yet */
     return e->flags & ENVELOPE_AWAITED && as->when.due <= s->now && begins_what_is_due(s) &&
            s->nworks < s->setup->messages;
 }
@@ -521,6 +530,8 @@ static int sleep_ms(const struct store *s)
         until = s->retry_at;
     if (s->tend_at < until)
         until = s->tend_at;
+    if (s->setup->drop && !s->setup->passes && s->drop_at < until)
+        until = s->drop_at;
     if (first && first->due < until && begins_what_is_due(s) && s->nworks < s->setup->messages)
         until = first->due;
     return until > s->now ? (int)(until - s->now) * 1000 : 0;
@@ -644,10 +655,29 @@ static void tend(struct store *s)
     s->tend_at = s->now + (queue_tend(s->queue) ? TEND_AGAIN : TEND_ELSE);
 }
 
+static void took(void *ctx, const struct envelope *e)
+{
+    struct store *s = ctx;
+
+    store_enter(s, e);
+    note_from(s, e);
+}
+
+/* What others have left for us, between commits. */
+static void take_dropped(struct store *s)
+{
+    if (!s->setup->drop || s->setup->passes || s->stopping || s->now < s->drop_at ||
+        queue_is_changed(s->queue))
+        return;
+    const size_t n = drop_take(s->queue, s->scratch, s->setup->drop, DROP_AT_ONCE, s->now, took, s);
+    s->drop_at = s->now + (n == DROP_AT_ONCE ? 0 : DROP_AGAIN);
+}
+
 static void turn(struct store *s)
 {
     wait_and_hear(s);
     store_commit(s);
+    take_dropped(s);
     tend(s);
     if (begins_what_is_due(s))
         work_start_due(s);
@@ -714,6 +744,7 @@ int store_run(struct arena *a, const struct store_setup *setup)
     ready(&s, s.status, why);
     if (s.status == 0) {
         read_queue(&s);
+        take_dropped(&s);
         while (!s.stop)
             turn(&s);
     }

@@ -40,6 +40,8 @@ struct store_setup {
     uint64_t host_deliveries;      /* to one host at a time; 0: the usual 10 */
     uint64_t host_status;          /* O Timeout.hoststatus, seconds; 0: hosts are not remembered */
     bool rests;                    /* orders are carried out, and nothing is delivered */
+    const char *drop;              /* drop.h: what lies there is taken; NULL: nothing */
+    bool passes;                   /* what is left behind a first try is put there instead */
     bool drains;                   /* STOP, gracefully: what is due is tried first */
     uint64_t (*load)(void);        /* the machine's load, rounded; NULL: 0 */
     /* One line for the log; NULL: nobody reads it. */

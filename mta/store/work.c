@@ -1,3 +1,4 @@
+#include <errno.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -7,6 +8,7 @@
 #include "mta/message/exits.h"
 #include "mta/message/head.h"
 #include "mta/store/note.h"
+#include "mta/store/drop.h"
 #include "mta/store/parts.h"
 
 enum {
@@ -110,8 +112,8 @@ static void start(struct store *s, struct entry *e)
         return;
     }
     e->work = w;
-    /* All are through, and only what comes of that was not kept. */
-    if (!waits(&w->m.envelope)) {
+    /* All are through, and only what comes of that was not kept; or somebody else is to begin. */
+    if (!waits(&w->m.envelope) || (s->setup->passes && w->m.envelope.flags & ENVELOPE_QUEUED)) {
         w->routed = w->over = true;
         return;
     }
@@ -733,12 +735,26 @@ static void report(struct store *s, struct work *w, struct envelope *e, enum rep
     report_done(e, kind);
 }
 
+/* This queue does not last: whoever has the one that does is to go on. */
+static void leave(struct store *s, struct work *w, const struct envelope *e)
+{
+    struct stored m = w->m;
+
+    m.envelope = *e;
+    if (!w->dropped)
+        w->drop_status = drop_put(s->queue, w->arena, s->setup->drop, &m);
+    if (!w->dropped && w->drop_status)
+        store_log(s, "%s: %s", s->setup->drop, strerror(errno));
+    w->dropped = w->gone = true;
+}
+
 /* Somebody waits for this try, and is told of who failed, but of a list, whose owner is. */
 static bool is_told_now(const struct work *w, const struct recipient *r)
 {
     const struct waiter *to = w->entry->waiter;
 
-    return r->state == RECIPIENT_FAILED && !r->owner.len && to && to->via;
+    return r->state == RECIPIENT_FAILED && !r->owner.len && to && to->via &&
+           !(w->m.envelope.flags & ENVELOPE_REPORT);
 }
 
 /* Who is told of so is in no report. */
@@ -771,8 +787,10 @@ static void settle(struct store *s, struct work *w)
     memcpy(e->recipients, w->m.envelope.recipients, e->nrecipients * sizeof *e->recipients);
     w->reports = NULL;
     w->settled = true;
-    e->tries++;
-    e->tried = s->now;
+    if (!s->setup->passes || !(e->flags & ENVELOPE_QUEUED)) {
+        e->tries++;
+        e->tried = s->now;
+    }
     if (!w->removed) {
         give_up(s, e);
         spare_reports(w, e);
@@ -784,6 +802,8 @@ static void settle(struct store *s, struct work *w)
             report(s, w, e, REPORT_DELAYED);
     }
     w->gone = w->removed || !waits(e);
+    if (!w->gone && s->setup->passes)
+        leave(s, w, e);
     e->due = schedule_due(&s->setup->schedule, e);
     if (w->gone)
         queue_remove(s->queue, e->id);
@@ -805,10 +825,17 @@ static void adopt(struct store *s, struct work *w)
 {
     struct entry *e = w->entry;
 
-    for (struct report *r = w->reports; r; r = r->next)
-        store_enter(s, &r->envelope);
+    for (struct report *r = w->reports; r; r = r->next) {
+        struct entry *own = store_enter(s, &r->envelope);
+        if (s->setup->passes && e->waiter) { /* it is kept nowhere yet either */
+            own->waiter = e->waiter;
+            own->waiter->open++;
+        }
+    }
     e->work = NULL;
     tell_waiter(w);
+    if (w->drop_status && e->waiter)
+        e->waiter->status = w->drop_status;
     store_tried(s, e);
     if (w->gone)
         store_leave(s, e);

@@ -158,10 +158,13 @@ def shown(data):
 SAME = [  # what no two runs have in common
     (re.compile(r"[A-Z][a-z]{2}, +\d+ [A-Z][a-z]{2} 202\d \d\d:\d\d:\d\d (?:[-+]\d{4}(?: \(\w+\))?|GMT)"), "DATE"),
     (re.compile(r"[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d:\d\d 202\d"), "CTIME"),
+    (re.compile(r"(?<=\d )[A-Z][a-z]{2} [A-Z][a-z]{2} [ \d]\d \d\d:\d\d(?= )"), "TIME"),
     (re.compile(r"[\w.]*/?\b8\.17\.1\.9(?:/8\.17\.1\.9)?(?:/Debian-[\w.+]+)?"), "VERSION"),
     (re.compile(r"(2\.0\.0 )\S+( Message accepted)"), r"\1ID\2"),
     (re.compile(r"(?<=\bid )[0-9A-Za-z]{9,20}\b"), "ID"),
     (re.compile(r"\b[0-9A-Za-z]{8}[0-9]{6,8}\b"), "ID"),
+    (re.compile(r"(?<=\./[dq]f)[0-9A-Za-z]{8}\d{6}\b"), "ID"),
+    (re.compile(r"(?<=t\.cf:)\d+:\d+"), "N"),
     (re.compile(r"<\d{12}\.ID@"), "<STAMP.ID@"),
     (re.compile(r"ID\.\d{9,11}/"), "ID.N/"),
     (re.compile(r"^(@> MAIL .*SIZE=)\d+"), r"\1N"),
@@ -789,6 +792,9 @@ def place(job):
         os.mkdir(PLACE + "/mq")
         shutil.chown(PLACE + "/mq", "smmsp", "smmsp")
         os.chmod(PLACE + "/mq", 0o770)
+        os.mkdir(PLACE + "/mq.drop")  # as mcfd makes it when root starts it
+        shutil.chown(PLACE + "/mq.drop", "smmsp", "smmsp")
+        os.chmod(PLACE + "/mq.drop", 0o3733)
     shutil.copy("/run/keep/aliases", "/etc/aliases")
     with open("/etc/aliases", "a") as f:
         f.write(job["aliases"])
