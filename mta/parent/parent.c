@@ -158,6 +158,15 @@ static const char *queue_of(const struct parent *p)
                              : setting_text(p->setup->program, "QueueDirectory");
 }
 
+/* The one host of a submission program is asked again in each run. */
+static uint64_t host_status(const struct parent *p)
+{
+    const uint64_t most = setting_timeout(p->setup->program, TIMEOUT_HOSTSTATUS),
+                   every = p->setup->interval;
+
+    return setting_true(p->setup->program, "UseMSP") && every < most ? every : most;
+}
+
 static int run_store(struct parent *p, const struct pairs *s)
 {
     const struct program *program = p->setup->program;
@@ -180,7 +189,7 @@ static int run_store(struct parent *p, const struct pairs *s)
                    .plain = !setting_true(program, "SendMimeErrors"),
                    .no_body = privacy & PRIVACY_NOBODYRETURN,
                    .no_actual = privacy & PRIVACY_NOACTUALRECIPIENT},
-        .host_status = setting_timeout(program, TIMEOUT_HOSTSTATUS),
+        .host_status = host_status(p),
         .load = load_now,
         .rests = p->setup->rests && !p->setup->passing,
         .drop = p->sandbox.drop,
