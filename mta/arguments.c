@@ -366,6 +366,7 @@ static int take_flag(struct reading *r, int c, const char *arg)
         return set_mode(r, arg);
     case 'C':
         o->path = arg;
+        o->path_given = true;
         return 0;
     case 'd':
         o->debug = arg ? arg : "";

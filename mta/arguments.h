@@ -39,6 +39,7 @@ struct arguments {
     struct submission message;
     bool of_message;        /* what is wrong is one of its flags */
     const char *path;       /* of the configuration */
+    bool path_given;        /* -C */
     const char *debug;      /* of -d; NULL: none */
     const char *tag;        /* of -L; NULL: none */
     const char *quarantine; /* of -Q: "" ends it; NULL: none */

@@ -211,7 +211,7 @@ static void check_age(struct machine *m, const struct item *it, const char *data
 
 /* Behind the options, which begin with -: the file of a map; NULL: there is none.  *optional: -o.
  */
-static const char *map_file(struct machine *m, const char *rest, bool *optional)
+static const char *map_file(struct arena *a, const char *rest, bool *optional)
 {
     *optional = false;
     for (;;) {
@@ -220,7 +220,7 @@ static const char *map_file(struct machine *m, const char *rest, bool *optional)
         if (n == 0)
             return NULL;
         if (*rest != '-')
-            return *rest == '/' ? arena_strndup(m->arena, rest, n) : NULL;
+            return *rest == '/' ? arena_strndup(a, rest, n) : NULL;
         *optional = *optional || (n > 1 && rest[1] == 'o');
         rest += n;
     }
@@ -233,31 +233,61 @@ static const char *suffix_of(const char *cls)
                                                                          : "";
 }
 
-static void check_map(struct machine *m, const struct item *it)
+/* The database of a K line, and the file that it is made of; NULL: it is none of a file. */
+static const char *database_of(struct arena *a, const struct item *it, const char *path,
+                               const char **source)
 {
     static const char *const classes[] = {"hash", "btree", "cdb", "text"};
-    bool optional, is_file = false;
-    const char *path = map_file(m, it->value, &optional);
+    bool is_file = false;
 
     for (size_t i = 0; i < sizeof classes / sizeof *classes; i++)
         is_file = is_file || strcasecmp(it->aux, classes[i]) == 0;
     if (!is_file || !path)
-        return;
+        return NULL;
     const char *suffix = suffix_of(it->aux);
     size_t len = strlen(path), n = strlen(suffix);
     bool whole = n && len > n && strcmp(path + len - n, suffix) == 0;
-    const char *source = whole ? arena_strndup(m->arena, path, len - n) : path;
-    const char *database = arena_printf(m->arena, "%s%s", source, suffix);
-    const char *command = n ? arena_printf(m->arena, "mcf map build -t %s %s", it->aux, source)
-                            : arena_printf(m->arena, "touch %s", path);
-    if (check_file(m, it, &trust_map, database, optional, command) && n)
+    *source = whole ? arena_strndup(a, path, len - n) : path;
+    return arena_printf(a, "%s%s", *source, suffix);
+}
+
+static void check_map(struct machine *m, const struct item *it)
+{
+    bool optional;
+    const char *path = map_file(m->arena, it->value, &optional), *source;
+    const char *database = database_of(m->arena, it, path, &source);
+
+    if (!database)
+        return;
+    const bool built = *suffix_of(it->aux) != '\0';
+    const char *command = built ? arena_printf(m->arena, "mcf map build -t %s %s", it->aux, source)
+                                : arena_printf(m->arena, "touch %s", path);
+    if (check_file(m, it, &trust_map, database, optional, command) && built)
         check_age(m, it, database, source, command);
+}
+
+static bool may_read(const char *path)
+{
+    return !*path || access(path, R_OK) == 0 || errno != EACCES;
+}
+
+bool machine_may_read(struct arena *a, const struct program *p)
+{
+    for (const struct item *it = p->config->first; it; it = it->next) {
+        bool optional;
+        const char *source, *database = NULL;
+        if (it->kind == ITEM_MAP && it->aux && it->value)
+            database = database_of(a, it, map_file(a, it->value, &optional), &source);
+        if (database && !may_read(database))
+            return false;
+    }
+    return may_read(setting_text(p, "DefaultAuthInfo"));
 }
 
 static void check_class_file(struct machine *m, const struct item *it)
 {
     bool optional;
-    const char *path = map_file(m, it->value, &optional);
+    const char *path = map_file(m->arena, it->value, &optional);
 
     if (path && !strchr(path, '@'))
         check_file(m, it, &trust_class_file, path, optional,

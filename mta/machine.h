@@ -18,6 +18,9 @@ struct machine_setup {
     bool no_names;    /* no name server answers: none is asked */
 };
 
+/* Whether whoever runs us may read the databases of the configuration, and who it logs in as. */
+bool machine_may_read(struct arena *a, const struct program *p);
+
 void machine_check(const struct program *p, const struct machine_setup *how, struct diag *d);
 
 #endif

@@ -117,6 +117,22 @@ uint64_t setting_timeout(const struct program *p, enum timeout t)
     return 0;
 }
 
+/* --- trust -------------------------------------------------------------------------------- */
+
+bool setting_trusts(const struct program *p, const char *user)
+{
+    const uint32_t t = names_find(&p->names, "t", 1);
+
+    for (const struct item *it = p->config->first; it; it = it->next) {
+        const char **word = it->kind == ITEM_TRUSTED ? it->words : NULL;
+        for (; word && *word; word++) {
+            if (strcmp(*word, user) == 0)
+                return true;
+        }
+    }
+    return t && program_in_class(p, t, user, strlen(user));
+}
+
 /* --- privacy ------------------------------------------------------------------------------ */
 
 unsigned setting_privacy(const struct program *p)

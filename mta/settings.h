@@ -34,6 +34,8 @@ enum privacy {
 #define PRIVACY(id, name, bit) PRIVACY_##id = bit,
 #include "mta/privacy.def"
 };
+/* Whether a user may say that he is another: those of T lines and of the class t. */
+bool setting_trusts(const struct program *p, const char *user);
 unsigned setting_privacy(const struct program *p); /* PRIVACY_* */
 
 /* What mcfd listens on: an O DaemonPortOptions line. */

@@ -12,6 +12,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/fs.h"
 #include "mta/control.h"
+#include "mta/machine.h"
 #include "mta/modes/mode.h"
 #include "mta/parent/parent.h"
 #include "mta/peer.h"
@@ -109,6 +110,7 @@ static int run_roles(const struct mode_setup *m, int client)
 
     if (passes && !(setup.passing = mode_passing_begin(m)))
         return EX_CANTCREAT;
+    setup.unable = passes && !machine_may_read(m->arena, m->program);
 
     setup.foreground = setup.once = true;
     setup.rests = how == 'q' || how == 'd';

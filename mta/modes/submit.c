@@ -20,11 +20,14 @@
 #include "mta/message/exits.h"
 #include "mta/message/head.h"
 #include "mta/message/seen.h"
+#include "mta/machine.h"
 #include "mta/modes/mode.h"
 #include "mta/policy/verdict.h"
 #include "mta/store/drop.h"
 
 enum { PIECE = 64 << 10, SESSION = 1 };
+
+static const char usual_queue[] = "/var/spool/mqueue";
 
 /* What is done about who cannot be delivered to (-oe). */
 enum telling { TELL_PRINT, TELL_MAIL, TELL_MAIL_ONLY, TELL_NOBODY };
@@ -159,6 +162,7 @@ static int run_roles(const struct submitting *g, int asks, int brings, int elsew
     setup.brings = brings;
     setup.store = elsewhere;
     setup.passing = g->passing;
+    setup.unable = g->passing && !machine_may_read(g->arena, setup.program);
     int status = parent_run(g->arena, &setup);
     if (g->passing)
         mode_passing_end(g->setup, g->passing);
@@ -222,20 +226,19 @@ static bool ask_connect(struct submitting *g)
     return ask(g, &m, &v);
 }
 
-/* Root, and those of T lines and of the class t. */
-static bool is_trusted(const struct submitting *g)
+/* What else is told of somebody who is not trusted. */
+static struct texts warnings_of(const struct submitting *g)
 {
     const struct program *p = g->setup->program;
-    const uint32_t t = names_find(&p->names, "t", 1);
+    const char *queue = setting_text(p, "QueueDirectory"), *path = g->setup->given->path;
+    struct bytes *v = arena_calloc(g->arena, 2, sizeof *v);
+    size_t n = 0;
 
-    for (const struct item *it = p->config->first; it; it = it->next) {
-        const char **word = it->kind == ITEM_TRUSTED ? it->words : NULL;
-        for (; word && *word; word++) {
-            if (strcmp(*word, g->user) == 0)
-                return true;
-        }
-    }
-    return getuid() == 0 || (t && program_in_class(p, t, g->user, strlen(g->user)));
+    if (!setting_true(p, "UseMSP") && strcmp(queue, usual_queue) != 0)
+        v[n++] = bytes_of(arena_printf(g->arena, "Processed from queue %s", queue));
+    if (g->setup->given->path_given)
+        v[n++] = bytes_of(arena_printf(g->arena, "Processed by %s with -C %s", g->user, path));
+    return (struct texts){v, n};
 }
 
 static bool ask_submit(struct submitting *g)
@@ -254,16 +257,16 @@ static bool ask_submit(struct submitting *g)
         if (all[i].value)
             parameters[n++] = bytes_of(arena_printf(g->arena, "%s=%s", all[i].name, all[i].value));
     }
-    m.as.SUBMIT = (struct message_SUBMIT){
-        .session = SESSION,
-        .sender = bytes_of(s->sender ? s->sender : g->user),
-        .parameters = {parameters, n},
-        .name = bytes_of(s->full_name),
-        .hops = s->hops,
-        .how = (mails ? SUBMIT_MAILS_ERRORS : 0U) |
-               (g->telling == TELL_NOBODY ? SUBMIT_QUIET : 0U) |
-               (s->no_aliases ? SUBMIT_NO_ALIASES : 0U) | (s->sender ? 0U : SUBMIT_OWN) |
-               (!s->sender || is_trusted(g) ? SUBMIT_TRUSTED : 0U)};
+    m.as.SUBMIT = (struct message_SUBMIT){.session = SESSION,
+                                          .sender = bytes_of(s->sender ? s->sender : g->user),
+                                          .parameters = {parameters, n},
+                                          .name = bytes_of(s->full_name),
+                                          .hops = s->hops,
+                                          .how = (mails ? SUBMIT_MAILS_ERRORS : 0U) |
+                                                 (g->telling == TELL_NOBODY ? SUBMIT_QUIET : 0U) |
+                                                 (s->no_aliases ? SUBMIT_NO_ALIASES : 0U) |
+                                                 (s->sender ? 0U : SUBMIT_OWN),
+                                          .warnings = warnings_of(g)};
     if (!ask(g, &m, &v))
         return false;
     say_refused(g, v.reply, false);

@@ -4,6 +4,7 @@
 #include <poll.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "mta/channel.h"
 #include "mta/message/envelope.h"
@@ -127,6 +128,10 @@ int errand_run(struct arena *a, int fd, const struct message_RUN *m, const struc
 
     if (!plan_decode(a, m->plan.p, m->plan.len, &p))
         return EX_SOFTWARE;
+    if (geteuid() != 0) { /* somebody's own mcfd: he is all that there is */
+        p.uid = geteuid();
+        p.gid = getegid();
+    }
     struct buf transcript;
     buf_init(&transcript, a);
     const char *warning = agent_warning(a, &p, &trust);

@@ -211,6 +211,7 @@ static int run_policy(struct parent *p, const struct pairs *s)
                                                       .parent = s->policy[1],
                                                       .submitter = p->setup->asks,
                                                       .ends_with_him = p->setup->store >= 0,
+                                                      .unable = p->setup->unable,
                                                       .threads = THREADS,
                                                       .interval = p->setup->interval});
 }

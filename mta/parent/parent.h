@@ -37,6 +37,7 @@ struct parent_setup {
     /* A folder for a queue that does not last, in place of QueueDirectory's: what cannot be
      * delivered is left to whoever has that (store/drop.h).  NULL: it is the queue itself. */
     const char *passing;
+    bool unable; /* the same: not even one try makes sense here, as files cannot be read */
     const struct log *log; /* NULL: nobody reads it */
     int traffic;           /* front.h */
     struct texts order;    /* what the store is told first; none: nothing */

@@ -184,6 +184,9 @@ static void set_dialogue(struct worker *w, struct context *c, const struct messa
     c->address = arena_strdup(c->arena, unix_socket ? address : "0");
     c->name = unix_socket ? "localhost" : "";
     c->peer = arena_strdup(c->arena, unix_socket ? "localhost [[UNIX: localhost]]" : address);
+    const char *user = arena_strndup(w->arena, address, strcspn(address, "@"));
+    c->in_dialogue = !unix_socket;
+    c->trusted = strcmp(user, "root") == 0 || setting_trusts(w->service->program, user);
     worker_set(w, "client_addr", c->address);
     worker_set(w, "client_name", c->name);
     worker_set(w, "client_ptr", c->name);
@@ -525,6 +528,23 @@ static bool is_himself(struct worker *w, const char *user)
            strcmp(a.user, worker_get(w, "mail_addr")) == 0;
 }
 
+/* One more line of the head. */
+static void warn(struct worker *w, struct context *c, const char *fmt, ...)
+    __attribute__((format(printf, 3, 4)));
+
+static void warn(struct worker *w, struct context *c, const char *fmt, ...)
+{
+    va_list ap;
+
+    if (!(w->service->privacy & PRIVACY_AUTHWARNINGS))
+        return;
+    va_start(ap, fmt);
+    const char *text = arena_vprintf(w->arena, fmt, ap);
+    va_end(ap);
+    c->warnings = arena_printf(c->tx, "%sX-Authentication-Warning: %s: %s\n",
+                               c->warnings ? c->warnings : "", w->service->host, text);
+}
+
 /* A sender that is none is told of, and whoever sends it is the sender. */
 static void answer_submit(struct worker *w, struct context *c, const struct message_SUBMIT *m,
                           struct message_VERDICT *v)
@@ -546,8 +566,10 @@ static void answer_submit(struct worker *w, struct context *c, const struct mess
         worker_set(w, "x", collect_phrase(w->r, w->arena, bytes_string(w->arena, m->name)));
     else if (own)
         worker_set(w, "x", collect_full_name(w->r, w->arena, user));
-    if (!own && !(c->how & SUBMIT_TRUSTED) && w->service->privacy & PRIVACY_AUTHWARNINGS)
-        c->claim = arena_printf(c->tx, "%s set sender to %s using -f", user, path);
+    if (!own && !c->trusted)
+        warn(w, c, "%s set sender to %s using -f", user, path);
+    for (size_t i = 0; !c->trusted && i < m->warnings.n; i++)
+        warn(w, c, "%s", bytes_string(w->arena, m->warnings.v[i]));
     if (!own && !(c->how & SUBMIT_QUIET)) {
         c->how |= SUBMIT_MAILS_ERRORS;
         v->flags |= VERDICT_MAILED;
@@ -1034,21 +1056,19 @@ static void give_envelope(struct worker *w, struct context *c, struct message_VE
     v->texts = (struct texts){list, 1};
 }
 
-/* A client that has not said HELO is told of, with authwarnings, and who says that he is somebody
- * else. */
+/* The head behind what is to be told of whoever brings it, with authwarnings. */
 static struct bytes with_warnings(struct worker *w, struct context *c, struct bytes head)
 {
-    static const char field[] = "X-Authentication-Warning";
-    const bool polite = c->helo || c->submitted || !(w->service->privacy & PRIVACY_AUTHWARNINGS);
-    const char *newline = head.len > 0 && head.p[head.len - 1] != '\n' ? "\n" : "";
+    struct buf b;
 
-    if (c->claim)
-        return bytes_of(arena_printf(c->tx, "%s: %s: %s\n%.*s%s", field, w->service->host, c->claim,
-                                     (int)head.len, head.p, newline));
-    if (polite)
-        return (struct bytes){arena_strndup(c->tx, head.p, head.len), head.len};
-    return bytes_of(arena_printf(c->tx, "%s: %s: %s didn't use HELO protocol\n%.*s", field,
-                                 w->service->host, c->peer, (int)head.len, head.p));
+    if (!c->helo && !c->submitted)
+        warn(w, c, "%s didn't use HELO protocol", c->peer);
+    if (c->in_dialogue && !c->submitted && !c->trusted)
+        warn(w, c, "%.*s owned process doing -bs", (int)strcspn(c->peer, "@"), c->peer);
+    buf_init(&b, c->tx);
+    buf_adds(&b, c->warnings ? c->warnings : "");
+    buf_add(&b, head.p, head.len);
+    return (struct bytes){b.data, b.len};
 }
 
 /* The reply to a message that is taken and forgotten. */
@@ -1070,7 +1090,7 @@ static void take_message(struct worker *w, struct context *c, const struct messa
         e->flags |= ENVELOPE_HAS_8BIT;
     if (m->flags & (SEEN_CR | SEEN_LF))
         e->flags |= ENVELOPE_CR_LF;
-    if (is_mode(w, 'q') || is_mode(w, 'd'))
+    if (is_mode(w, 'q') || is_mode(w, 'd') || w->service->unable)
         e->flags |= ENVELOPE_QUEUED;
     if (is_mode(w, 'i'))
         e->flags |= ENVELOPE_AWAITED;

@@ -36,6 +36,6 @@ void context_reset(struct context *c)
     c->only = NULL;
     c->naccepted = 0;
     c->bad_head = false;
-    c->claim = NULL;
+    c->warnings = NULL;
     c->discard = c->discard_all;
 }

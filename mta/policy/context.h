@@ -37,13 +37,14 @@ struct context {
     const char *only; /* the path, where one alone was named */
     size_t nnamed;    /* recipients that no ruleset refused */
     size_t naccepted; /* of these, those that were taken */
+    bool in_dialogue; /* with a user of this system, on standard input */
+    bool trusted;     /* the same: who he says he is, is believed */
     bool submitted;   /* on standard input (CONNECT_SUBMISSION): no ruleset is asked who may what */
     uint64_t how;     /* SUBMIT_* */
-    const char
-        *claim;    /* the sender, where it is not who sends it, and he may not say so; else NULL */
-    bool bad_head; /* the head names somebody that cannot be delivered to: nobody gets it */
-    bool discard;  /* what comes is taken and forgotten */
-    bool discard_all; /* of this client */
+    const char *warnings; /* lines of X-Authentication-Warning; NULL: none */
+    bool bad_head;        /* the head names somebody that cannot be delivered to: nobody gets it */
+    bool discard;         /* what comes is taken and forgotten */
+    bool discard_all;     /* of this client */
 };
 
 struct context *context_new(const struct arena *a, const struct service *s, uint64_t session);

@@ -423,6 +423,7 @@ int policy_run(struct arena *a, const struct policy_setup *setup)
     p->service->help = help_read(a, setup->program);
     p->service->queue_seconds = setup->interval;
     p->service->log = setup->log;
+    p->service->unable = setup->unable;
     p->front = channel_to(p, setup->front, ROLE_FRONT);
     p->store = channel_to(p, setup->store, ROLE_STORE);
     p->parent = channel_to(p, setup->parent, ROLE_PARENT);

@@ -18,6 +18,7 @@ struct policy_setup {
     int submitter;            /* the same of whoever submits a message, as the front asks */
     bool ends_with_him;       /* it ends when the submitter is gone */
     unsigned threads;
+    bool unable;       /* messages are not tried here (parent.h) */
     uint64_t interval; /* seconds between two looks at the queue; 0: there are none */
 };
 

@@ -644,6 +644,22 @@ static const char *flags_of(struct routing *g, const struct mailer *m)
     return arena_printf(g->arena, "%s8", m->flags);
 }
 
+/* AUTH= (RFC 4954 5): a user of this system who sends mail here is who he is. */
+static struct bytes author_of(struct routing *g, struct bytes sender)
+{
+    struct buf b;
+
+    if (!(g->e->flags & ENVELOPE_SUBMITTED))
+        return g->e->author;
+    buf_init(&b, g->arena);
+    for (size_t i = 0; i < sender.len; i++) {
+        const char c = sender.p[i];
+        const bool plain = c > ' ' && c <= '~' && c != '+' && c != '=';
+        buf_printf(&b, plain ? "%c" : "+%02X", (unsigned char)c);
+    }
+    return (struct bytes){b.data, b.len};
+}
+
 static void plan_group(struct routing *g, const struct group *from)
 {
     const struct program *program = g->w->service->program;
@@ -676,6 +692,7 @@ static void plan_group(struct routing *g, const struct group *from)
         put_off(g, from, "451 4.3.0 Temporary lookup failure");
         return;
     }
+    p.author = author_of(g, p.sender);
     if (m->smtp && is_program(g, m)) {
         if (!program_plan(g, from, argv, &p))
             return;

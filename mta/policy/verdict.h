@@ -23,9 +23,8 @@ enum submit_how {
     SUBMIT_MAILS_ERRORS =
         1, /* whoever cannot be delivered to is told of in a report, else in answers */
     SUBMIT_NO_ALIASES = 2,
-    SUBMIT_OWN = 4,     /* the sender is whoever sends it */
-    SUBMIT_QUIET = 8,   /* and nobody is told of anything */
-    SUBMIT_TRUSTED = 16 /* whoever sends it may say who the sender is */
+    SUBMIT_OWN = 4,  /* the sender is whoever sends it */
+    SUBMIT_QUIET = 8 /* and nobody is told of anything */
 };
 
 #endif

@@ -26,6 +26,7 @@ struct service {
     size_t nlisteners;
     unsigned privacy;       /* PRIVACY_* */
     const char *help;       /* the text of O HelpFile; NULL: there is none */
+    bool unable;            /* messages are not tried here (policy.h) */
     uint64_t queue_seconds; /* how often the daemon looks at the queue; 0: it does not */
     const char *host;       /* $j */
     const char *error_text; /* O ErrorHeader, expanded, or the text of its file; "": none */

@@ -266,3 +266,29 @@ def test_submission_bounces():
     until(lambda: any(to == "alice" and "mark-refused-" in text and "User unknown" in text for to, text, *when in locals_got()), 15, "no report")
     os.kill(runner_pid(), signal.SIGTERM)
     m.stop()
+
+
+def test_submission_dialogue():
+    """-bs by an ordinary user: as with -bm, MSA or not; and the head tells who it was."""
+    m = Mta()
+    set_up(PrivacyOptions="authwarnings")
+
+    def speak(mark):
+        p = subprocess.Popen(command("-bs", "-Ac"), stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+        said = [p.stdout.readline()]
+        for line in ("HELO x", "MAIL FROM:<joe@example.org>", "RCPT TO:<bob>", "DATA", "Subject: x\r\n\r\n%s\r\n." % mark, "QUIT"):
+            p.stdin.write(line.encode() + b"\r\n")
+            p.stdin.flush()
+            said.append(p.stdout.readline())
+        expect(said[-2].startswith(b"250 "), "%r" % said)
+        p.wait(10)
+    speak("mark-one-")
+    until(lambda: waiting() == 1, 5, "it is not in the queue")
+    m.start()
+    speak("mark-two-")
+    until(lambda: count("mark-two-") == 1, 5, "it does not arrive")
+    queue("-q")
+    until(lambda: count("mark-one-") == 1, 10, "what waited does not arrive")
+    expect(count("X-Authentication-Warning: mail.example.com: alice owned process doing -bs") == 2, "nothing is said of alice")
+    m.stop()
+    nothing_left()
