@@ -130,6 +130,9 @@ const struct lookup_map *lookup_declare_aliases(struct lookup_maps *maps, unsign
     struct lookup_map *m = declare(maps, arena_printf(maps->arena, "Alias%u", n), cls, rest, d, at);
     if (m)
         m->aliases = true;
+    /* Several values are several addresses. */
+    if (m && !m->delimiter && strcasecmp(cls, "ldap") == 0)
+        m->delimiter = ',';
     return m && !m->invalid ? m : NULL;
 }
 

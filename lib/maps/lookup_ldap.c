@@ -2,10 +2,16 @@
  * lookup_ldap: class ldap: a directory, over OpenLDAP's library, where that was there to build
  * with.
  *
- * A connection is kept for the session and made again once where it is lost.  Version 3 of the
- * protocol is spoken where -w says nothing: sendmail speaks 2 then, which servers refuse today.
+ * A connection is kept for the session and made again once where it is lost.  Of several servers
+ * (-H "URI URI", -h "HOST HOST") the first one that answers is asked, and stays it until it does
+ * not; then the others are tried, beginning behind it.  What one session learns of them holds for
+ * all maps that name the same ones, and for all sessions: one that takes connections and says
+ * nothing is waited for once.  (The library goes on where a connection is refused, and only there.)
+ * Version 3 of the protocol is spoken where -w says nothing: sendmail speaks 2 then, which
+ * servers refuse today.
  */
 #include <ctype.h>
+#include <stdatomic.h>
 #include <stdlib.h>
 #include <string.h>
 #include <strings.h>
@@ -41,6 +47,8 @@ enum {
     SECRET = 4096, /* bytes */
 };
 
+static const char object_class[] = "objectClass";
+
 enum kind { KIND_NORMAL, KIND_DN, KIND_FILTER, KIND_URL };
 
 struct attribute {
@@ -66,8 +74,15 @@ static const struct spec unsaid = {.port = -1,
                                    .seconds = -1,
                                    .connect_seconds = -1};
 
+/* Of all maps that name the same servers.  The one thing of a declaration that is not constant: any
+ * session's thread may count it up. */
+struct servers {
+    atomic_size_t first; /* which of them is asked, modulo their number */
+};
+
 struct directory {
     struct spec spec;
+    struct servers *servers;
     struct attribute attributes[MOST_ATTRIBUTES];
     size_t count;
 };
@@ -245,6 +260,25 @@ static void read_attributes(struct arena *a, struct directory *d)
     }
 }
 
+static bool is_same(const char *a, const char *b)
+{
+    return a && b ? strcmp(a, b) == 0 : a == b;
+}
+
+/* Those of a map that was declared before and names the same, or nothing as this one. */
+static struct servers *servers_of(struct lookup_reader *r, const struct lookup_map *m,
+                                  const struct directory *d)
+{
+    for (size_t i = 0; i < r->maps->count; i++) {
+        const struct lookup_map *x = r->maps->maps[i];
+        const struct directory *o = x->class == &map_lookup_ldap && x != m ? x->own : NULL;
+        if (o && o->servers && is_same(o->spec.host, d->spec.host) &&
+            is_same(o->spec.uri, d->spec.uri) && o->spec.port == d->spec.port)
+            return o->servers;
+    }
+    return arena_alloc(r->arena, sizeof(struct servers));
+}
+
 static bool ldap_declare(struct lookup_reader *r, struct lookup_map *m)
 {
     struct directory *d = arena_alloc(r->arena, sizeof *d);
@@ -255,6 +289,7 @@ static bool ldap_declare(struct lookup_reader *r, struct lookup_map *m)
     m->own = &reading;
     lookup_read_options(r, m, ldap_option, true);
     m->own = d;
+    d->servers = servers_of(r, m, d);
     read_attributes(r->arena, d);
     if (!d->spec.filter) {
         if (r->diag)
@@ -314,7 +349,8 @@ static struct spec whole_spec(const struct lookup_query *q)
 /* --- the connection ------------------------------------------------------------------------ */
 
 struct connection {
-    LDAP *ld; /* NULL: none */
+    LDAP *ld;      /* NULL: none */
+    size_t server; /* which one it is to, as servers.first counts */
 };
 
 static void disconnect(struct connection *c)
@@ -365,6 +401,72 @@ static int set_options(struct lookup_query *q, const struct spec *s, LDAP *ld)
     return rc == LDAP_OPT_SUCCESS ? LDAP_SUCCESS : LDAP_PARAM_ERROR;
 }
 
+/* Another one may answer. */
+static bool is_away(int rc)
+{
+    return rc == LDAP_SERVER_DOWN || rc == LDAP_CONNECT_ERROR || rc == LDAP_UNAVAILABLE ||
+           rc == LDAP_TIMEOUT || rc == LDAP_BUSY;
+}
+
+static int connect_to(struct lookup_query *q, const struct spec *s, const char *uri,
+                      const struct berval *secret, struct connection *c)
+{
+    struct berval word = *secret;
+    int rc = ldap_initialize(&c->ld, uri);
+
+    if (rc == LDAP_SUCCESS)
+        rc = set_options(q, s, c->ld);
+    if (rc == LDAP_SUCCESS)
+        rc = ldap_sasl_bind_s(c->ld, s->bind_dn ? s->bind_dn : "", LDAP_SASL_SIMPLE, &word, NULL,
+                              NULL, NULL);
+    if (rc != LDAP_SUCCESS)
+        disconnect(c);
+    return rc;
+}
+
+/* The one that a list of URIs has at place n, or NULL: it has fewer. */
+static const char *nth_uri(struct arena *a, const char *list, size_t n)
+{
+    static const char between[] = " \t,";
+
+    for (;; n--) {
+        list += strspn(list, between);
+        if (!*list)
+            return NULL;
+        size_t len = strcspn(list, between);
+        if (n == 0)
+            return arena_strndup(a, list, len);
+        list += len;
+    }
+}
+
+/* No answer came from that one: whoever finds it so first says it for all. */
+static void leave(struct servers *v, size_t server)
+{
+    atomic_compare_exchange_strong(&v->first, &server, server + 1);
+}
+
+/* Each of them once. */
+static int connect_to_any(struct lookup_query *q, const struct spec *s, const struct berval *secret,
+                          struct connection *c)
+{
+    const struct directory *d = q->map->own;
+    const char *list = uri_of(q->result, s);
+    size_t n = 0;
+    int rc = LDAP_PARAM_ERROR;
+
+    while (nth_uri(q->result, list, n))
+        n++;
+    for (size_t i = 0; i < n; i++) {
+        c->server = atomic_load(&d->servers->first);
+        rc = connect_to(q, s, nth_uri(q->result, list, c->server % n), secret, c);
+        if (!is_away(rc))
+            break;
+        leave(d->servers, c->server);
+    }
+    return rc;
+}
+
 static int connect_and_bind(struct lookup_query *q, const struct spec *s, struct connection *c)
 {
     struct berval secret = {0, NULL};
@@ -375,15 +477,7 @@ static int connect_and_bind(struct lookup_query *q, const struct spec *s, struct
             return LDAP_INAPPROPRIATE_AUTH;
         secret = (struct berval){strcspn(bytes, "\r\n"), bytes};
     }
-    int rc = ldap_initialize(&c->ld, uri_of(q->result, s));
-    if (rc == LDAP_SUCCESS)
-        rc = set_options(q, s, c->ld);
-    if (rc == LDAP_SUCCESS)
-        rc = ldap_sasl_bind_s(c->ld, s->bind_dn ? s->bind_dn : "", LDAP_SASL_SIMPLE, &secret, NULL,
-                              NULL, NULL);
-    if (rc != LDAP_SUCCESS)
-        disconnect(c);
-    return rc;
+    return connect_to_any(q, s, &secret, c);
 }
 
 /* --- searches ------------------------------------------------------------------------------ */
@@ -448,7 +542,7 @@ static bool class_fits(LDAP *ld, LDAPMessage *entry, const struct attribute *x)
 {
     if (!x->classes || !*x->classes)
         return true;
-    struct berval **has = ldap_get_values_len(ld, entry, "objectClass");
+    struct berval **has = ldap_get_values_len(ld, entry, object_class);
     bool fits = false;
     for (size_t i = 0; has && has[i] && !fits; i++)
         for (const char *p = x->classes; *p && !fits;) {
@@ -474,22 +568,39 @@ static bool add_value(struct search *s, const char *name, struct map_bytes value
     return !m->delimiter;
 }
 
-static int run(struct search *s, const char *base, int scope, const char *filter);
+static int run(struct search *s, const char *base, int scope, const char *filter,
+               char **attributes);
+
+/* Those that it names, and what their kinds may depend on; none: all. */
+static char **attributes_of_url(struct arena *a, const LDAPURLDesc *url)
+{
+    size_t n = 0;
+    while (url->lud_attrs && url->lud_attrs[n])
+        n++;
+    if (n == 0)
+        return NULL;
+    char **names = arena_calloc(a, n + 2, sizeof *names);
+    for (size_t i = 0; i < n; i++)
+        names[i] = arena_strdup(a, url->lud_attrs[i]);
+    names[n] = arena_strdup(a, object_class);
+    return names;
+}
 
 /* A value that leads to another search. */
 static int follow(struct search *s, enum kind kind, const char *value)
 {
     if (kind == KIND_DN)
-        return run(s, value, LDAP_SCOPE_BASE, "(objectClass=*)");
+        return run(s, value, LDAP_SCOPE_BASE, "(objectClass=*)", s->attributes);
     if (kind == KIND_FILTER)
         return run(s, s->spec->base ? s->spec->base : "",
-                   s->spec->scope >= 0 ? s->spec->scope : LDAP_SCOPE_SUBTREE, value);
+                   s->spec->scope >= 0 ? s->spec->scope : LDAP_SCOPE_SUBTREE, value, s->attributes);
     LDAPURLDesc *url;
     if (ldap_url_parse(value, &url) != LDAP_URL_SUCCESS)
         return LDAP_PARAM_ERROR;
     int rc = run(s, url->lud_dn ? url->lud_dn : "",
                  url->lud_scope >= 0 ? url->lud_scope : LDAP_SCOPE_BASE,
-                 url->lud_filter ? url->lud_filter : "(objectClass=*)");
+                 url->lud_filter ? url->lud_filter : "(objectClass=*)",
+                 attributes_of_url(s->q->result, url));
     ldap_free_urldesc(url);
     return rc;
 }
@@ -510,15 +621,28 @@ static bool take_values(struct search *s, const struct attribute *x, struct berv
     return false;
 }
 
+/* What it is for; NULL: it is not asked for.  Of what a URL asks for, all is. */
+static const struct attribute *meaning_of(struct search *s, const char *name, bool by_url,
+                                          struct attribute *other)
+{
+    const struct attribute *x = attribute_named(s->directory, name);
+
+    if (x || !by_url || strcasecmp(name, object_class) == 0)
+        return x;
+    *other = (struct attribute){arena_strdup(s->q->result, name), KIND_NORMAL, NULL};
+    return other;
+}
+
 /* True: no more are wanted. */
-static bool take_entry(struct search *s, LDAPMessage *entry, int *rc)
+static bool take_entry(struct search *s, LDAPMessage *entry, bool by_url, int *rc)
 {
     LDAP *ld = s->connection->ld;
     BerElement *ber = NULL;
     bool enough = false;
     char *name = ldap_first_attribute(ld, entry, &ber), *next;
     for (; name && !enough && *rc == LDAP_SUCCESS; name = next) {
-        const struct attribute *x = attribute_named(s->directory, name);
+        struct attribute other;
+        const struct attribute *x = meaning_of(s, name, by_url, &other);
         if (s->directory->count == 0) {
             s->unwanted = true;
         } else if (x && class_fits(ld, entry, x)) {
@@ -539,7 +663,7 @@ static bool take_entry(struct search *s, LDAPMessage *entry, int *rc)
     return enough;
 }
 
-static int run(struct search *s, const char *base, int scope, const char *filter)
+static int run(struct search *s, const char *base, int scope, const char *filter, char **attributes)
 {
     LDAPMessage *result = NULL;
     LDAP *ld = s->connection->ld;
@@ -550,13 +674,13 @@ static int run(struct search *s, const char *base, int scope, const char *filter
     if (s->depth >= DEPTH)
         return LDAP_LOOP_DETECT;
     s->depth++;
-    int rc = ldap_search_ext_s(ld, base, scope, filter, s->attributes, 0, NULL, NULL, &wait,
+    int rc = ldap_search_ext_s(ld, base, scope, filter, attributes, 0, NULL, NULL, &wait,
                                s->spec->size > 0 ? s->spec->size : LDAP_NO_LIMIT, &result);
     int entries = rc == LDAP_SUCCESS ? ldap_count_entries(ld, result) : 0;
     if (s->spec->single && entries > 1)
         s->several = true;
     LDAPMessage *entry = entries > 0 && !s->several ? ldap_first_entry(ld, result) : NULL;
-    while (entry && !take_entry(s, entry, &rc) && rc == LDAP_SUCCESS)
+    while (entry && !take_entry(s, entry, attributes != s->attributes, &rc) && rc == LDAP_SUCCESS)
         entry = ldap_next_entry(ld, entry);
     ldap_msgfree(result);
     s->depth--;
@@ -570,7 +694,7 @@ static char **attributes_of(struct lookup_query *q, const struct directory *d)
     char **names = arena_calloc(q->result, d->count + 2, sizeof *names);
     for (size_t i = 0; i < d->count; i++)
         names[i] = arena_strdup(q->result, d->attributes[i].name);
-    names[d->count] = arena_strdup(q->result, "objectClass");
+    names[d->count] = arena_strdup(q->result, object_class);
     return names;
 }
 
@@ -583,7 +707,7 @@ static int search_once(struct search *s, const char *filter)
     buf_init(&s->values, s->q->result);
     if (rc == LDAP_SUCCESS)
         rc = run(s, s->spec->base ? s->spec->base : "",
-                 s->spec->scope >= 0 ? s->spec->scope : LDAP_SCOPE_SUBTREE, filter);
+                 s->spec->scope >= 0 ? s->spec->scope : LDAP_SCOPE_SUBTREE, filter, s->attributes);
     return rc;
 }
 
@@ -597,10 +721,15 @@ static void ldap_find(struct lookup_query *q)
     struct search s = {.q = q, .spec = &spec, .directory = q->map->own, .connection = c};
     const char *filter = filter_of(q, &spec);
     s.attributes = attributes_of(q, s.directory);
+    if (c->server != atomic_load(&s.directory->servers->first))
+        disconnect(c);
     bool fresh = !c->ld;
     int rc = search_once(&s, filter);
     bool open = c->ld;
-    if (rc == LDAP_SERVER_DOWN || rc == LDAP_CONNECT_ERROR || rc == LDAP_UNAVAILABLE) {
+    if (is_away(rc)) {
+        /* One that is lost may have been started anew, one that says nothing may do so again. */
+        if (open && rc != LDAP_SERVER_DOWN)
+            leave(s.directory->servers, c->server);
         disconnect(c);
         open = false;
         if (!fresh) {
