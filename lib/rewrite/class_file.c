@@ -256,27 +256,56 @@ static bool is_map(const char *s, size_t *key_len, size_t *class_len)
     return n > 0 && at[1 + n] == ':';
 }
 
+/* LDAPDefaultSpec, as far as it stands above the class. */
+static const char *ldap_defaults(const struct config *c, const struct item *end)
+{
+    const char *found = NULL;
+
+    for (const struct item *x = c->first; x && x != end; x = x->next) {
+        if (x->kind == ITEM_OPTION && program_is_option(x, "LDAPDefaultSpec"))
+            found = x->value;
+    }
+    return found;
+}
+
 static void read_map(struct compiler *k, const struct item *it, uint32_t cls, bool optional,
-                     const char *s, size_t key_len, size_t class_len)
+                     struct map_bytes key, const char *map_class, const char *spec)
 {
     struct arena *a = k->p->arena;
-    const char *map_class = arena_strndup(a, s + key_len + 1, class_len);
     struct lookup_answer answer = {0};
 
     if (!k->host || !k->host->world)
         return;
+    /* All values of all entries, not the first one's alone. */
+    if (strcasecmp(map_class, "ldap") == 0)
+        spec = arena_printf(a, "-z\\n %s", spec);
+    struct lookup_world world = *k->host->world;
+    world.ldap_defaults = ldap_defaults(k->p->config, it);
     struct lookup_maps *maps = lookup_maps_new(a);
-    const struct lookup_map *m =
-        lookup_declare(maps, it->name, map_class, s + key_len + class_len + 2, k->diag, it->at);
+    const struct lookup_map *m = lookup_declare(maps, it->name, map_class, spec, k->diag, it->at);
     if (!m)
         return;
-    struct lookup_session *session = lookup_session_new(a, maps, k->host->world);
-    lookup(session, m, (struct map_bytes){s, key_len}, NULL, 0, a, &answer);
+    struct lookup_session *session = lookup_session_new(a, maps, &world);
+    lookup(session, m, key, NULL, 0, a, &answer);
     if (answer.verdict == MAP_FOUND)
         add_words(k, cls, answer.value.p, answer.value.len);
     else if (answer.verdict != MAP_NOT_FOUND && !optional)
         failed(k, it, FINDING_CLASS_MAP, map_class, answer.why);
     lookup_session_close(session);
+}
+
+/* @LDAP: what sendmail's schema has of the class. */
+static void read_directory(struct compiler *k, const struct item *it, uint32_t cls, bool optional)
+{
+    const char *spec =
+        arena_printf(k->p->arena,
+                     "-k (&(objectClass=sendmailMTAClass)(sendmailMTAClassName=%s)"
+                     "(|(sendmailMTACluster=${sendmailMTACluster})(sendmailMTAHost=$j))) "
+                     "-v sendmailMTAClassValue,sendmailMTAClassSearch:FILTER:sendmailMTAClass,"
+                     "sendmailMTAClassURL:URL:sendmailMTAClass",
+                     it->name);
+
+    read_map(k, it, cls, optional, (struct map_bytes){"", 0}, "ldap", compile_expanded(k, spec));
 }
 
 void class_file_read(struct compiler *k, const struct item *it)
@@ -291,8 +320,12 @@ void class_file_read(struct compiler *k, const struct item *it)
         s += strcspn(s, " \t");
         s += strspn(s, " \t");
     }
-    if (is_map(s, &key_len, &class_len))
-        read_map(k, it, cls, src.optional, s, key_len, class_len);
+    if (strcmp(s, "@LDAP") == 0)
+        read_directory(k, it, cls, src.optional);
+    else if (is_map(s, &key_len, &class_len))
+        read_map(k, it, cls, src.optional, (struct map_bytes){s, key_len},
+                 arena_strndup(k->p->arena, s + key_len + 1, class_len),
+                 s + key_len + class_len + 2);
     else if (take_apart(k, it, &src, s) && *src.path == '|')
         read_program(k, it, cls, &src);
     else if (src.path && *src.path)
