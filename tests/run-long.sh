@@ -47,6 +47,7 @@ else
 fi
 count "roles" env KILLS=200 tests/roles/run.py kills
 count "smtp" tests/smtp/run.py --long
+count "cluster" env LOAD=3000 tests/cluster/run.py stopped killed hanging
 count "maps" env MAPS_KILLS=100 tests/maps/run.py
 # Other breaks than in make test, and what --fix makes of them.
 count "breakage $seed" tests/breakage/run.py --seed "$seed" --cases 10000

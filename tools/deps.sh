@@ -44,6 +44,14 @@ db5.3-util       db5.3_load                  writes databases in the other byte 
 libcmocka-dev    /usr/include/cmocka.h       unit tests
 libldap-dev      /usr/include/ldap.h         class ldap of the lookups
 slapd            slapd                       a directory for its tests, which run their own
+ldap-utils       ldapadd                     fills it
+swaks            swaks                       a client that speaks what it is told
+libnet-ssleay-perl /usr/lib/*/perl5/*/Net/SSLeay.pm its TLS
+libauthen-sasl-perl /usr/share/perl5/Authen/SASL.pm its DIGEST-MD5
+mutt             mutt                        a client that people have
+bsd-mailx        bsd-mailx                   mail, for the story of a whole server
+dovecot-imapd    /usr/lib/dovecot/imap       shows mailboxes in that story
+dovecot-pop3d    /usr/lib/dovecot/pop3       the same by POP3
 '
 DEVELOP='
 git              git                         which files are ours
