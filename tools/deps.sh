@@ -4,7 +4,8 @@
 # Installs what is missing to build mcf (build), to run its tests too (test), or to work
 # on it (develop), on Debian 12; says what and why, and is quick when all is there.
 # Needs root only when something is missing; without it, it says which command to run.
-# Nothing is removed and no service is started.
+# Nothing is removed and no service is started. For tests, a package that cannot be installed beside
+# the others is unpacked below build.
 set -u
 export LC_ALL=C DEBIAN_FRONTEND=noninteractive
 PATH=$PATH:/usr/local/sbin:/usr/sbin:/sbin
@@ -48,10 +49,20 @@ ldap-utils       ldapadd                     fills it
 swaks            swaks                       a client that speaks what it is told
 libnet-ssleay-perl /usr/lib/*/perl5/*/Net/SSLeay.pm its TLS
 libauthen-sasl-perl /usr/share/perl5/Authen/SASL.pm its DIGEST-MD5
+libdigest-hmac-perl /usr/share/perl5/Digest/HMAC_MD5.pm what that needs
 mutt             mutt                        a client that people have
 bsd-mailx        bsd-mailx                   mail, for the story of a whole server
 dovecot-imapd    /usr/lib/dovecot/imap       shows mailboxes in that story
 dovecot-pop3d    /usr/lib/dovecot/pop3       the same by POP3
+'
+# These cannot be installed beside the reference: they are unpacked into build/unpacked/PACKAGE, and
+# are run from there. What they need of the system stands here.
+UNPACK='
+postfix          usr/lib/postfix/sbin/master a server that mail is relayed to and from
+'
+TEST+='
+libicu72         /usr/lib/*/libicuuc.so.72   for Postfix, which is unpacked and not installed
+libnsl2          /usr/lib/*/libnsl.so.2      the same
 '
 DEVELOP='
 git              git                         which files are ours
@@ -60,8 +71,9 @@ clang-format     clang-format                the house style
 clang-tidy       clang-tidy                  looks for mistakes
 '
 
+here=$(cd "$(dirname "$(readlink -f "$0")")/.." && pwd)
 case ${1:-build} in
-build) set=$BUILD;;
+build) set=$BUILD UNPACK=;;
 test) set=$BUILD$TEST;;
 develop) set=$BUILD$TEST$DEVELOP;;
 *) sed -n '2,/^[^#]/s/^# \{0,1\}//p' "$0" >&2; exit 2;;
@@ -81,7 +93,39 @@ while read -r package shows why; do
     missing+=("$package")
     lines+=("$(printf '  %-17s %s' "$package" "$why")")
 done <<< "$set"
-[ ${#missing[@]} -gt 0 ] || exit 0
+log=$(mktemp)
+trap 'rm -f "$log"' EXIT
+has_lists() { compgen -G '/var/lib/apt/lists/*Packages*' >/dev/null; }
+update() { echo "Reading the lists of packages ..."; apt-get -q update >>"$log" 2>&1; }
+
+# Needs no root, and nothing of the system is changed.
+unpack() { # package, what shows that it is there, why
+    local to=$here/build/unpacked/$1 folder
+    [ ! -e "$to/$2" ] || return 0
+    echo "Unpacking $1 ($3) into build/unpacked ..."
+    rm -rf "$to" && mkdir -p "$here/build/unpacked"
+    folder=$(mktemp -d "$here/build/unpacked/$1.XXXXXX")
+    get() { (cd "$folder" && apt-get -q download "$1" >>"$log" 2>&1); }
+    if { get "$1" || { [ "$(id -u)" = 0 ] && update && get "$1"; }; } &&
+        dpkg -x "$folder"/*.deb "$folder/all" 2>>"$log" && [ -e "$folder/all/$2" ]; then
+        mv "$folder/all" "$to" && rm -rf "$folder"
+        return 0
+    fi
+    tail -10 "$log" >&2
+    rm -rf "$folder"
+    echo "deps.sh: this did not work: apt-get download $1" >&2
+    return 1
+}
+unpack_all() {
+    while read -r package shows why; do
+        [ -z "$package" ] || unpack "$package" "$shows" "$why" || return 1
+    done <<< "$UNPACK"
+}
+
+if [ ${#missing[@]} -eq 0 ]; then
+    unpack_all
+    exit
+fi
 
 echo "Missing:"
 printf '%s\n' "${lines[@]}"
@@ -108,22 +152,18 @@ fi
 policy=/usr/sbin/policy-rc.d
 if [ ! -e $policy ]; then
     printf '#!/bin/sh\nexit 101\n' > $policy && chmod 755 $policy
-    trap 'rm -f $policy' EXIT
+    trap 'rm -f $policy "$log"' EXIT
 fi
-log=$(mktemp)
-has_lists() { compgen -G '/var/lib/apt/lists/*Packages*' >/dev/null; }
-update() { echo "Reading the lists of packages ..."; apt-get -q update >>"$log" 2>&1; }
 try() { apt-get -q -o Dpkg::Use-Pty=0 ${install#apt-get} >>"$log" 2>&1 </dev/null; }
 has_lists || update
 echo "Installing ${missing[*]} ..."
 if ! try && ! { update && try; }; then
     tail -30 "$log" >&2
     echo "deps.sh: this did not work: $install" >&2
-    rm -f "$log"
     exit 1
 fi
-rm -f "$log"
 for package in "${missing[@]}"; do
     shows=$(awk -v p="$package" '$1 == p { print $2 }' <<< "$set")
     is_there "$shows" || { echo "deps.sh: $package is installed, but $shows is not there" >&2; exit 1; }
 done
+unpack_all

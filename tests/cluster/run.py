@@ -7,7 +7,6 @@ sent to both hosts; what was acknowledged must be delivered once, and both hosts
 
     192.0.2.11 mx1, ldap1   192.0.2.12 mx2, ldap2   192.0.2.1 clients   198.51.100.10 somebody else's server
 """
-import argparse
 import json
 import os
 import shutil
@@ -22,9 +21,8 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 sys.path.insert(0, os.path.join(HERE, "..", "roles"))
 from mta import Sink, until
-from report import BUILD, MCF, ROOT, Failed, Report, expect, need_mcf, need_programs, need_root
+from report import BUILD, MCF, ROOT, Failed, Report, expect, in_namespace, need_programs
 
-NS = os.path.join(ROOT, "tests", "lib", "ns")
 SAMPLE = os.path.join(ROOT, "samples", "ldap-cluster")
 MCFD = os.environ.get("MCFD", os.path.join(BUILD, "mcfd"))
 CLIENTS = ["192.0.2.1", "192.168.0.5"]
@@ -397,19 +395,9 @@ def inside(given):
     report.close()
 
 
-def main():
-    parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("-v", "--verbose", action="store_true")
-    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
-    parser.add_argument("cases", nargs="*")
-    given = parser.parse_args()
-    if given.inside:
-        inside(given)
-    need_root()
-    need_mcf()
+def needs():
     need_programs("unshare", "nsenter", "ip", "sendmail", "slapd", "ldapadd", "ldapsearch", "procmail")
-    os.execv(NS, [NS, sys.executable, os.path.realpath(__file__), "--inside"] + sys.argv[1:])
 
 
 if __name__ == "__main__":
-    main()
+    in_namespace(__file__, __doc__, inside, needs)

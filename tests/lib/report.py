@@ -89,6 +89,22 @@ def options(doc):
     return parser.parse_args()
 
 
+def in_namespace(script, doc, inside, needs, addresses=()):
+    """The main of a suite that runs in tests/lib/ns: inside(given) is called there; before, outside, needs()."""
+    parser = argparse.ArgumentParser(description=doc, formatter_class=argparse.RawDescriptionHelpFormatter)
+    parser.add_argument("-v", "--verbose", action="store_true")
+    parser.add_argument("--inside", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument("cases", nargs="*")
+    given = parser.parse_args()
+    if given.inside:
+        inside(given)
+    need_root()
+    need_mcf()
+    needs()
+    ns = os.path.join(ROOT, "tests", "lib", "ns")
+    os.execv(ns, [ns] + [w for a in addresses for w in ("-a", a)] + [sys.executable, os.path.realpath(script), "--inside"] + sys.argv[1:])
+
+
 def run_functions(suite, doc, functions):
     """Every test_NAME of functions, or those named, each in a folder of its own; ends the program."""
     given = options(doc)
