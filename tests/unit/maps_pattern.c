@@ -50,6 +50,38 @@ static void what_is_repeated_is_copied(void **state)
     assert_false(pattern_is_small("\\(\\(a\\{99\\}\\)\\{99\\}\\)\\{99\\}", true));
 }
 
+/* The C library takes minutes for each that is refused, and no blink for the others. */
+static void ways_around_nothing_are_few(void **state)
+{
+    static const char *const bad[] = {"^(a?)+++++x",
+                                      "^(a*+)++++++++*fa@M -s1,2 ^(a+)+++",
+                                      "^((a?){30}+){9}x",
+                                      "^((a?){9}+){9}+x",
+                                      "^((((a*)+(b*)+)+(c*)+)+(d*)+)+x",
+                                      "((a?){20}+){10}+",
+                                      "(^|a)+++++f",
+                                      "(\\<)+++++f",
+                                      "(a{0,1}|b)+++++f",
+                                      "(a|)+++++f",
+                                      "$b?{0,2}*{20}",
+                                      "(b?)(b?+c*){0,2}{20}[x]",
+                                      "(a?){2,}{2,}{2,}{2,}{2,}{2,}"};
+    static const char *const good[] = {"^(a?)+++x",
+                                       "(a?){300}",
+                                       "a++++++",
+                                       "(a*b*c*d*e*f*g*h*i*j*k*l*m*n*o*p*)*",
+                                       "^([a-z]+\\.)*[a-z]+$",
+                                       "((((((a*)*)*)*)*)*)*",
+                                       "^(a?){20}{5}$",
+                                       "(a?b)+++++"};
+
+    (void)state;
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(pattern_is_small(bad[i], false));
+    for (size_t i = 0; i < sizeof good / sizeof *good; i++)
+        assert_true(pattern_is_small(good[i], false));
+}
+
 static void parentheses_have_an_end(void **state)
 {
     char text[2 * PATTERN_DEPTH + 4];
@@ -68,6 +100,7 @@ int main(void)
     const struct CMUnitTest tests[] = {
         UNIT(most_are_small),
         UNIT(what_is_repeated_is_copied),
+        UNIT(ways_around_nothing_are_few),
         UNIT(parentheses_have_an_end),
     };
     return cmocka_run_group_tests_name("maps_pattern", tests, NULL, NULL);
