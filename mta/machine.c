@@ -119,7 +119,10 @@ static void check_queue(struct machine *m)
     struct sandbox who;
 
     if (!sandbox_plan(m->arena, m->program, &who, &wrong)) {
-        say(m, DIAG_ERROR, place_of(m, "RunAsUser"), wrong, "useradd -r smmta");
+        const char *named = setting_text(m->program, "RunAsUser");
+        say(m, DIAG_ERROR, place_of(m, "RunAsUser"), wrong,
+            arena_printf(m->arena, "useradd -r %.*s", (int)strcspn(*named ? named : "smmta", ":./"),
+                         *named ? named : "smmta"));
         return;
     }
     wrong = queue_wrong(m->arena, dir, who.uid, who.gid, &command);
