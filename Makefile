@@ -132,7 +132,7 @@ sendmail.cf submit.cf: FORCE
 	@echo "      install it:   sudo install -m 644 $@ $@.map /etc/mail/"
 	@if grep -Eq '^(K[^ ]+ +(hash|btree|cdb) |O *AliasFile *=)' $@; then \
 		echo "      its maps:     sudo $(BUILD)/mcf map build --config $@"; fi
-	@echo "      start it:     $(if $(filter submit.cf,$@),restart the runner of the client queue (mcfd stop -Ac; mcfd start -Ac),restart sendmail (mcfd stop; mcfd start))"
+	@echo "      start it:     $(if $(filter submit.cf,$@),restart the runner of the client queue (sendmail -Ac -q30m; or mcfd stop -Ac; mcfd start -Ac),restart sendmail (or mcfd stop; mcfd start))"
 
 # Pages with tables in place of lines @NAME@: what mcf has to say and an .mc may, how mcfd is called.
 define PAGE

@@ -309,6 +309,24 @@ def mutt(world):
 
 
 @case
+def mutt_and_python_by_the_sendmail_command(world):
+    """mutt's own way, and what programs do: sendmail -oi -oem, sendmail -t -i, with the daemon's queue."""
+    sendmail, body = PLACE + "/sendmail", "text\n.\n..\nFrom here\n"
+    os.symlink(MCFD, sendmail)
+    with open(PLACE + "/muttrc", "w") as f:
+        f.write('set from="a@example.net"\nset use_envelope_from=yes\nset sendmail="%s -Am -C %s/mcfd.cf -oi -oem"\nset copy=no\nset record=""\n' % (sendmail, PLACE))
+    p = subprocess.run(["mutt", "-n", "-F", PLACE + "/muttrc", "-s", "mutt-sendmail", "--", "x@mcfd.example"], input=body.encode(), stdout=subprocess.PIPE,
+                       stderr=subprocess.STDOUT, timeout=40, env=dict(os.environ, HOME=PLACE, TERM="dumb"))
+    expect(p.returncode == 0, p.stdout)
+    text = "Subject: sendmail-t\nTo: x@mcfd.example\nBcc: y@mcfd.example\n\n" + body
+    subprocess.run([sendmail, "-Am", "-C", PLACE + "/mcfd.cf", "-t", "-i", "-f", "a@example.net"], input=text.encode(), check=True, timeout=40)
+    until(lambda: sum("\nSubject: sendmail-t\n" in t for _, t, *_ in world.sink.got) == 2, 15, lambda: "not twice: %r" % world.sink.got[-3:])
+    for tag, got in [("mutt-sendmail", world.got("mutt-sendmail")), ("sendmail-t", world.sink.got[-1][1])]:
+        expect(re.sub(r"(?m)^\.(?=\.)", "", got.partition("\n\n")[2]).rstrip("\n") == body.rstrip("\n"), "%s: another text: %r" % (tag, got))
+        expect("Bcc:" not in got and "y@" not in got.partition("\n\n")[0], got)
+
+
+@case
 def curl(world):
     """curl: TLS that is demanded, TLS at once, and mechanisms by name."""
     path = PLACE + "/curl"
