@@ -88,6 +88,8 @@ static void print_ports(const struct mode_setup *m, pid_t pid)
 
     for (size_t i = 0; i < ports.n; i++)
         printf("%s%.*s", i ? ", " : "", (int)ports.v[i].len, ports.v[i].p);
+    if (ports.n == 0)
+        printf("ports that only root can see");
 }
 
 /* --- start -------------------------------------------------------------------------------- */
