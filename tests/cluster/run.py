@@ -42,6 +42,7 @@ class Host:
                                        text=True)
         self.holder.stdout.readline()
         cable = "host%d" % n
+        subprocess.run(["ip", "link", "del", cable], stderr=subprocess.DEVNULL)  # of one that was closed
         shell("ip", "link", "add", cable, "type", "veth", "peer", "name", "eth0", "netns", str(self.holder.pid))
         shell("ip", "link", "set", cable, "master", "bridge", "up")
         self.run("sh", "-c", "hostname %s; ip link set lo up; ip addr add %s/24 dev eth0; ip link set eth0 up; ip route add default via 192.0.2.1" %
@@ -61,7 +62,7 @@ class Host:
 
     def start_slapd(self):
         self.slapd = subprocess.Popen(self.command("slapd", "-h", self.ldap, "-f", "/etc/ldap/slapd.conf", "-d", "0"), stderr=subprocess.DEVNULL)
-        until(lambda: self.answers(), 10, "slapd %d does not answer" % self.n)
+        until(self.answers, 30, "slapd %d does not answer" % self.n)
 
     def end_slapd(self, how=signal.SIGTERM):
         # nsenter becomes slapd: it is the same process.
@@ -82,7 +83,7 @@ class Host:
     def start_mcfd(self):
         self.mcfd = subprocess.Popen(self.command(MCFD, "-bD", "-q1s", "-C", "/etc/mail/cluster.cf", "--log-json", "/run/mcfd.json"), stdout=subprocess.DEVNULL,
                                      stderr=open("/run/mcfd%d.log" % self.n, "wb"), stdin=subprocess.DEVNULL)
-        until(self.greets, 15, lambda: "mcfd %d does not greet: %s" % (self.n, read("/run/mcfd%d.log" % self.n)))
+        until(self.greets, 30, lambda: "mcfd %d does not greet: %s" % (self.n, read("/run/mcfd%d.log" % self.n)))
 
     def greets(self):
         try:
@@ -147,7 +148,7 @@ class Cluster:
         def same():
             one, two = (h.entries() for h in self.hosts)
             return len(one) > 10 and one == two
-        until(same, 20, "the directories are not the same")
+        until(same, 40, "the directories are not the same")
 
     def close(self):
         for h in self.hosts:
@@ -309,7 +310,7 @@ def test_decisions(cluster):
 def test_stopped(cluster):
     """A directory server is stopped while mail is sent, and started again: the other one is asked, nobody is put off."""
     h = cluster.hosts[0]
-    load = under_load(cluster, "stopped", h.end_slapd, h.start_slapd, most=5)
+    load = under_load(cluster, "stopped", h.end_slapd, h.start_slapd, most=12)
     expect(load.deferred == 0, "%d times put off" % load.deferred)
 
 
@@ -326,7 +327,7 @@ sendmailMTAAliasGrouping: aliases
 sendmailMTAKey: new
 sendmailMTAAliasValue: alice
 """)
-    load = under_load(cluster, "killed", event, h.start_slapd, most=5)
+    load = under_load(cluster, "killed", event, h.start_slapd, most=12)
     expect(load.deferred == 0, "%d times put off" % load.deferred)
     # The one that was away is alone now, and knows it.
     cluster.hosts[0].end_slapd()
