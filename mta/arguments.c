@@ -488,7 +488,7 @@ static bool is_submission(enum mode m)
 static const char *usual_path(const struct reading *r)
 {
     if (r->which == 'c' ||
-        (!r->which && is_submission(r->out->mode) && access(submit_file, R_OK) == 0))
+        (!r->which && is_submission(r->out->mode) && access(submit_file, F_OK) == 0))
         return submit_file;
     return usual_file;
 }

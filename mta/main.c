@@ -254,8 +254,34 @@ static bool open_traffic(const struct arguments *g, int *fd)
     return *fd >= 0;
 }
 
+/* What is opened must not be taken for standard input or output, where there is none. */
+static void open_standard(void)
+{
+    int fd;
+
+    do {
+        fd = open("/dev/null", O_RDWR);
+    } while (fd >= 0 && fd <= STDERR_FILENO);
+    if (fd > STDERR_FILENO)
+        close(fd);
+}
+
+/* Whoever runs us gets no rights by that, whatever the file's mode says: what is read, and where
+ * to, is his to say. */
+static bool drop_rights(void)
+{
+    const uid_t uid = getuid();
+    const gid_t gid = getgid();
+
+    return (getegid() == gid || setresgid(gid, gid, gid) == 0) &&
+           (geteuid() == uid || setresuid(uid, uid, uid) == 0);
+}
+
 int main(int argc, char **argv)
 {
+    open_standard();
+    if (!drop_rights())
+        return EX_NOPERM;
     struct arena *a = arena_new(no_memory, NULL);
     struct arguments given;
     const char *why;

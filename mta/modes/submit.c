@@ -457,6 +457,7 @@ static int send_message(struct submitting *g)
     }
     if (!ask_end(g, &v))
         return ended_early(g);
+    g->mailed = g->mailed || v.flags & VERDICT_MAILED;
     if (v.reply.len > 0 && !(v.flags & VERDICT_DISCARD))
         return refused(g, bytes_string(g->arena, v.reply));
     if (v.texts.n > 0 && !bring(g, v.texts, &stored))
@@ -466,10 +467,12 @@ static int send_message(struct submitting *g)
                 g->passing ? arena_printf(g->arena, "%s: ", kept_in(g)) : "");
         return EX_TEMPFAIL;
     }
-    if (v.texts.n > 0)
-        take_failures(g, stored.failed);
+    /* In the background it is only queued, for whoever sends it. */
+    if (*setting_text(g->setup->program, "DeliveryMode") != 'i')
+        stored.failed.n = 0;
+    take_failures(g, stored.failed);
     if (g->telling == TELL_PRINT && !g->mailed &&
-        (g->bad > 0 || (v.texts.n > 0 && stored.failed.n > 0 && !g->bad_head)))
+        (g->bad > 0 || (stored.failed.n > 0 && !g->bad_head)))
         keep_letter(g);
     return g->telling == TELL_MAIL_ONLY ? EX_OK : g->status;
 }

@@ -98,7 +98,7 @@ int verify_run(const struct mode_setup *m)
 {
     const struct service *s = service_new(m->arena, m->program, m->world);
     struct verifying g = {.worker = worker_new(m->arena, s),
-                          .list = {.arena = m->arena},
+                          .list = {.arena = m->arena, .no_aliases = m->given->message.no_aliases},
                           .said = table_new(m->arena)};
     const struct arguments *given = m->given;
 

@@ -1021,8 +1021,18 @@ static struct texts keep_macros(struct worker *w, struct context *c)
     return (struct texts){k.v, k.n};
 }
 
+/* Whether reports tell of who cannot be delivered to, others or not: in the background nobody waits
+ * to be told. */
+static bool mails_errors(struct worker *w, const struct context *c, bool others)
+{
+    if (c->how & SUBMIT_QUIET)
+        return false;
+    return c->how & SUBMIT_MAILS_ERRORS || c->bad_head ||
+           (c->submitted && others && is_mode(w, 'b'));
+}
+
 /* Those too that nobody is at, where a report is to say so. */
-static void copy_recipients(struct context *c)
+static void copy_recipients(struct worker *w, struct context *c)
 {
     struct envelope *e = &c->envelope;
     const struct send_list *l = &c->sends;
@@ -1030,14 +1040,14 @@ static void copy_recipients(struct context *c)
     struct recipient *good = expand_recipients(l, c->tx, &n);
 
     e->recipients = arena_calloc(c->tx, n + l->nbad + 1, sizeof *e->recipients);
-    const bool mails = c->how & SUBMIT_MAILS_ERRORS || (c->bad_head && !(c->how & SUBMIT_QUIET));
 
     if (c->bad_head)
         n = 0;
+    c->mails = mails_errors(w, c, n > 0);
     memcpy(e->recipients, good, n * sizeof *good);
     for (size_t i = 0; i < l->nbad; i++) {
         const struct recipient *r = &l->bad[i].recipient;
-        if (!mails && !r->owner.len)
+        if (!c->mails && !r->owner.len)
             continue;
         e->recipients[n] = *r;
         e->recipients[n++].flags |= RECIPIENT_IS_FINAL;
@@ -1094,10 +1104,11 @@ static void take_message(struct worker *w, struct context *c, const struct messa
         e->flags |= ENVELOPE_QUEUED;
     if (is_mode(w, 'i'))
         e->flags |= ENVELOPE_AWAITED;
+    const bool tells_now = is_mode(w, 'i') && !(c->how & SUBMIT_MAILS_ERRORS) && !c->bad_head;
     if (c->submitted)
         e->flags |= ENVELOPE_SUBMITTED | (c->how & SUBMIT_OWN ? ENVELOPE_OWN : 0U) |
-                    (c->how & SUBMIT_MAILS_ERRORS || c->bad_head ? 0U : ENVELOPE_TELLS);
-    copy_recipients(c);
+                    (tells_now ? ENVELOPE_TELLS : 0U);
+    copy_recipients(w, c);
     set_time(w, time(NULL));
     struct collected got = collect(w->r, c->tx, e, with_warnings(w, c, m->head), whom);
     if (got.verdict == COLLECT_REFUSED) {
@@ -1116,6 +1127,8 @@ static void take_message(struct worker *w, struct context *c, const struct messa
         return;
     worker_setf(w, "c", "%llu", (unsigned long long)e->hops);
     e->macros = keep_macros(w, c);
+    if (c->mails)
+        v->flags |= VERDICT_MAILED;
     if (c->discard || got.verdict == COLLECT_DISCARDED || (c->submitted && !e->nrecipients))
         say_taken(w, c, v);
     else

@@ -35,7 +35,7 @@ void context_reset(struct context *c)
     c->sends = (struct send_list){.arena = c->tx};
     c->only = NULL;
     c->naccepted = 0;
-    c->bad_head = false;
+    c->bad_head = c->mails = false;
     c->warnings = NULL;
     c->discard = c->discard_all;
 }

@@ -43,6 +43,7 @@ struct context {
     uint64_t how;     /* SUBMIT_* */
     const char *warnings; /* lines of X-Authentication-Warning; NULL: none */
     bool bad_head;        /* the head names somebody that cannot be delivered to: nobody gets it */
+    bool mails;           /* reports tell of who cannot be delivered to */
     bool discard;         /* what comes is taken and forgotten */
     bool discard_all;     /* of this client */
 };

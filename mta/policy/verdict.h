@@ -15,7 +15,9 @@ enum verdict_flags {
     VERDICT_AUTH_REQUIRED = 16, /* of CONNECT: no MAIL without AUTH */
     /* Of CONNECT: it is not the client that is refused: EHLO is answered as usual. */
     VERDICT_BUSY = 32,
-    VERDICT_MAILED = 64 /* of SUBMIT: the sender is somebody else, who is told in reports */
+    /* Of SUBMIT: the sender is somebody else, who is told in reports; of END: reports tell of all
+     * that nobody is at. */
+    VERDICT_MAILED = 64
 };
 
 /* SUBMIT.how */

@@ -64,7 +64,10 @@ void note_from(struct store *s, const struct envelope *e)
     struct log_event l;
 
     log_begin(&l, s->setup->events, s->scratch, LEVEL_FROM, LOG_INFO, "from", e->id);
-    log_text(&l, "from", bracketed(s, e->sender));
+    if (e->flags & ENVELOPE_SUBMITTED)
+        log_field(&l, "from", e->sender);
+    else
+        log_text(&l, "from", bracketed(s, e->sender));
     log_number(&l, "size", (int64_t)e->size);
     log_number(&l, "class", (int64_t)e->priority);
     log_number(&l, "nrcpts", (int64_t)e->nrecipients);
@@ -161,6 +164,21 @@ static bool is_unknown_exit(const struct plan *p, const struct tried *t)
     return local && t->answer.len > 0 && t->state == RECIPIENT_FAILED;
 }
 
+/* Nobody is at the address: no mailer was asked. */
+static bool is_refusal(const struct plan *p, const struct tried *t)
+{
+    return !p && t->state == RECIPIENT_FAILED && reply_text(t->answer).len < t->answer.len;
+}
+
+static struct bytes without_enhanced(struct bytes b)
+{
+    size_t n = 0;
+
+    while (n < b.len && (isdigit((unsigned char)b.p[n]) || b.p[n] == '.'))
+        n++;
+    return n > 4 && n < b.len ? (struct bytes){b.p + n + 1, b.len - n - 1} : b;
+}
+
 static char *status(struct store *s, const struct plan *p, const struct tried *t)
 {
     bool network = p && (p->kind == PLAN_SMTP || p->kind == PLAN_LMTP);
@@ -178,6 +196,8 @@ static char *status(struct store *s, const struct plan *p, const struct tried *t
                                    : arena_printf(s->scratch, "Sent");
     if (network && t->host.len)
         return arena_printf(s->scratch, "%s", of_failure(t->answer));
+    if (is_refusal(p, t))
+        text = without_enhanced(text);
     return arena_printf(s->scratch, "%.*s", (int)text.len, text.p);
 }
 
@@ -210,7 +230,8 @@ static void tell(struct store *s, struct work *w, const struct plan *p, uint64_t
            : meaning_of(p, t)      ? bytes_of(meaning_of(p, t)->enhanced)
            : is_unknown_exit(p, t) ? bytes_of("5.3.0")
                                    : t->code);
-    if (p && t->host.len && (t->state == RECIPIENT_FAILED || t->state == RECIPIENT_WAITS))
+    if (is_refusal(p, t) ||
+        (p && t->host.len && (t->state == RECIPIENT_FAILED || t->state == RECIPIENT_WAITS)))
         log_field(&l, "reply", t->answer);
     log_text(&l, "stat", status(s, p, t));
     *noted = (struct noted){.event = l};

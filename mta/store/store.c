@@ -213,12 +213,14 @@ static void end_waiter(struct store *s, struct waiter *w)
 
 void store_tell(struct waiter *w, const struct recipient *r)
 {
-    const struct bytes why = r->answer, who = r->shown.len ? r->shown : r->address;
+    const int code = exit_of(r);
+    const struct bytes who = r->shown.len ? r->shown : r->address;
+    const struct bytes why =
+        r->answer.len ? r->answer : bytes_of(exit_by_code((uint64_t)code)->text);
 
     w->failed = arena_grow(w->arena, w->failed, w->nfailed, &w->failed_room, sizeof *w->failed, 4);
-    w->failed[w->nfailed++] =
-        bytes_of(arena_printf(w->arena, "%d %.*s%s%.*s", exit_of(r), (int)who.len, who.p,
-                              why.len ? "... " : "", (int)why.len, why.len ? why.p : ""));
+    w->failed[w->nfailed++] = bytes_of(
+        arena_printf(w->arena, "%d %.*s... %.*s", code, (int)who.len, who.p, (int)why.len, why.p));
 }
 
 void store_tried(struct store *s, struct entry *e)

@@ -317,6 +317,42 @@ def lines_of_the_log():
 
 
 @case
+def lines_of_the_log_of_submissions():
+    got = []
+    for engine in (MCFD, SENDMAIL):
+        cf = fresh(LogLevel="9", DeliveryMode="interactive")
+        open(PLACE + "/syslog", "w").close()
+        for words in (["alice"], ["-f", "joe@example.org", "alice"], ["x@example.org"], ["-oem", "nosuchuser"], ["-odq", "alice", "bob"]):
+            run(engine, "-bm", "-C", cf, *words, text="Subject: a\n\ntext\n")
+        subprocess.run(["sleep", "0.5"])
+        with open(PLACE + "/syslog") as f:
+            lines = [same(re.sub(r"^<(\d+)>.*?\]: ", r"\1 ", l)) for l in f if re.search(r": (from|to)=", l)]
+        # The reference says of a user of this system who he is, and what is queued; of a user there is not, the mailer.
+        lines = [re.sub(r"ctladdr=[^,]*, |(?<=nosuchuser, delay=00:00:00, )mailer=local, ", "", l) for l in lines if "stat=queued" not in l]
+        got.append(sorted(re.sub(r"size=\d+", "size=N", l) for l in lines))
+    return alike("the lines", *got)
+
+
+@case
+def standard_input_and_rights_that_are_not_there():
+    out = []
+    cf = fresh(DeliveryMode="queueonly")
+    for engine in (MCFD, SENDMAIL):  # standard input is closed: an empty message
+        p = subprocess.run(["sh", "-c", '"$0" -bm -C "$1" alice <&-', engine, cf], capture_output=True, text=True)
+        if p.returncode or p.stderr:
+            out.append("%s without standard input: %d %s" % (engine, p.returncode, p.stderr))
+    # Whoever makes it setgid gives nobody anything by that.
+    shell("cp %s {0}/mcfd-g; chgrp smmsp {0}/mcfd-g; chmod 2755 {0}/mcfd-g; echo Dsecret >{0}/secret.cf; chgrp smmsp {0}/secret.cf; chmod 640 {0}/secret.cf" % MCFD)
+    p = subprocess.run(["setpriv", "--reuid", "4001", "--regid", "4001", "--clear-groups", PLACE + "/mcfd-g", "-bv", "-C", PLACE + "/secret.cf", "x"],
+                       capture_output=True, text=True)
+    if p.returncode != 72 or "Permission denied" not in p.stdout:
+        out.append("setgid: %d %s" % (p.returncode, p.stdout + p.stderr))
+    ours, theirs = (run(engine, "-bv", "-n", "-C", cf, "root") for engine in (MCFD, SENDMAIL))
+    out.append(alike("-bv -n", ours, theirs))
+    return "\n".join(filter(None, out))
+
+
+@case
 def tls_and_logins_in_the_log():
     got = []
     certificates.make(PLACE + "/tls")
