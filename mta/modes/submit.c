@@ -140,6 +140,11 @@ static void keep_letter(struct submitting *g)
     buf_addc(&out, '\n');
     buf_add(&out, g->text.body.data, g->text.body.len);
     buf_addc(&out, '\n');
+    if (!*path) {
+        fprintf(stderr, "mcfd: %s has no home where the message could be kept: it is lost\n",
+                g->user);
+        return;
+    }
     int fd = open(path, O_WRONLY | O_APPEND | O_CREAT | O_NOFOLLOW | O_CLOEXEC, 0600);
     bool good = fd >= 0 && write(fd, out.data, out.len) == (ssize_t)out.len;
     if (good)

@@ -665,15 +665,40 @@ static void take_recipient(struct worker *w, struct context *c, const struct mes
     say(v, accept_recipient(w, c, path, m->parameters, later));
 }
 
-/* Bytes of the text up to the comma that ends its first address. */
-static size_t first_address(struct worker *w, const char *text)
+/* Bytes of the text up to the first comma that is in no quotes, comment or, where `angles`, between
+ * angle brackets; *open: such a bracket is never closed. */
+static size_t up_to_comma(const char *text, bool angles, bool *open)
 {
-    size_t used;
+    size_t i = 0, comments = 0, brackets = 0;
+    bool quoted = false;
 
-    rewrite_begin(w->r);
-    address_scan(w->r, text, strlen(text), true, ',', rewrite_workspace(w->r), &used);
-    rewrite_rest(w->r);
-    return used;
+    for (; text[i]; i++) {
+        const char c = text[i];
+        if (c == '\\' && text[i + 1])
+            i++;
+        else if (c == '"' && comments == 0)
+            quoted = !quoted;
+        else if (!quoted && c == '(')
+            comments++;
+        else if (!quoted && c == ')' && comments > 0)
+            comments--;
+        else if (quoted || comments > 0)
+            continue;
+        else if (angles && (c == '<' || (c == '>' && brackets > 0)))
+            brackets = c == '<' ? brackets + 1 : brackets - 1;
+        else if (c == ',' && brackets == 0)
+            break;
+    }
+    *open = brackets > 0;
+    return i;
+}
+
+static size_t first_address(const char *text)
+{
+    bool open;
+    const size_t n = up_to_comma(text, true, &open);
+
+    return open ? up_to_comma(text, false, &open) : n;
 }
 
 /* One address of a submission. */
@@ -696,7 +721,8 @@ static void name_recipient(struct worker *w, struct context *c, const struct mes
     }
 }
 
-/* Addresses of a submission: a line for each that they came to and that is none. */
+/* Addresses of a submission, the last one first, as those of an alias: a line for each that they
+ * came to and that is none. */
 static void answer_named(struct worker *w, struct context *c, const struct message_RCPT *m,
                          struct message_VERDICT *v)
 {
@@ -704,11 +730,16 @@ static void answer_named(struct worker *w, struct context *c, const struct messa
     struct buf lines;
 
     worker_set(w, "addr_type", "e r");
+    struct bytes *all = NULL;
+    size_t n = 0, room = 0;
     for (const char *rest = bytes_string(w->arena, m->path); *rest;) {
-        const size_t n = first_address(w, rest);
-        name_recipient(w, c, m, (struct bytes){rest, n});
-        rest += n + (rest[n] == ',');
+        const size_t len = first_address(rest);
+        all = arena_grow(w->arena, all, n, &room, sizeof *all, 8);
+        all[n++] = (struct bytes){rest, len};
+        rest += len + (rest[len] == ',');
     }
+    while (n-- > 0)
+        name_recipient(w, c, m, all[n]);
     if (m->recipients == RCPT_OF_HEAD && c->sends.nbad > before)
         c->bad_head = true;
     buf_init(&lines, w->arena);

@@ -682,7 +682,7 @@ def submit(engine, dialogue):
     user = "root"
     if words[:1] == ["as"]:
         user, words = words[1], words[2:]
-    words = [PLACE + "/t.cf" if w == "CF" else w for w in words]
+    words = [PLACE + "/t.cf" if w == "CF" else re.sub(r"\{(\d+)\*([^}]*)\}", lambda m: int(m.group(1)) * m.group(2), w) for w in words]
     text = b""
     for line, _ in dialogue["steps"]:
         word, _, rest = line.partition(" ")
