@@ -285,9 +285,6 @@ static int take_message_flag(struct reading *r, int c, const char *arg)
             return wrong(r, "More than one \"from\" person");
         m->sender = arg;
         return 0;
-    case 'G':
-        m->relayed = true;
-        return 0;
     case 'h':
         return read_hops(r, arg);
     case 'i':

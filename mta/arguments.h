@@ -31,7 +31,6 @@ struct submission {
     uint64_t hops;         /* -h */
     bool from_head;        /* -t: its recipients are those of the head */
     bool no_aliases;       /* -n */
-    bool relayed;          /* -G: it is not new */
 };
 
 struct arguments {
