@@ -405,6 +405,9 @@ static bool parse_path(struct worker *w, const char *path, unsigned kind, struct
     rewrite_begin(w->r);
     bool parsed = address_parse(w->r, path, kind, a);
     rewrite_rest(w->r);
+    /* Its texts are the evaluation's, and others follow. */
+    a->user = arena_strdup(w->arena, a->user);
+    a->host = a->host ? arena_strdup(w->arena, a->host) : NULL;
     return parsed;
 }
 
