@@ -312,6 +312,8 @@ static const struct call forbidden_alone[] = {
 static bool add_calls(scmp_filter_ctx f, const struct call *calls, size_t n)
 {
     for (size_t i = 0; i < n; i++) {
+        if (calls[i].action == otherwise && calls == of_front)
+            continue; /* with sanitizers: all others are answered so */
         if (seccomp_rule_add(f, calls[i].action, calls[i].number, 0) != 0)
             return false;
     }

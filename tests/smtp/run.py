@@ -688,7 +688,7 @@ def submit(engine, dialogue):
         word, _, rest = line.partition(" ")
         text += raw(rest) + b"\n" if word == "|" else raw(rest) if word == "|-" else b""
     home = "%s/%s" % (HOMES, user)
-    environment = {"PATH": os.environ["PATH"], "HOME": home, "LOGNAME": user}
+    environment = {"PATH": os.environ["PATH"], "HOME": home, "LOGNAME": user, **{k: v for k, v in os.environ.items() if k.endswith("SAN_OPTIONS")}}
     command = [PLACE + "/sendmail"] + engine[1:] + words  # a name that means a mode
     if user != "root":
         number = str(pwd.getpwnam(user).pw_uid)
