@@ -247,7 +247,8 @@ def test_submission_hostile_files():
     os.mkdir(DROP + "/folder")
     os.symlink("/etc/shadow", DROP + "/link")
     with open(PLACE + "/hard", "wb") as f:
-        f.write(whole)
+        f.write(whole.replace(b"mark-good-", b"mark-hard-"))
+    os.chmod(PLACE + "/hard", 0o644)
     os.link(PLACE + "/hard", DROP + "/hard")
     s = socket.socket(socket.AF_UNIX)
     s.bind(DROP + "/socket")
@@ -258,6 +259,7 @@ def test_submission_hostile_files():
     left = set(os.listdir(DROP))
     expect(left <= {"empty", "huge2", "short", "folder"}, "left: %r" % left)  # what may still be written, and what is no file
     expect(os.path.exists(PLACE + "/hard"), "a file elsewhere is gone")
+    expect(count("mark-hard-") == 0, "a link to a file elsewhere is a message")
     os.kill(runner_pid(), signal.SIGTERM)
     m.stop()
 
