@@ -139,8 +139,8 @@ static void check_drop(struct machine *m)
     const char *wrong, *command, *dir = setting_text(m->program, "QueueDirectory");
     struct sandbox who;
 
-    if (!setting_true(m->program, "UseMSP") || !sandbox_plan(m->arena, m->program, &who, &wrong) ||
-        who.uid == 0)
+    if (m->how->makes || !setting_true(m->program, "UseMSP") ||
+        !sandbox_plan(m->arena, m->program, &who, &wrong) || who.uid == 0)
         return;
     wrong = drop_wrong(m->arena, drop_folder(m->arena, dir), who.uid, who.gid, &command);
     if (wrong)

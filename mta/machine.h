@@ -15,6 +15,7 @@ struct machine_setup {
     const char *host; /* $j */
     const char *path; /* of the configuration */
     bool ports;       /* whether they are free, too: nobody else may listen yet */
+    bool makes;       /* what we make ourselves need not be there */
     bool no_names;    /* no name server answers: none is asked */
 };
 

@@ -1,6 +1,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sysexits.h>
+#include <unistd.h>
 
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
@@ -126,7 +127,9 @@ void check_machine(const struct mode_setup *m)
     implemented_check(m->program->config, m->given, m->findings);
     struct machine_setup how = {.host = s->host,
                                 .path = m->given->path,
-                                .ports = m->given->mode == MODE_CHECK && !runs,
+                                .ports = m->given->mode == MODE_CHECK && !runs &&
+                                         !setting_true(m->program, "UseMSP"),
+                                .makes = m->given->mode != MODE_CHECK && geteuid() == 0,
                                 .no_names = m->no_names};
     machine_check(m->program, &how, m->findings);
 }

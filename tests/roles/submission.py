@@ -211,6 +211,7 @@ def test_submission_no_folder():
     said = subprocess.run([OWN, "check", "-C", CF], capture_output=True, text=True).stdout
     hint = re.search(r"hint: (install -d .*%s)" % re.escape(DROP), said)
     expect(hint, "check does not say it: " + said)
+    expect("port" not in said, "check looks at ports: " + said)
     subprocess.run(hint.group(1).split(), check=True)
     expect(submit("text")[0] == 0, "it is not taken then")
 
