@@ -50,6 +50,13 @@ static void take_message(struct front *f, const struct message *m)
     case MESSAGE_LOGIN_SAID:
         relay_login(f, &m->as.LOGIN_SAID);
         break;
+    case MESSAGE_READ_BODY:
+    case MESSAGE_NEW_BODY:
+        front_send(&f->store, m);
+        break;
+    case MESSAGE_BODY_IS:
+        front_send(&f->policy, m);
+        break;
     case MESSAGE_PIECE:
         relay_piece(f, &m->as.PIECE);
         break;

@@ -21,7 +21,9 @@ struct serve {
     struct session *session;
     struct stream stream;
     uint64_t id;
-    bool storing; /* the store has bytes of a body that is not committed; by our id */
+    bool storing;    /* the store has bytes of a body that is not committed; by our id */
+    uint64_t stored; /* so many */
+    bool filtered;   /* the whole of it is there before END is asked */
     size_t listener;
     uv_poll_t poll;
     uv_timer_t timer;
@@ -58,6 +60,7 @@ static void drop_transaction(struct serve *s)
     m.as.DROP.transaction = s->id;
     front_send(&s->front->store, &m);
     s->storing = false;
+    s->stored = 0;
 }
 
 static void finish(struct serve *s)
@@ -122,6 +125,18 @@ static void ask_store(struct serve *s, const struct session_question *q, struct 
     m->kind = MESSAGE_COMMIT;
     m->as.COMMIT = (struct message_COMMIT){s->id, q->envelopes, rest};
     s->storing = false; /* it is the store's now, and will be answered */
+    s->stored = 0;
+}
+
+static void store_body(struct serve *s, struct bytes b)
+{
+    struct message m = {.kind = MESSAGE_BODY};
+
+    s->storing = true;
+    s->stored += b.len;
+    m.as.BODY = (struct message_BODY){s->id, b};
+    front_send(&s->front->store, &m);
+    session_body_taken(s->session, b.len);
 }
 
 /* What the message asks policy, but for CONNECT. */
@@ -158,8 +173,10 @@ static void ask_policy(struct serve *s, const struct session_question *q, struct
         m->as.SECURE = (struct message_SECURE){s->id, q->found};
         break;
     case SESSION_END:
+        for (struct bytes b; s->filtered && session_body(s->session, &b);)
+            store_body(s, b);
         m->kind = MESSAGE_END;
-        m->as.END = (struct message_END){s->id, q->head, q->size, q->lines, q->flags};
+        m->as.END = (struct message_END){s->id, q->head, q->size, q->lines, q->flags, s->stored};
         break;
     default:
         drop_transaction(s);
@@ -227,6 +244,7 @@ void serve_verdict(struct front *f, const struct message_VERDICT *v)
     if (!s || !s->asked || s->asked->kind == SESSION_STORE)
         return;
     run_node(s, v);
+    s->filtered |= (v->flags & VERDICT_FILTERED) != 0;
     answer(s, &(struct session_answer){
                   .reply = v->reply, .flags = v->flags, .wait_ms = v->wait_ms, .texts = v->texts});
 }
@@ -244,17 +262,13 @@ void serve_stored(struct front *f, const struct message_STORED *m)
 static bool give_body(struct serve *s)
 {
     struct bytes b;
-    struct message m = {.kind = MESSAGE_BODY};
 
     if (s->asked || !session_body(s->session, &b) || b.len < BODY_AT_ONCE / 2 ||
         channel_waiting(s->front->store.channel) > FRONT_STORE_FULL)
         return false;
-    s->storing = true;
     if (b.len > BODY_AT_ONCE)
         b.len = BODY_AT_ONCE;
-    m.as.BODY = (struct message_BODY){s->id, b};
-    front_send(&s->front->store, &m);
-    session_body_taken(s->session, b.len);
+    store_body(s, b);
     return true;
 }
 

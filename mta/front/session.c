@@ -54,6 +54,8 @@ struct session {
     const char *greeting;
     const char *refusal; /* what is said to most commands; NULL: the client was not refused */
     bool busy;           /* the refusal is none of this client */
+    bool unwelcome;      /* who is refused hears so before all else */
+    bool filtered;       /* commands that nobody knows are asked about */
     bool has[NFEATURES];
     enum lines_bare cr, lf; /* in messages */
 
@@ -138,6 +140,12 @@ static bool count_bad(struct session *s)
     reply_format(&s->out, "421 4.7.0 %s Too many bad commands; closing connection", s->set->name);
     over(s);
     return false;
+}
+
+static void say_unknown_line(struct session *s)
+{
+    reply_echo(&s->out, "500 5.5.1 Command unrecognized",
+               (struct bytes){s->line.data, s->line.len});
 }
 
 static void say_unknown(struct session *s, const char *what)
@@ -612,8 +620,10 @@ static void run(struct session *s)
         reply_format(&s->out, "421 4.7.0 %s Rejecting open proxy %s", s->set->name, s->client);
         over(s);
     } else if (v == NULL) {
-        if (count_bad(s))
-            say_unknown(s, "500 5.5.1 Command unrecognized");
+        if (count_bad(s) && s->filtered && s->refusal == NULL)
+            ask_command(s, (struct bytes){"", 0}, (struct bytes){s->line.data, s->line.len});
+        else if (s->stage != STAGE_OVER)
+            say_unknown_line(s);
     } else if (is_refused(s, v)) {
         if (count_bad(s))
             reply_lines(&s->out, s->refusal, strlen(s->refusal));
@@ -666,6 +676,10 @@ static void greet(struct session *s)
     struct buf *b = &s->held;
 
     s->stage = STAGE_COMMAND;
+    if (s->unwelcome) {
+        reply_format(&s->out, "554 %s ESMTP not accepting messages", s->set->name);
+        return;
+    }
     buf_truncate(b, 0);
     buf_add(b, text, host);
     buf_adds(b, " ESMTP");
@@ -700,6 +714,8 @@ static void answer_connect(struct session *s, const struct session_answer *a)
     if (a->reply.len > 0)
         s->refusal = copy_of(s, a->reply);
     s->busy = (a->flags & VERDICT_BUSY) != 0;
+    s->unwelcome = (a->flags & VERDICT_UNWELCOME) != 0;
+    s->filtered = (a->flags & VERDICT_FILTERED) != 0;
     s->pause = a->wait_ms;
     if (!s->tls_first)
         begin(s);
@@ -785,7 +801,9 @@ static void answer_command(struct session *s)
 {
     struct bytes verb = s->question.verb;
 
-    if (is_word(verb, "DATA"))
+    if (verb.len == 0)
+        say_unknown_line(s);
+    else if (is_word(verb, "DATA"))
         start_data(s);
     else if (is_word(verb, "ETRN"))
         reply_of(&s->out, "250 2.0.0 Queuing for node ", s->question.argument, " started");
@@ -925,7 +943,13 @@ void session_answer(struct session *s, const struct session_answer *a)
     } else if (q.kind == SESSION_SECURED) {
         answer_secured(s, a);
     } else {
+        struct session_answer usual = *a;
         hold(s, a->wait_ms);
+        if (q.kind == SESSION_HELO && a->flags & VERDICT_UNWELCOME) {
+            s->refusal = copy_of(s, a->reply);
+            usual.reply.len = 0;
+        }
+        a = &usual;
         bool consent = q.kind == SESSION_STORE || take_reply(s, a);
         if (q.kind == SESSION_END)
             answer_end(s, a);

@@ -44,7 +44,8 @@ enum field_flags {
     FIELD_RETURN_PATH = 0x20000, /* is known when it is delivered */
     FIELD_ANY = 0x40000,
     FIELD_LATE = 1 << 24,
-    FIELD_HAS_ID = 1 << 25 /* HEAD_ID stands in its text */
+    FIELD_HAS_ID = 1 << 25, /* HEAD_ID stands in its text */
+    FIELD_TO_GO = 1 << 26   /* it goes when the head is whole (policy/collect) */
 };
 
 /* Stands for the queue's id in fields with FIELD_HAS_ID, until head_set_id. */

@@ -1,3 +1,4 @@
+#include "mta/milter/wire.h"
 #include "mta/parent/parent.h"
 
 #include <errno.h>
@@ -553,6 +554,23 @@ static void stop_all(struct parent *p)
         close_control(p);
 }
 
+/* A filter's socket, which may be open to root alone; which ones there are, the configuration says.
+ */
+static void open_filter(struct parent *p, struct child *c, const struct message_OPEN_FILTER *m)
+{
+    struct message answer = {.kind = MESSAGE_FILTER_OPEN};
+    struct arena *a = arena_beside(p->arena);
+    const struct filters all = filters_read(a, p->setup->program, NULL, 0)->all;
+    int fd = -1;
+
+    errno = EINVAL;
+    if (m->filter < all.n && all.v[m->filter]->family == AF_UNIX)
+        fd = wire_open_local(all.v[m->filter]->address);
+    answer.as.FILTER_OPEN = (struct message_FILTER_OPEN){m->ticket, fd < 0 ? (uint64_t)errno : 0};
+    arena_free(a);
+    channel_send(c->channel, &answer, fd);
+}
+
 static void take_message(struct parent *p, struct child *c, const struct message *m, int fd)
 {
     switch (m->kind) {
@@ -570,6 +588,9 @@ static void take_message(struct parent *p, struct child *c, const struct message
             run_agent(p, &m->as.RUN, fd);
             return;
         }
+        break;
+    case MESSAGE_OPEN_FILTER:
+        open_filter(p, c, &m->as.OPEN_FILTER);
         break;
     case MESSAGE_REPORT:
         take_report(p, &m->as.REPORT);

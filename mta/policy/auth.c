@@ -146,7 +146,7 @@ static bool is_trusted(struct worker *w, const char *author)
 
 void auth_of_mail(struct worker *w, struct context *c, const char *value)
 {
-    worker_set(w, "auth_author", value ? value : "");
+    worker_set(w, "auth_author", value);
     if (!value || !*value)
         return;
     const char *author = strcmp(value, "<>") != 0 && is_trusted(w, value) ? value : "<>";

@@ -18,6 +18,7 @@
 #include "mta/policy/client.h"
 #include "mta/policy/collect.h"
 #include "mta/policy/disk.h"
+#include "mta/policy/filtering.h"
 #include "mta/policy/help.h"
 #include "mta/policy/recipient.h"
 #include "mta/policy/ruling.h"
@@ -275,6 +276,7 @@ static void answer_connect(struct worker *w, struct context *c, const struct mes
     v->wait_ms = pause_of(&pause);
     const char *letters = c->features = arena_strdup(c->arena, letters_of(w, c, &features));
     v->flags |= auth_is_required(c, letters) ? VERDICT_AUTH_REQUIRED : 0;
+    filtering_connect(w, c, m, v);
     const char *t[GREETING_TEXTS] = {greeting(w), c->peer, letters, auth_offer(w, c)};
     texts(w, v, t, GREETING_TEXTS);
     rewrite_pass(w->r, true);
@@ -509,6 +511,8 @@ static void answer_mail(struct worker *w, struct context *c, const struct messag
     if (!disk_has_room(w->service->program, size ? strtoull(size, NULL, 10) : 0)) {
         say(v, disk_full);
         end_transaction(w, c);
+    } else if (!filtering_mail(w, c, path, m->parameters, v)) {
+        end_transaction(w, c);
     }
 }
 
@@ -582,6 +586,16 @@ static void answer_submit(struct worker *w, struct context *c, const struct mess
     c->sends.no_aliases = (c->how & SUBMIT_NO_ALIASES) != 0;
 }
 
+void check_new_sender(struct worker *w, struct context *c, const char *path,
+                      struct texts parameters)
+{
+    struct message_VERDICT unused = {0};
+
+    set_sender(w, c, parse_sender(w, path, &unused) ? path : "MAILER-DAEMON");
+    if (parameters.n > 0)
+        read_mail_parameters(w, c, parameters);
+}
+
 /* --- recipients --------------------------------------------------------------------------- */
 
 static uint64_t notify_of(const char *words)
@@ -620,15 +634,22 @@ static bool is_deferred(struct worker *w, const struct context *c)
     return is_mode(w, 'd') && last && *last->host;
 }
 
+void check_recipient_parameters(struct worker *w, struct context *c, struct texts parameters,
+                                struct recipient *as)
+{
+    const char *orcpt = parameter(w, parameters, "ORCPT");
+
+    as->original = bytes_of(orcpt ? arena_strdup(c->tx, orcpt) : "");
+    as->notify = notify_of(parameter(w, parameters, "NOTIFY"));
+}
+
 /* The reply to a recipient that no ruleset refuses. */
 static const char *accept_recipient(struct worker *w, struct context *c, const char *path,
                                     struct texts parameters, bool later)
 {
-    const char *orcpt = parameter(w, parameters, "ORCPT");
     struct recipient as = {.address = bytes_of(path)};
 
-    as.original = bytes_of(orcpt ? arena_strdup(c->tx, orcpt) : "");
-    as.notify = notify_of(parameter(w, parameters, "NOTIFY"));
+    check_recipient_parameters(w, c, parameters, &as);
     c->only = c->nnamed++ == 0 ? arena_strdup(c->tx, path) : NULL;
     struct expanded got = expand_add(w, &c->sends, &as, path);
     if (got.reply) {
@@ -643,9 +664,9 @@ static const char *accept_recipient(struct worker *w, struct context *c, const c
 
 static void set_recipient(struct worker *w, const struct address *a)
 {
-    worker_set(w, "rcpt_mailer", a ? a->mailer->name : "");
-    worker_set(w, "rcpt_host", a && a->host ? a->host : "");
-    worker_set(w, "rcpt_addr", a ? a->user : "");
+    worker_set(w, "rcpt_mailer", a ? a->mailer->name : NULL);
+    worker_set(w, "rcpt_host", !a ? NULL : a->host ? a->host : "");
+    worker_set(w, "rcpt_addr", a ? a->user : NULL);
 }
 
 /* What is known of the recipient that was looked at last. */
@@ -665,7 +686,16 @@ static void take_recipient(struct worker *w, struct context *c, const struct mes
         say(v, arena_printf(w->arena, "250 2.1.5 %s... Recipient ok", path));
         return;
     }
+    const size_t before = c->naccepted;
     say(v, accept_recipient(w, c, path, m->parameters, later));
+    const bool taken = *v->reply.p == '2';
+    if (filtering_rcpt(w, c, path, m->parameters, taken ? NULL : bytes_string(w->arena, v->reply),
+                       v))
+        return;
+    if (taken && c->naccepted > before) { /* else it was there before */
+        expand_refuse(&c->sends);
+        c->naccepted = before;
+    }
 }
 
 /* Bytes of the text up to the first comma that is in no quotes, comment or, where `angles`, between
@@ -937,6 +967,10 @@ static void answer_command(struct worker *w, struct context *c, const struct mes
         say(v, help_answer(w, argument));
         return;
     }
+    if (!*verb) {
+        filtering_unknown(w, c, m->argument, v);
+        return;
+    }
     if (strcasecmp(verb, "DATA") == 0)
         set_time(w, time(NULL));
     if (strcasecmp(verb, "DATA") == 0)
@@ -947,7 +981,7 @@ static void answer_command(struct worker *w, struct context *c, const struct mes
         r = ask_one(w, "check_vrfy", argument, NULL);
     else if (strcasecmp(verb, "EXPN") == 0)
         r = ask_one(w, "check_expn", argument, NULL);
-    if (!consents(c, &r, v))
+    if (!consents(c, &r, v) || (strcasecmp(verb, "DATA") == 0 && !filtering_data(w, c, v)))
         return;
     bool etrn = strcasecmp(verb, "ETRN") == 0;
     bool names = strcasecmp(verb, "VRFY") == 0 || strcasecmp(verb, "EXPN") == 0;
@@ -1144,7 +1178,8 @@ static void take_message(struct worker *w, struct context *c, const struct messa
                     (tells_now ? ENVELOPE_TELLS : 0U);
     copy_recipients(w, c);
     set_time(w, time(NULL));
-    struct collected got = collect(w->r, c->tx, e, with_warnings(w, c, m->head), whom);
+    struct head head;
+    struct collected got = collect_open(w->r, c->tx, e, with_warnings(w, c, m->head), whom, &head);
     if (got.verdict == COLLECT_REFUSED) {
         say(v, arena_strdup(w->arena, got.reply));
         return;
@@ -1159,14 +1194,21 @@ static void take_message(struct worker *w, struct context *c, const struct messa
         r = ask_one(w, "check_eom", size, NULL);
     if (!consents(c, &r, v))
         return;
-    worker_setf(w, "c", "%llu", (unsigned long long)e->hops);
-    e->macros = keep_macros(w, c);
+    if (got.verdict == COLLECT_DISCARDED)
+        c->discard = true;
+    if (!filtering_message(w, c, &head, m, v))
+        return;
     if (c->mails)
         v->flags |= VERDICT_MAILED;
-    if (c->discard || got.verdict == COLLECT_DISCARDED || (c->submitted && !e->nrecipients))
+    if (c->discard || (c->submitted && !e->nrecipients)) {
         say_taken(w, c, v);
-    else
-        give_envelope(w, c, v);
+        return;
+    }
+    worker_setf(w, "c", "%llu", (unsigned long long)e->hops);
+    collect_close(w->r, c->tx, e, &head);
+    copy_recipients(w, c);
+    e->macros = keep_macros(w, c);
+    give_envelope(w, c, v);
 }
 
 static void answer_end(struct worker *w, struct context *c, const struct message_END *m,
@@ -1177,6 +1219,7 @@ static void answer_end(struct worker *w, struct context *c, const struct message
         return;
     }
     take_message(w, c, m, v);
+    filtering_reset(w, c);
     end_transaction(w, c);
 }
 
@@ -1192,6 +1235,7 @@ void check_answer(struct worker *w, struct context *c, const struct message *ask
     case MESSAGE_HELO:
         end_transaction(w, c);
         answer_helo(c, &ask->as.HELO);
+        filtering_helo(w, c, v);
         break;
     case MESSAGE_MAIL:
         answer_mail(w, c, &ask->as.MAIL, v);
@@ -1218,6 +1262,7 @@ void check_answer(struct worker *w, struct context *c, const struct message *ask
         answer_end(w, c, &ask->as.END, v);
         break;
     case MESSAGE_RESET:
+        filtering_reset(w, c);
         end_transaction(w, c);
         break;
     default:

@@ -10,6 +10,12 @@
 
 #include "mta/policy/context.h"
 
+/* For filters, which may say the same as a client: RCPT's parameters; another sender. */
+void check_recipient_parameters(struct worker *w, struct context *c, struct texts parameters,
+                                struct recipient *as);
+void check_new_sender(struct worker *w, struct context *c, const char *path,
+                      struct texts parameters);
+
 /* ask: one of the front's questions about this context's session. */
 void check_answer(struct worker *w, struct context *c, const struct message *ask,
                   struct message_VERDICT *v);

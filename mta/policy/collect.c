@@ -143,7 +143,7 @@ static void look_at(struct collecting *c, const struct field *f)
 
 /* --- the configuration's fields ----------------------------------------------------------- */
 
-static bool is_default(const struct item *it)
+bool collect_is_default(const struct item *it)
 {
     return it->kind == ITEM_HEADER && *it->value && strncmp(it->value, "$>", 2) != 0 &&
            strcmp(it->name, "*") != 0;
@@ -190,7 +190,7 @@ static void add_defaults(struct collecting *c)
     size_t at = 0;
 
     for (const struct item *it = p->config->first; it; it = it->next) {
-        if (!is_default(it))
+        if (!collect_is_default(it))
             continue;
         uint32_t flags = head_flags(it->name, strlen(it->name));
         if (!(flags & FIELD_FORCE) && takes_place(&c->head, it))
@@ -232,25 +232,20 @@ static void add_recipients(struct collecting *c, const char *name)
     }
 }
 
-/* Bcc goes, or stays without its text where nothing else names recipients (RFC 5322 3.6.3). */
-static void finish_recipients(struct collecting *c)
+/* Bcc is to go, or to stay without its text where nothing else names recipients (RFC 5322 3.6.3):
+ * filters see it before. */
+static void name_recipients(struct collecting *c)
 {
     const char *action = program_option(rewrite_program(c->r), "NoRecipientAction");
-    bool named = names_recipients(&c->head), bcc = false;
+    const bool named = names_recipients(&c->head);
+    bool bcc = false;
 
-    for (size_t i = 0; i < c->head.n;) {
+    for (size_t i = 0; i < c->head.n; i++) {
         struct field *f = &c->head.v[i];
-        if (!(f->flags & FIELD_BCC)) {
-            i++;
+        if (!(f->flags & FIELD_BCC))
             continue;
-        }
         bcc = bcc || !(f->flags & FIELD_RESENT);
-        if (named) {
-            head_remove(&c->head, i);
-            continue;
-        }
-        f->value = (struct bytes){"", 0};
-        i++;
+        f->flags |= named ? FIELD_TO_GO : 0U;
     }
     if (named || bcc || !action)
         return;
@@ -262,6 +257,20 @@ static void finish_recipients(struct collecting *c)
         head_add(&c->head, bytes_of("To"), bytes_of(" undisclosed-recipients:;"));
     else if (strcasecmp(action, "add-bcc") == 0)
         head_add(&c->head, bytes_of("Bcc"), bytes_of(""));
+}
+
+static void finish_bcc(struct collecting *c)
+{
+    for (size_t i = 0; i < c->head.n;) {
+        struct field *f = &c->head.v[i];
+        if (f->flags & FIELD_TO_GO) {
+            head_remove(&c->head, i);
+            continue;
+        }
+        if (f->flags & FIELD_BCC)
+            f->value = (struct bytes){"", 0};
+        i++;
+    }
 }
 
 /* --- the whole ---------------------------------------------------------------------------- */
@@ -325,8 +334,8 @@ static const char *expanded_daemon(struct collecting *c)
     return arena_strdup(c->arena, *name ? name : "MAILER-DAEMON");
 }
 
-struct collected collect(struct rewrite *r, struct arena *a, struct envelope *e, struct bytes text,
-                         const char *for_whom)
+struct collected collect_open(struct rewrite *r, struct arena *a, struct envelope *e,
+                              struct bytes text, const char *for_whom, struct head *head)
 {
     struct collected out = {.verdict = COLLECT_TAKEN};
     struct collecting c = {.r = r, .arena = a, .envelope = e, .out = &out};
@@ -358,13 +367,33 @@ struct collected collect(struct rewrite *r, struct arena *a, struct envelope *e,
     set(r, "u", for_whom);
     set(r, "g", without_route(bytes_string(a, e->sender)));
     add_defaults(&c);
-    finish_recipients(&c);
-    describe(&c);
+    name_recipients(&c);
     set_message_id(&c);
     hops(&c);
-    e->header = head_store(&c.head, a);
+    *head = c.head;
     rewrite_set(r, "i", 1, e->id.p, e->id.len);
     rewrite_rest(r);
+    return out;
+}
+
+void collect_close(struct rewrite *r, struct arena *a, struct envelope *e, struct head *head)
+{
+    struct collecting c = {.r = r, .arena = a, .envelope = e, .head = *head};
+
+    finish_bcc(&c);
+    describe(&c);
+    *head = c.head;
+    e->header = head_store(&c.head, a);
+}
+
+struct collected collect(struct rewrite *r, struct arena *a, struct envelope *e, struct bytes text,
+                         const char *for_whom)
+{
+    struct head head;
+    struct collected out = collect_open(r, a, e, text, for_whom, &head);
+
+    if (out.verdict != COLLECT_REFUSED && out.verdict != COLLECT_DISCARDED)
+        collect_close(r, a, e, &head);
     return out;
 }
 

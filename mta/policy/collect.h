@@ -49,6 +49,15 @@ struct collected {
 struct collected collect(struct rewrite *r, struct arena *a, struct envelope *e, struct bytes text,
                          const char *for_whom);
 
+/* The same in two steps, between which others look at the head and change it: what is open has
+ * Bcc, and no header in the envelope yet.  Nothing is to be closed where it was not taken. */
+struct collected collect_open(struct rewrite *r, struct arena *a, struct envelope *e,
+                              struct bytes text, const char *for_whom, struct head *head);
+void collect_close(struct rewrite *r, struct arena *a, struct envelope *e, struct head *head);
+
+/* Whether it is an H line that adds a field. */
+bool collect_is_default(const struct item *it);
+
 /* The configuration's fields for a report of our own, whose header has but its own ones yet. */
 void collect_report(struct rewrite *r, struct arena *a, struct envelope *e);
 /* Sets the macros of time: $a (when it was written: now, too, but for a line "From "), $b (now),

@@ -1,6 +1,7 @@
 #include "mta/policy/context.h"
 
 #include "lib/base/arena.h"
+#include "mta/milter/milter.h"
 #include "mta/policy/sasl.h"
 
 struct context *context_new(const struct arena *a, const struct service *s, uint64_t session)
@@ -22,6 +23,7 @@ void context_free(struct context *c)
 {
     if (!c)
         return;
+    milter_end(c->milter);
     sasl_session_free(c->sasl);
     arena_free(c->tx);
     arena_free(c->arena);

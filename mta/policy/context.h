@@ -12,6 +12,7 @@
 #include "mta/policy/expand.h"
 #include "mta/policy/worker.h"
 
+struct milter;
 struct sasl_session;
 
 struct context {
@@ -46,6 +47,10 @@ struct context {
     bool mails;           /* reports tell of who cannot be delivered to */
     bool discard;         /* what comes is taken and forgotten */
     bool discard_all;     /* of this client */
+    /* Filters; NULL: none is asked (any more).  filters_later: they refuse for now all that this
+     * client brings. */
+    struct milter *milter;
+    bool filters_later;
 };
 
 struct context *context_new(const struct arena *a, const struct service *s, uint64_t session);

@@ -762,6 +762,46 @@ static void take_back(struct send_list *l, const struct send *of)
     }
 }
 
+/* Whether it is `of`, or came of it. */
+static bool came_of(const struct send *s, const struct send *of)
+{
+    while (s && s != of)
+        s = s->parent;
+    return s == of;
+}
+
+static void take_out(struct send_list *l, const struct send *of)
+{
+    for (size_t i = 0; i < l->n; i++) {
+        if (came_of(l->v[i], of))
+            l->v[i]->state = SEND_GONE;
+    }
+}
+
+size_t expand_remove(struct worker *w, struct send_list *l, const char *address)
+{
+    const struct target t = recipient_parse(w, address, address, false);
+    const struct send *s = t.mailer ? known(l, &t, NULL) : NULL;
+
+    if (!s)
+        return 0;
+    take_out(l, s);
+    return 1;
+}
+
+void expand_refuse(struct send_list *l)
+{
+    const struct send *last = NULL;
+
+    for (size_t i = 0; i < l->n; i++) {
+        const struct send *s = l->v[i];
+        if (!s->parent && (!last || s->number > last->number))
+            last = s;
+    }
+    if (last)
+        take_out(l, last);
+}
+
 struct expanded expand_add(struct worker *w, struct send_list *l, const struct recipient *as,
                            const char *shown)
 {

@@ -67,6 +67,10 @@ struct expanded {
  * as replies show it.  One that is refused leaves nobody in the list but those that are bad. */
 struct expanded expand_add(struct worker *w, struct send_list *l, const struct recipient *as,
                            const char *shown);
+/* Takes out an address, and all that came of it; how many of its name there were. */
+size_t expand_remove(struct worker *w, struct send_list *l, const char *address);
+/* The one that was named last is refused after all: it and all that came of it are taken out. */
+void expand_refuse(struct send_list *l);
 /* Those that an envelope is to have: all that are open; *n: how many. */
 struct recipient *expand_recipients(const struct send_list *l, struct arena *a, size_t *n);
 

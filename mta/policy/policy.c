@@ -9,7 +9,9 @@
 #include <unistd.h>
 
 #include "lib/base/arena.h"
+#include "lib/base/fs.h"
 #include "mta/channel.h"
+#include "mta/policy/others.h"
 #include "mta/policy/check.h"
 #include "mta/policy/help.h"
 #include "mta/policy/login.h"
@@ -18,6 +20,7 @@
 #include "mta/policy/sasl_login.h"
 #include "mta/policy/server.h"
 
+enum { THREADS_MOST = 512 }; /* where filters are asked, which may take their time */
 enum { BUCKETS = 1024, ANSWERS_WAITING_MAX = 16 << 20, CHANNELS = 4 };
 
 /* A question on its way: from the main thread to a worker and back. */
@@ -52,6 +55,8 @@ struct policy {
     pthread_mutex_t lock; /* of what follows */
     pthread_cond_t asked;
     struct jobs open, done;
+    size_t idle, waiting; /* workers without a job; jobs without a worker */
+    size_t threads;
     bool over;
     int wake; /* an eventfd: something is done */
 };
@@ -129,9 +134,12 @@ static void *work(void *ctx)
     while (!p->over) {
         struct job *j = take_job(&p->open);
         if (!j) {
+            p->idle++;
             pthread_cond_wait(&p->asked, &p->lock);
+            p->idle--;
             continue;
         }
+        p->waiting--;
         pthread_mutex_unlock(&p->lock);
         answer(w, j);
         pthread_mutex_lock(&p->lock);
@@ -143,6 +151,19 @@ static void *work(void *ctx)
     worker_close(w);
     arena_free(a);
     return NULL;
+}
+
+static bool start_worker(struct policy *p)
+{
+    pthread_attr_t how;
+    pthread_t thread;
+
+    pthread_attr_init(&how);
+    pthread_attr_setdetachstate(&how, PTHREAD_CREATE_DETACHED);
+    const bool good = pthread_create(&thread, &how, work, p) == 0;
+    pthread_attr_destroy(&how);
+    p->threads += good;
+    return good;
 }
 
 /* --- sessions ----------------------------------------------------------------------------- */
@@ -206,8 +227,22 @@ static void ask(struct policy *p, const struct message *m, const struct entry *e
     copy_message(a, m, &j->ask);
     pthread_mutex_lock(&p->lock);
     add_job(&p->open, j);
+    p->waiting++;
+    /* Workers may wait for filters as long as these please: others go on with the rest. */
+    const bool more = p->waiting > p->idle && p->service->filtered && p->threads < THREADS_MOST;
     pthread_cond_signal(&p->asked);
     pthread_mutex_unlock(&p->lock);
+    if (more)
+        start_worker(p);
+}
+
+/* What workers ask other roles. */
+static bool send_other(void *ctx, const struct message *m)
+{
+    const struct policy *p = ctx;
+    struct channel *c = m->kind == MESSAGE_OPEN_FILTER ? p->parent : p->front;
+
+    return c && channel_send(c, m, -1);
 }
 
 static uint64_t session_of(const struct message *m)
@@ -294,7 +329,15 @@ static bool take(struct policy *p, struct channel *c)
     enum channel_state state = channel_read(c);
     bool good = true;
 
-    while (good && channel_next(c, a, &m, NULL)) {
+    int fd;
+
+    while (good && channel_next(c, a, &m, &fd)) {
+        if (m.kind == MESSAGE_BODY_IS || m.kind == MESSAGE_FILTER_OPEN) {
+            others_answer(p->service->others, &m, fd);
+            arena_reset(a);
+            continue;
+        }
+        fs_close(&fd);
         if (m.kind == MESSAGE_HOST || m.kind == MESSAGE_TRY)
             ask(p, &m, NULL);
         else if (m.kind == MESSAGE_LOGIN || m.kind == MESSAGE_LOGIN_STEP ||
@@ -381,8 +424,10 @@ static void loop(struct policy *p)
         fds[CHANNELS] = (struct pollfd){.fd = p->wake, .events = POLLIN};
         if (poll(fds, CHANNELS + 1, -1) < 0 && errno != EINTR)
             return;
-        if (fds[CHANNELS].revents)
+        if (fds[CHANNELS].revents) {
             give(p);
+            others_ask(p->service->others, send_other, p);
+        }
         for (size_t i = 0; i < CHANNELS; i++) {
             struct channel *c = channels[i];
             if (!c)
@@ -411,9 +456,7 @@ static void say_ready(struct policy *p)
 int policy_run(struct arena *a, const struct policy_setup *setup)
 {
     struct policy *p = arena_alloc(a, sizeof *p);
-    pthread_t *threads = arena_calloc(a, setup->threads, sizeof *threads);
     const char *why;
-    unsigned n = 0;
 
     p->setup = setup;
     p->arena = a;
@@ -435,9 +478,10 @@ int policy_run(struct arena *a, const struct policy_setup *setup)
     pthread_cond_init(&p->asked, NULL);
     if (p->wake < 0)
         return EX_OSERR;
-    while (n < setup->threads && pthread_create(&threads[n], NULL, work, p) == 0)
-        n++;
-    if (n == 0)
+    p->service->others = others_new(a, p->wake);
+    while (p->threads < setup->threads && start_worker(p))
+        continue;
+    if (p->threads == 0)
         return EX_OSERR;
     say_ready(p);
     loop(p);

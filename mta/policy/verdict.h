@@ -17,7 +17,13 @@ enum verdict_flags {
     VERDICT_BUSY = 32,
     /* Of SUBMIT: the sender is somebody else, who is told in reports; of END: reports tell of all
      * that nobody is at. */
-    VERDICT_MAILED = 64
+    VERDICT_MAILED = 64,
+    /* Of CONNECT: there are filters: commands that nobody knows are asked about, and the whole body
+     * is with the store before END. */
+    VERDICT_FILTERED = 128,
+    /* Of CONNECT: who is refused is not greeted with 220; of HELO: the reply is said from now on to
+     * most commands, and this one is answered as usual. */
+    VERDICT_UNWELCOME = 256
 };
 
 /* SUBMIT.how */

@@ -6,6 +6,7 @@
 #include "lib/base/arena.h"
 #include "lib/base/bytes.h"
 #include "mta/message/envelope.h"
+#include "mta/milter/filters.h"
 #include "mta/places.h"
 
 enum { NOTES_MAX = 100, LEVEL_TROUBLE = 1, TROUBLE_AGAIN_SECONDS = 60 };
@@ -110,6 +111,8 @@ struct service *service_new(struct arena *a, const struct program *p,
     s->ids = arena_alloc(a, sizeof *s->ids);
     ids_begin(s->ids, time(NULL)); /* a process of this number may have been there before */
     s->listeners = settings_listeners(a, p, &s->nlisteners);
+    s->filters = filters_read(a, p, s->listeners, s->nlisteners);
+    s->filtered = filters_are_asked(s->filters, s->nlisteners);
     s->privacy = setting_privacy(p);
     struct rewrite *r = rewrite_new(a, p, NULL);
     rewrite_begin(r);

@@ -17,6 +17,8 @@
 #include "mta/protocol.h"
 #include "mta/settings.h"
 
+struct others;
+struct filter_settings;
 struct sasl_settings;
 
 struct service {
@@ -33,8 +35,11 @@ struct service {
     const char *version;    /* $v, and the configuration's $Z: as Received lines have them */
     const struct sasl_settings *sasl; /* NULL: there is no AUTH */
     bool logs_in;                     /* there is AUTH as a client */
-    const struct log *log;            /* NULL: nobody reads it */
-    struct ids *ids;                  /* of messages; all that changes */
+    const struct filter_settings *filters;
+    bool filtered;         /* some listener has filters */
+    struct others *others; /* other roles */
+    const struct log *log; /* NULL: nobody reads it */
+    struct ids *ids;       /* of messages; all that changes */
 };
 
 struct note {

@@ -949,13 +949,18 @@ static int seek_piece(MDB_cursor *c, uint64_t body, uint64_t offset, MDB_val *ke
 
 int queue_body_read(struct queue *q, uint64_t body, uint64_t offset, uint64_t most, struct buf *out)
 {
-    MDB_txn *t;
+    MDB_txn *own = NULL, *t;
     MDB_cursor *c;
     MDB_val key, value;
-    int rc = begin(q, MDB_RDONLY, &t);
+    int rc = 0;
 
-    if (rc)
+    /* What gathers is seen for a body that is still open, whose pieces are there. */
+    if (q->txn && find_open(q, body))
+        t = q->txn;
+    else if ((rc = begin(q, MDB_RDONLY, &own)) != 0)
         return EX_IOERR;
+    else
+        t = own;
     if ((rc = mdb_cursor_open(t, q->bodies, &c)) == 0) {
         rc = seek_piece(c, body, offset, &key, &value);
         while (rc == 0 && most > 0 && key_number(key.mv_data) == body) {
@@ -971,6 +976,7 @@ int queue_body_read(struct queue *q, uint64_t body, uint64_t offset, uint64_t mo
         }
         mdb_cursor_close(c);
     }
-    mdb_txn_abort(t);
+    if (own)
+        mdb_txn_abort(own);
     return rc == 0 || rc == MDB_NOTFOUND ? 0 : EX_IOERR;
 }

@@ -97,7 +97,8 @@ const char *queue_error(const struct queue *q);
 
 /* Texts are in the arena.  False: there is none of this id, or it cannot be read. */
 bool queue_get(struct queue *q, struct arena *a, struct bytes id, struct stored *s);
-/* Appends at most `most` bytes from offset on; 0 or EX_IOERR. Nothing is appended at the end. */
+/* Appends at most `most` bytes from offset on, of an open body too; 0 or EX_IOERR.  Nothing is
+ * appended at the end. */
 int queue_body_read(struct queue *q, uint64_t body, uint64_t offset, uint64_t most,
                     struct buf *out);
 /* The one behind `after` in the order of ids (empty: the first one). */

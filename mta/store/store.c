@@ -143,6 +143,40 @@ static void more_body(struct store *s, struct incoming *in, struct bytes bytes)
         queue_body_drop(s->queue, in->body);
 }
 
+/* --- bodies that filters look at ----------------------------------------------------------- */
+
+static void say_body(struct channel *via, const struct incoming *in, struct bytes bytes)
+{
+    struct message m = {.kind = MESSAGE_BODY_IS};
+
+    m.as.BODY_IS = (struct message_BODY_IS){in->transaction, (uint64_t)in->status, bytes};
+    channel_send(via, &m, -1);
+}
+
+static void read_body(struct store *s, struct channel *via, const struct message_READ_BODY *m)
+{
+    struct incoming *in = find_incoming(s, via, m->transaction);
+    struct buf b;
+
+    buf_init(&b, s->scratch);
+    if (!in->status)
+        in->status = queue_body_read(s->queue, in->body, m->offset,
+                                     m->most < PROTOCOL_PIECE ? m->most : PROTOCOL_PIECE, &b);
+    say_body(via, in, (struct bytes){b.data, b.len});
+}
+
+static void new_body(struct store *s, struct channel *via, const struct message_NEW_BODY *m)
+{
+    struct incoming *in = find_incoming(s, via, m->transaction);
+
+    if (m->first && !in->status) {
+        queue_body_drop(s->queue, in->body);
+        in->body = queue_body_begin(s->queue);
+    }
+    more_body(s, in, m->bytes);
+    say_body(via, in, (struct bytes){"", 0});
+}
+
 /* Policy has given one, which rules and the log have seen; of several envelopes to the first. */
 static void set_id(struct store *s, struct envelope *e, bool first)
 {
@@ -348,6 +382,12 @@ static bool bring(struct store *s, struct channel *via, const struct message *m)
     switch ((int)m->kind) {
     case MESSAGE_BODY:
         more_body(s, find_incoming(s, via, m->as.BODY.transaction), m->as.BODY.bytes);
+        return true;
+    case MESSAGE_READ_BODY:
+        read_body(s, via, &m->as.READ_BODY);
+        return true;
+    case MESSAGE_NEW_BODY:
+        new_body(s, via, &m->as.NEW_BODY);
         return true;
     case MESSAGE_COMMIT:
         commit_message(s, via, &m->as.COMMIT);

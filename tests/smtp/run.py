@@ -36,6 +36,7 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 TESTS = HERE  # where the *.test are: tests/submit has its own
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 import certificates
+import filters
 from reference import SENDMAIL, compile_mc, refuses
 from report import BUILD, ROOT, Report, need, need_programs, need_root
 
@@ -170,6 +171,9 @@ SAME = [  # what no two runs have in common
     (re.compile(r"^(@> MAIL .*SIZE=)\d+"), r"\1N"),
     (re.compile(r"^(@> MAIL .*BY=)-?\d+"), r"\1N"),
     (re.compile(r"^334 [A-Za-z0-9+/=]{24,}"), "334 (a challenge)"),
+    (re.compile(r"(?<=\\t)t=\d{10};"), "t=TIME;"),
+    (re.compile(r"\bheader\.b=[A-Za-z0-9+/]{8}"), "header.b=SIGNATURE"),
+    (re.compile(r"^(@: \\t(?:b=| ))[A-Za-z0-9+/=]{20,}$"), r"\1SIGNATURE"),
 ]
 
 
@@ -220,22 +224,25 @@ def side(lines, reference):
 class Dialogue:
     def __init__(self, title):
         self.title, self.lines, self.expected, self.options, self.begun = title, [], [], {}, False
+        self.script, self.events = [], []  # what filters say, and what they are told
 
     def steps(self):
         return [l for l in self.lines if l[0] == "<<" or l[0].split(" ")[0] in STEPS]
 
     def spec(self, reference):
-        return {"title": self.title, "options": self.options,
+        return {"title": self.title, "options": self.options, "script": self.script,
                 "deliveries": sum(l.startswith("@ ") for l in side(self.expected, reference)),
                 "steps": [[line, count_replies(side(replies, reference))] for line, replies in self.steps()]}
 
-    def take(self, results, delivered, reference):
+    def take(self, results, delivered, events, reference):
         """What was measured, where it is not what stands there."""
         for step, got in zip(self.steps(), results):
             if side(step[1], reference) != got:
                 step[1] = got
         if sorted(split_deliveries(side(self.expected, reference))) != sorted(delivered):
             self.expected = [l for one in delivered for l in one]
+        if side(self.events, reference) != events:
+            self.events = events
 
 
 class Configuration:
@@ -243,6 +250,7 @@ class Configuration:
         self.title, self.lines, self.dialogues = title, [], []
         self.mc, self.cf, self.sample, self.files, self.drop, self.ipv6, self.shell, self.auth = [], [], None, {}, [], False, [], False
         self.msp, self.msp_mc, self.msp_cf, self.daemon = None, [], [], False
+        self.filters = {}
 
 
 class Test:
@@ -293,6 +301,9 @@ class Test:
                     configuration.auth = True
                 elif word == "daemon":
                     configuration.daemon = True
+                elif word == "filter":
+                    name, _, where = rest.partition(" ")
+                    configuration.filters[name] = where
                 elif word == "ipv6":
                     configuration.ipv6 = True
                 elif word == "@file":
@@ -313,6 +324,12 @@ class Test:
         if word in OPTIONS:
             dialogue.options[word] = rest
             dialogue.lines.append([line, []])
+            return
+        if word == "!":
+            dialogue.script.append(rest)
+            return
+        if word.lstrip("+-") == "%":
+            dialogue.events.append(line)
             return
         if word == "#":
             dialogue.lines.append([line, []])
@@ -336,10 +353,10 @@ class Test:
         for c in self.configurations:
             out += ["=== " + c.title] + c.lines
             for d in c.dialogues:
-                out += ["== " + d.title]
+                out += ["== " + d.title] + ["! " + l for l in d.script]
                 for line, replies in d.lines:
                     out += ([] if line == "<<" else [line]) + replies
-                out += d.expected + [""]
+                out += d.events + d.expected + [""]
         with open(self.path, "w", encoding="latin-1") as f:
             f.write("\n".join(out).rstrip("\n") + "\n")
 
@@ -751,13 +768,16 @@ def prepare():
     with open("/etc/resolv.conf", "w") as f:
         f.write("nameserver 127.0.0.2\noptions timeout:1 attempts:1\n")
     os.mkdir("/run/keep")
+    # A /dev of our own: the system's log is nobody's to take.
+    subprocess.run("d=/run/keep/dev; mkdir $d; mount -t tmpfs -o mode=755 tmpfs $d; for f in null zero random urandom full tty; do touch $d/$f; "
+                   "mount --bind /dev/$f $d/$f; done; mkdir $d/shm; ln -s /proc/self/fd $d/fd; mount --rbind $d /dev", shell=True, check=True)
     with open("/run/keep/zone", "w") as f:
         for name in (os.path.join(HERE, "..", "lib", "world", "zone"), os.path.join(HERE, "zone")):
             with open(name) as z:
                 f.write(z.read())
     subprocess.run([sys.executable, os.path.join(HERE, "..", "lib", "dns.py"), "/run/keep/zone", "127.0.0.2"], check=True)
     certificates.make("/run/keep/tls")
-    if TESTS != HERE:
+    if os.path.basename(TESTS) == "submit":
         give_homes()
     shutil.copytree("/etc/mail", "/run/keep/mail")
     shutil.copy("/etc/aliases", "/run/keep/aliases")
@@ -806,13 +826,20 @@ def place(job):
             f.write("pwcheck_method: auxprop\n")
         for user in ("alice", "bob"):
             subprocess.run(["saslpasswd2", "-c", "-p", "-u", "mail.example.com", user], input=b"secret", check=True)
+    if any(w.startswith("made by") for w in job["filters"].values()):
+        subprocess.run(["cc", "-o", PLACE + "/filter", os.path.join(HERE, "..", "milter", "filter.c"), "-lmilter", "-lpthread"], check=True)
+        os.makedirs(PLACE + "/f")
     for command in ["sendmail -bi -C %s/t.cf" % PLACE] + job["shell"]:
         subprocess.run(command, shell=True, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+
+
+LOG = []
 
 
 def inside():
     """Serves configurations: a line of JSON in, a line of JSON out."""
     prepare()
+    LOG.append(filters.Log(r"[Mm]ilter"))
     sinks = Sinks()
     for line in sys.stdin:
         job = json.loads(line)
@@ -820,7 +847,8 @@ def inside():
             place(job)
             answer = run_dialogues(job, sinks)
         except Exception as e:  # the suite goes on with the next one
-            answer = {"error": repr(e), "results": [None] * len(job["dialogues"]), "delivered": [[]] * len(job["dialogues"])}
+            answer = {"error": repr(e), "results": [None] * len(job["dialogues"]), "delivered": [[]] * len(job["dialogues"]),
+                      "events": [[]] * len(job["dialogues"]), "took": [0] * len(job["dialogues"])}
         print(json.dumps(answer), flush=True)
     os._exit(0)
 
@@ -832,12 +860,16 @@ def run_dialogues(job, sinks):
     log = open(PLACE + "/log", "wb")
     os.symlink(engine[0] if os.path.isabs(engine[0]) else os.path.abspath(engine[0]), PLACE + "/sendmail")
     mta, error = None, ""
+    asked = filters.Filters(job["filters"], raw, shown)
     if job["daemon"] or not all("run" in d["options"] or "submit" in d["options"] for d in job["dialogues"]):
         mta = subprocess.Popen(engine + ["-bD", job["queue"], "-C", PLACE + "/t.cf"], stdout=log, stderr=log, stdin=subprocess.DEVNULL,
                                start_new_session=True)
         if not listens(mta, job["cf"]):
             error = "it does not listen: " + open(PLACE + "/log", errors="replace").read()[-500:]
-    results, took = [None] * len(job["dialogues"]), [0] * len(job["dialogues"])
+        if job["filters"]:  # they heard of that connection, too
+            time.sleep(0.2)
+            asked.end(), LOG[0].take()
+    results, took, events = [None] * len(job["dialogues"]), [0] * len(job["dialogues"]), [[] for _ in job["dialogues"]]
 
     def run(i, d):
         time.sleep(float(d["options"].get("before", 0)))
@@ -865,10 +897,13 @@ def run_dialogues(job, sinks):
             sinks.now = i
             with sinks.lock:
                 before = len(sinks.got) + len(local)
+            asked.begin(d["script"])
             run(i, d)
             start = time.time()
             settle(d, job["write"], sinks, local, before)
             took[i] += time.time() - start
+            if job["filters"]:
+                events[i] = [same(l) for l in asked.end() + LOG[0].take()]
         for t in threads:
             t.join()
     if mta:
@@ -884,6 +919,7 @@ def run_dialogues(job, sinks):
             os.killpg(mta.pid, signal.SIGKILL)
         except ProcessLookupError:
             pass
+    asked.close()
     take_local(local)
     delivered = [[] for _ in job["dialogues"]]
     tags = {t: i for i, d in enumerate(job["dialogues"]) for t in re.findall(r"tag-[\w-]+", json.dumps(d["steps"]))}
@@ -901,7 +937,7 @@ def run_dialogues(job, sinks):
         if at is None:
             at = max([o for o in owners if o[0] <= when + 0.002] or [[0, 0]])[1]
         delivered[at].append([same(l) for l in lines])
-    return {"error": error, "results": results, "delivered": delivered, "took": took}
+    return {"error": error, "results": results, "delivered": delivered, "events": events, "took": took}
 
 
 def listens(mta, cf):
@@ -1023,7 +1059,8 @@ class Worker:
                                         stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said, text=True)
 
     def run(self, test, c, dialogues, given):
-        nothing = {"results": [None] * len(dialogues), "delivered": [[]] * len(dialogues), "took": [0] * len(dialogues)}
+        nothing = {"results": [None] * len(dialogues), "delivered": [[]] * len(dialogues), "events": [[]] * len(dialogues),
+                   "took": [0] * len(dialogues)}
         try:
             cf, msp = configure(test, c), configure_msp(test, c)
         except ValueError as e:
@@ -1037,7 +1074,7 @@ class Worker:
         files.update((name, "\n".join(lines) + "\n") for name, lines in c.files.items() if name != "aliases")
         job = {"cf": cf, "engine": given.engine.split(), "write": given.write, "aliases": "\n".join(c.files.get("aliases", [])) + "\n",
                "queue": next((w for w in c.shell if w.startswith("-q")), "-q2s"), "files": files,
-               "auth": c.auth, "daemon": c.daemon, "msp": msp, "shell": [w for w in c.shell if not w.startswith("-q")], "dialogues": [d.spec(given.reference) for d in dialogues]}
+               "auth": c.auth, "filters": c.filters, "daemon": c.daemon, "msp": msp, "shell": [w for w in c.shell if not w.startswith("-q")], "dialogues": [d.spec(given.reference) for d in dialogues]}
         try:
             self.process.stdin.write(json.dumps(job) + "\n")
             self.process.stdin.flush()
@@ -1072,8 +1109,9 @@ def differences(wanted, got, codes):
     return [] if wanted == got else [l for l in difflib.unified_diff(wanted, got, "expected", "measured", n=1, lineterm="") if not l.startswith("@@")]
 
 
-def judge(report, name, d, results, delivered, given, totals):
-    wrong = []
+def judge(report, name, d, results, delivered, events, given, totals):
+    diff = differences(side(d.events, given.reference), events, False)
+    wrong = ["filters:"] + diff[2:] if diff else []
     for i, (line, wanted) in enumerate(d.steps()):
         wanted = side(wanted, given.reference)
         got = results[i] if results and i < len(results) else ["< (not asked)"]
@@ -1163,14 +1201,14 @@ def main():
         if given.write and r["error"]:
             print("%s: %s: %s" % (t.name, c.title, r["error"]))
             continue
-        for d, results, delivered, took in zip(chosen, r["results"], r["delivered"], r["took"]):
+        for d, results, delivered, events, took in zip(chosen, r["results"], r["delivered"], r["events"], r["took"]):
             times.append((took, "%s:%s" % (t.name, d.title)))
             if given.write:
-                d.take(results, delivered, given.reference)
+                d.take(results, delivered, events, given.reference)
             elif r["error"]:
                 report.fail("%s:%s" % (t.name, d.title), r["error"])
             else:
-                judge(report, "%s:%s" % (t.name, d.title), d, results, delivered, given, totals)
+                judge(report, "%s:%s" % (t.name, d.title), d, results, delivered, events, given, totals)
     if given.verbose:
         print("slowest: " + ", ".join("%s %.1f s" % (n, s) for s, n in sorted(times, reverse=True)[:25]))
     if given.write:
