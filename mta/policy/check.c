@@ -172,13 +172,13 @@ static void set_dialogue(struct worker *w, struct context *c, const struct messa
     const char *address = bytes_string(w->arena, m->address);
     bool unix_socket = *address == '[';
 
-    worker_set(w, "daemon_name", "");
-    worker_set(w, "daemon_addr", "");
-    worker_set(w, "daemon_family", "");
+    worker_set(w, "daemon_name", NULL);
+    worker_set(w, "daemon_addr", NULL);
+    worker_set(w, "daemon_family", NULL);
     worker_set(w, "daemon_flags", "c u");
-    worker_set(w, "daemon_port", "");
-    worker_set(w, "daemon_info", "");
-    worker_set(w, "if_name", "");
+    worker_set(w, "daemon_port", NULL);
+    worker_set(w, "daemon_info", NULL);
+    worker_set(w, "if_name", NULL);
     worker_set(w, "opMode", "s");
     if (!unix_socket && !strchr(address, '@'))
         return;
@@ -191,10 +191,10 @@ static void set_dialogue(struct worker *w, struct context *c, const struct messa
     worker_set(w, "client_addr", c->address);
     worker_set(w, "client_name", c->name);
     worker_set(w, "client_ptr", c->name);
-    worker_set(w, "client_resolve", "");
-    worker_set(w, "client_connections", "");
-    worker_set(w, "if_addr", "");
-    worker_set(w, "if_family", "");
+    worker_set(w, "client_resolve", NULL);
+    worker_set(w, "client_connections", NULL);
+    worker_set(w, "if_addr", NULL);
+    worker_set(w, "if_family", NULL);
     worker_set(w, "_", c->peer);
 }
 

@@ -277,8 +277,9 @@ void filtering_connect(struct worker *w, struct context *c, const struct message
         return;
     }
     filtering_note(&q, LEVEL_STATE, "Milter: connect to filters");
-    said = milter_connect(c->milter, &call, c->name, family_of(c->address), (uint16_t)m->port,
-                          c->address);
+    const int family = family_of(c->address);
+    said = milter_connect(c->milter, &call, c->name, family, (uint16_t)m->port,
+                          family == AF_UNIX ? "" : c->address);
     if (said.said == MILTER_GO_ON) {
         v->flags |= VERDICT_FILTERED;
         return;
