@@ -810,6 +810,9 @@ static void answer_rcpt(struct worker *w, struct context *c, const struct messag
     }
     if (m->wrong)
         return;
+    /* What comes behind evaluates more. */
+    a.user = arena_strdup(w->arena, a.user);
+    a.host = a.host ? arena_strdup(w->arena, a.host) : NULL;
     set_recipient(w, &a);
     worker_set(w, "h", a.host ? a.host : "");
     struct ruling r = ask_one(w, "check_rcpt", path, path);
