@@ -17,6 +17,7 @@
 #include "lib/base/trust.h"
 #include "mta/control.h"
 #include "mta/front/tls.h"
+#include "mta/milter/filters.h"
 #include "mta/parent/listen.h"
 #include "mta/parent/sandbox.h"
 #include "mta/store/drop.h"
@@ -430,6 +431,68 @@ static void check_queue_group(struct machine *m, const struct item *it)
         arena_printf(m->arena, "write P=%.*s/%s", (int)len, dir, it->name));
 }
 
+/* --- filters -------------------------------------------------------------------------------- */
+
+static const char *outcome_of(const struct filter *f)
+{
+    static const char *const all[] = {[FILTER_PASS] = "it is not asked",
+                                      [FILTER_REJECT] = "mail is rejected",
+                                      [FILTER_LATER] = "mail is refused for now",
+                                      [FILTER_CLOSE] = "connections are closed"};
+
+    return all[f->failure];
+}
+
+/* Why nobody can be reached there; NULL: somebody may. */
+static const char *wrong_place(struct machine *m, const struct filter *f)
+{
+    const struct addrinfo hints = {.ai_family = f->family, .ai_socktype = SOCK_STREAM};
+    struct addrinfo *list = NULL;
+    struct stat st;
+
+    if (f->family == AF_UNIX) {
+        if (lstat(f->address, &st) != 0)
+            return strerror(errno);
+        return S_ISSOCK(st.st_mode) || S_ISLNK(st.st_mode) ? NULL : "no socket";
+    }
+    if (m->how->no_names)
+        return NULL;
+    const int failed = getaddrinfo(f->address, f->port, &hints, &list);
+    if (list)
+        freeaddrinfo(list);
+    return failed ? gai_strerror(failed) : NULL;
+}
+
+static void check_filter(struct machine *m, const struct filter *f)
+{
+    const char *wrong = wrong_place(m, f);
+
+    if (wrong)
+        say(m, DIAG_WARNING, f->item->at,
+            arena_printf(m->arena, "filter %s: %s: %s: until it is there %s", f->name, f->address,
+                         wrong, outcome_of(f)),
+            f->family == AF_UNIX ? arena_printf(m->arena, "start it: ls -l %s", f->address)
+                                 : arena_printf(m->arena, "getent ahosts %s", f->address));
+}
+
+/* Those that some daemon asks. */
+static void check_filters(struct machine *m)
+{
+    size_t n;
+    const struct listener *l = settings_listeners(m->arena, m->program, &n);
+    const struct filter_settings *s = filters_read(m->arena, m->program, l, n);
+
+    for (size_t i = 0; i < s->all.n; i++) {
+        bool asked = false;
+        for (size_t k = 0; k < n && !asked; k++) {
+            for (size_t j = 0; j < s->of_listener[k].n; j++)
+                asked = asked || s->of_listener[k].v[j] == s->all.v[i];
+        }
+        if (asked)
+            check_filter(m, s->all.v[i]);
+    }
+}
+
 static void check_needed_mailers(struct machine *m)
 {
     if (!program_mailer(m->program, "local", strlen("local")))
@@ -468,4 +531,5 @@ void machine_check(const struct program *p, const struct machine_setup *how, str
     check_option_user(&m, "RunAsUser");
     check_option_user(&m, "TrustedUser");
     check_needed_mailers(&m);
+    check_filters(&m);
 }

@@ -61,6 +61,7 @@ static const struct filter *read_filter(struct arena *a, const struct item *it, 
     struct filter *f = arena_alloc(a, sizeof *f);
 
     *f = (struct filter){.name = it->name,
+                         .item = it,
                          .number = number,
                          .family = AF_UNIX,
                          .address = "",

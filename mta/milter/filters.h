@@ -21,6 +21,7 @@ enum filter_time { FILTER_CONNECT, FILTER_WRITE, FILTER_READ, FILTER_END, FILTER
 
 struct filter {
     const char *name;
+    const struct item *item;
     uint64_t number;     /* of its X line */
     int family;          /* AF_UNIX, AF_INET, AF_INET6 */
     const char *address; /* a path; a host */

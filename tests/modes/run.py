@@ -192,6 +192,22 @@ def what_is_refused():
 
 
 @case
+def filters_that_are_not_there():
+    out = []
+    for line, text, hint in (("S=local:/run/nosuch, F=T", "/run/nosuch: No such file or directory: until it is there mail is refused for now", "ls -l /run/nosuch"),
+                             ("S=local:/etc/passwd", "/etc/passwd: no socket: until it is there it is not asked", "ls -l /etc/passwd"),
+                             ("S=inet:1@nosuch.invalid, F=R", "nosuch.invalid: .*: until it is there mail is rejected", "getent ahosts nosuch.invalid"),
+                             ("S=inet:1@127.0.0.1, F=4", "", "")):
+        cf = fresh(InputMailFilters="one")
+        with open(cf, "a") as f:
+            f.write("Xone, %s\nXother, S=/run/other\n" % line)
+        findings = [x for x in json.loads(run(MCFD, "check", "--json", "-C", cf)[1])["findings"] if x["id"] == "machine" and "filter" in x["text"]]
+        if [bool(re.fullmatch("filter one: " + text, x["text"]) and hint in x["hint"]) for x in findings] != ([True] if text else []):
+            out.append("%s: %r" % (line, findings))
+    return "\n".join(out)
+
+
+@case
 def queue_groups_outside_of_the_queue():
     out = []
     for path, starts in (("/q/slow", True), ("/q", True), ("/q/", True), ("/queue", False), ("/other", False), ("slow", False)):
