@@ -568,7 +568,12 @@ static void open_filter(struct parent *p, struct child *c, const struct message_
         fd = wire_open_local(all.v[m->filter]->address);
     answer.as.FILTER_OPEN = (struct message_FILTER_OPEN){m->ticket, fd < 0 ? (uint64_t)errno : 0};
     arena_free(a);
-    channel_send(c->channel, &answer, fd);
+    /* So many descriptors may be on their way, and no more. */
+    if (!channel_send(c->channel, &answer, fd)) {
+        answer.as.FILTER_OPEN.error = EAGAIN;
+        channel_send(c->channel, &answer, -1);
+    }
+    channel_flush(c->channel);
 }
 
 static void take_message(struct parent *p, struct child *c, const struct message *m, int fd)

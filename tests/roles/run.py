@@ -4,7 +4,7 @@
 mcfd as processes: what its roles may do, what is left when one of them is killed, when something that it needs is not to be
 had, and what signals do. Each case has a namespace of its own (tests/lib/ns); README.md says what there is.
 
-PART: users, signals, limits, submission, failures or kills, all its cases.
+PART: users, signals, limits, submission, failures, filtering or kills, all its cases.
 KILLS=N: so many kills in `kills', in place of 12; SEED=N: other ones.
 """
 import os
@@ -16,6 +16,7 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 sys.path.insert(0, HERE)
 import failures
+import filtering
 import kills
 import limits
 import signals
@@ -25,8 +26,8 @@ from mta import MCFD, SINK
 from report import ROOT, Failed, Report, need, need_mcf, need_programs, need_root, options
 
 NS = os.path.join(ROOT, "tests", "lib", "ns")
-MODULES = {m.__name__: [name[5:] for name in vars(m) if name.startswith("test_")] for m in (users, signals, limits, submission, failures, kills)}
-CASES = {name: getattr(m, "test_" + name) for m in (users, signals, limits, submission, failures, kills) for name in MODULES[m.__name__]}
+MODULES = {m.__name__: [name[5:] for name in vars(m) if name.startswith("test_")] for m in (users, signals, limits, submission, failures, filtering, kills)}
+CASES = {name: getattr(m, "test_" + name) for m in (users, signals, limits, submission, failures, filtering, kills) for name in MODULES[m.__name__]}
 LONG = ("no_name_server", "kills", "full_disk", "min_free_blocks", "stop_late", "no_descriptors")
 JOBS = 4
 SECONDS = 120 + 4 * int(os.environ.get("KILLS", 0))
