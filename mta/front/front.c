@@ -51,8 +51,10 @@ static void take_message(struct front *f, const struct message *m)
         relay_login(f, &m->as.LOGIN_SAID);
         break;
     case MESSAGE_READ_BODY:
+        serve_carry(f, m->as.READ_BODY.transaction, m);
+        break;
     case MESSAGE_NEW_BODY:
-        front_send(&f->store, m);
+        serve_carry(f, m->as.NEW_BODY.transaction, m);
         break;
     case MESSAGE_BODY_IS:
         front_send(&f->policy, m);

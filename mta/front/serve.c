@@ -3,6 +3,7 @@
 #include <errno.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sysexits.h>
 #include <unistd.h>
 
 #include "lib/base/arena.h"
@@ -247,6 +248,20 @@ void serve_verdict(struct front *f, const struct message_VERDICT *v)
     s->filtered |= (v->flags & VERDICT_FILTERED) != 0;
     answer(s, &(struct session_answer){
                   .reply = v->reply, .flags = v->flags, .wait_ms = v->wait_ms, .texts = v->texts});
+}
+
+void serve_carry(struct front *f, uint64_t transaction, const struct message *m)
+{
+    struct serve *s = find_serve(f, transaction);
+    struct message gone = {.kind = MESSAGE_BODY_IS};
+
+    if (s) {
+        s->storing = true;
+        front_send(&f->store, m);
+        return;
+    }
+    gone.as.BODY_IS = (struct message_BODY_IS){transaction, EX_NOINPUT, {"", 0}};
+    front_send(&f->policy, &gone);
 }
 
 void serve_stored(struct front *f, const struct message_STORED *m)

@@ -182,8 +182,7 @@ static void put_value(struct field *f, struct bytes value)
 /* Whether it may be put in; what is no field is left out, as it would be none when it is read. */
 static bool put_field(struct asking_filters *q, size_t i, struct bytes name, struct bytes value)
 {
-    q->bytes += name.len + value.len;
-    if (q->bytes > HEAD_BYTES_MAX || q->head->n >= HEAD_FIELDS_MAX)
+    if (q->head->n >= HEAD_FIELDS_MAX)
         return false;
     if (is_name(name))
         head_insert(q->head, i, name, value);
@@ -266,7 +265,6 @@ static bool change_header(struct asking_filters *q, const struct filter *f, uint
     } else {
         filtering_note(q, LEVEL_CHANGE, "Milter (%s) change: header%s %s: from %s to %s", f->name,
                        which, name, old, text);
-        q->bytes += value.len;
         put_value(of, value);
     }
     return true;
@@ -395,7 +393,8 @@ bool filter_change(void *ctx, const struct filter *f, char letter, const struct 
         note_lie(q, f, letter);
     if (letter == ANSWER_REPLACE_BODY)
         return right && replace_body(q, f, change->one);
-    if (++q->changes > CHANGES_MOST)
+    q->bytes += change->one.len + change->two.len;
+    if (++q->changes > CHANGES_MOST || q->bytes > HEAD_BYTES_MAX)
         return false;
     switch (letter) {
     case ANSWER_ADD_HEADER:

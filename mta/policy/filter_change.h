@@ -23,7 +23,7 @@ struct asking_filters {
     size_t at;               /* how far its head was told */
     uint64_t body;           /* bytes of its body */
     size_t changes;          /* so far */
-    size_t bytes;            /* of fields that were put in */
+    size_t bytes;            /* of what they say */
     bool replaced;           /* the body, by one of the filters */
     const struct filter *by; /* whose body it is; NULL: it came so */
     bool cr;                 /* the last byte of a new body was one, which waits */

@@ -268,6 +268,8 @@ void filtering_connect(struct worker *w, struct context *c, const struct message
     const struct milter_call call = {&q, w->arena};
     const struct filters *filters = filters_of(w, c);
 
+    if (filters->n == 0)
+        filtering_note(&q, LEVEL_REFUSED, "Milter: no active filter");
     if (filters->n == 0 || v->reply.len > 0 || v->flags & VERDICT_CLOSE)
         return;
     c->milter = milter_new(c->arena, w->service->filters, filters, &world);

@@ -188,7 +188,7 @@ class Filters:
         elif word == "packet":
             letter, _, data = rest.partition(" ")
             c.sendall(packet(letter, raw(data)))
-            return letter == "y"
+            return letter in "yO"
         elif word == "add-header":
             c.sendall(packet("h", halves(raw, rest)))
         elif word in ("insert-header", "change-header"):
