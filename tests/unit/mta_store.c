@@ -218,6 +218,68 @@ static struct texts bring_as(struct stage *st, const char *id, size_t n)
     return m.as.STORED.ids;
 }
 
+static struct bytes body_of(struct stage *st, uint64_t transaction, uint64_t offset, uint64_t most)
+{
+    struct message m = {.kind = MESSAGE_READ_BODY};
+
+    m.as.READ_BODY = (struct message_READ_BODY){transaction, offset, most};
+    say(st->front, &m);
+    m = next(st, st->front, MESSAGE_BODY_IS, NULL);
+    assert_int_equal(m.as.BODY_IS.transaction, transaction);
+    assert_int_equal(m.as.BODY_IS.status, 0);
+    return m.as.BODY_IS.bytes;
+}
+
+static void assert_text(struct bytes b, const char *text)
+{
+    assert_int_equal(b.len, strlen(text));
+    if (b.len > 0)
+        assert_memory_equal(b.p, text, b.len);
+}
+
+static void put_body(struct stage *st, uint64_t transaction, bool first, const char *text)
+{
+    struct message m = {.kind = MESSAGE_NEW_BODY};
+
+    m.as.NEW_BODY = (struct message_NEW_BODY){transaction, first, bytes_of(text)};
+    say(st->front, &m);
+    m = next(st, st->front, MESSAGE_BODY_IS, NULL);
+    assert_int_equal(m.as.BODY_IS.status, 0);
+    assert_int_equal(m.as.BODY_IS.bytes.len, 0);
+}
+
+static void a_body_is_read_and_replaced_before_it_is_kept(void **state)
+{
+    struct stage st;
+    struct message m = {.kind = MESSAGE_BODY};
+
+    open_stage(&st, *state);
+    begin(&st);
+    assert_text(body_of(&st, 7, 0, 100), "");
+    m.as.BODY = (struct message_BODY){7, bytes_of("first half, ")};
+    say(st.front, &m);
+    m.as.BODY = (struct message_BODY){8, bytes_of("another one")};
+    say(st.front, &m);
+    m.as.BODY = (struct message_BODY){7, bytes_of("second half")};
+    say(st.front, &m);
+    assert_text(body_of(&st, 7, 0, 100), "first half, second half");
+    assert_text(body_of(&st, 7, 6, 10), "half, seco");
+    assert_text(body_of(&st, 7, 23, 10), "");
+    assert_text(body_of(&st, 7, UINT64_MAX, UINT64_MAX), "");
+    put_body(&st, 7, true, "new");
+    put_body(&st, 7, false, " text");
+    assert_text(body_of(&st, 7, 0, 100), "new text");
+    /* Somebody else's message is kept meanwhile. */
+    bring_as(&st, "6B16cVK3004375", 1);
+    assert_text(body_of(&st, 7, 0, 100), "new text");
+    assert_text(body_of(&st, 8, 0, 100), "another one");
+    m = (struct message){.kind = MESSAGE_DROP};
+    m.as.DROP.transaction = 7;
+    say(st.front, &m);
+    assert_text(body_of(&st, 7, 0, 100), "");
+    stop(&st);
+}
+
 static void policys_id_is_kept(void **state)
 {
     const char *const id = "6B16cVK3004375";
@@ -846,6 +908,7 @@ int main(void)
 {
     const struct CMUnitTest tests[] = {
         IN_STORE(policys_id_is_kept),
+        IN_STORE(a_body_is_read_and_replaced_before_it_is_kept),
         IN_STORE(nothing_to_do_is_nothing_done),
         IN_STORE(what_is_delivered_is_gone),
         IN_STORE(a_first_try_that_is_awaited),
