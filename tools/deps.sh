@@ -32,7 +32,7 @@ sendmail-cf      /usr/share/sendmail/cf/m4/cf.m4  the reference: the library to 
 procmail         procmail                    delivers in the story of samples/centos6
 libsasl2-modules /usr/lib/*/sasl2/libcrammd5.so   logins in that story
 sasl2-bin        saslpasswd2                 a password for them
-libmilter-dev    /usr/include/libmilter/mfapi.h   a filter of the tests' own
+libmilter-dev    /usr/include/libmilter/mfapi.h   a filter that the tests make
 opendkim         opendkim                    a filter that people have
 opendkim-tools   opendkim-genkey             a key for it
 python3          python3                     runs the tests
