@@ -1210,6 +1210,10 @@ static void take_message(struct worker *w, struct context *c, const struct messa
     worker_setf(w, "c", "%llu", (unsigned long long)e->hops);
     collect_close(w->r, c->tx, e, &head);
     copy_recipients(w, c);
+    if (e->nrecipients == 0) { /* a filter has taken out all of them */
+        say_taken(w, c, v);
+        return;
+    }
     e->macros = keep_macros(w, c);
     give_envelope(w, c, v);
 }

@@ -49,8 +49,7 @@ def in_order(events):
     out = []
     for e in events:
         at = len(out)
-        while e.endswith(" abort") and at and out[at - 1].split(" ")[1] != e.split(" ")[1] and not (
-                out[at - 1].endswith(" abort") and out[at - 1] < e):
+        while e.endswith(" abort") and at and out[at - 1].split(" ")[1] != e.split(" ")[1]:
             at -= 1
         if not e.endswith(" quit"):
             out.insert(at, e)
