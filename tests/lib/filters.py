@@ -289,7 +289,7 @@ class Log:
 
     def read(self):
         while True:
-            line = re.sub(r"^<\d+>.*?\]: (?:[0-9A-Za-z]{14}: )?", "", self.socket.recv(8192).decode("latin-1").rstrip("\n\0"))
+            line = re.sub(r"^<\d+>.*?\]: ([0-9A-Za-z]{14}: )?", lambda m: "ID: " if m.group(1) else "", self.socket.recv(8192).decode("latin-1").rstrip("\n\0"))
             if self.pattern.search(line):
                 self.lines.append("% log " + line)
 
