@@ -450,7 +450,7 @@ bool filtering_message(struct worker *w, struct context *c, struct head *h,
     struct milter_answer said = {MILTER_GO_ON, NULL};
 
     if (!c->milter) /* they let go of this client */
-        return filters_of(w, c)->n == 0 || take_end(&q, said, v);
+        return c->submitted || filters_of(w, c)->n == 0 || take_end(&q, said, v);
     if (c->discard) {
         milter_abort(c->milter, &call);
     } else {
