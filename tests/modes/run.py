@@ -180,12 +180,12 @@ def a_submission_program_is_no_daemon():
 
 @case
 def what_is_refused():
-    cf = fresh(SafeFileEnvironment="/tmp")
+    cf = fresh(SSLEngine="pkcs11")
     out = []
     status, text = run(MCFD, "-bD", "-C", cf)
-    if status != 78 or "SafeFileEnvironment" not in text or not re.search(r"t\.cf:\d+:1: error", text) or "--without-SafeFileEnvironment" not in text:
+    if status != 78 or "SSLEngine" not in text or not re.search(r"t\.cf:\d+:1: error", text) or "--without-SSLEngine" not in text:
         out.append("it starts, or does not say why not: %d %s" % (status, text))
-    status, text = run(MCFD, "-bs", "--without-SafeFileEnvironment", "-C", cf)
+    status, text = run(MCFD, "-bs", "--without-SSLEngine", "-C", cf)
     if status:
         out.append("--without: %d %s" % (status, text))
     return "\n".join(out)
