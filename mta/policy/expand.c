@@ -184,8 +184,10 @@ static struct send *new_send(struct walk *k, const char *text, const char *shown
     struct arena *a = k->list->arena;
     struct send *s = arena_alloc(a, sizeof *s);
 
-    *s = (struct send){
-        .parent = parent, .depth = parent ? parent->depth + 1 : 0, .number = k->list->n};
+    *s = (struct send){.parent = parent,
+                       .depth = parent ? parent->depth + 1 : 0,
+                       .number = k->list->n,
+                       .added = k->list->adding};
     s->recipient.address = bytes_of(arena_strdup(a, text));
     set_target(k->list, s, t);
     if (parent)
@@ -783,7 +785,7 @@ size_t expand_remove(struct worker *w, struct send_list *l, const char *address)
     const struct target t = recipient_parse(w, address, address, false);
     const struct send *s = t.mailer ? known(l, &t, NULL) : NULL;
 
-    if (!s)
+    if (!s || (s->parent && !s->added))
         return 0;
     take_out(l, s);
     return 1;

@@ -33,6 +33,7 @@ struct send {
     bool himself;        /* "\user": no alias is asked, and it is not the same as "user" */
     bool aliased;        /* there is an alias of this name */
     bool owned;          /* an alias with an owner, a mailing list */
+    bool added;          /* by a filter, which may take it out again, and all that came of it */
     bool asked_again;    /* nobody can say now whether there is an alias of this name */
 };
 
@@ -49,6 +50,7 @@ struct send_list {
     const char **files; /* lists (:include:) that were read: each is once */
     size_t nfiles, file_room;
     bool names_only; /* nobody is put in the place of those who are named (VRFY) */
+    bool adding;     /* a filter adds to it */
     bool no_aliases; /* the same, and there need be nobody of the name but a user */
     /* Who cannot be delivered to is put among `bad`, and all others get it nevertheless: no
      * recipient is refused as a whole. */
@@ -67,7 +69,8 @@ struct expanded {
  * as replies show it.  One that is refused leaves nobody in the list but those that are bad. */
 struct expanded expand_add(struct worker *w, struct send_list *l, const struct recipient *as,
                            const char *shown);
-/* Takes out an address, and all that came of it; how many of its name there were. */
+/* Takes out an address that was named or added, and all that came of it; of what came of one that
+ * was added also a part.  How many there were. */
 size_t expand_remove(struct worker *w, struct send_list *l, const char *address);
 /* The one that was named last is refused after all: it and all that came of it are taken out. */
 void expand_refuse(struct send_list *l);

@@ -309,12 +309,14 @@ static void add_recipients(struct asking_filters *q, const char *text, struct te
 
     while (n < NAMES_MOST && alias_item_next(text, whole, &pos, &item))
         v[n++] = item.at;
+    q->c->sends.adding = true;
     for (size_t i = 0; i < n; i++) {
         const char *one = arena_strndup(q->c->tx, text + v[i].begin, v[i].end - v[i].begin);
         struct recipient as = {.address = bytes_of(one)};
         check_recipient_parameters(q->w, q->c, parameters, &as);
         expand_add(q->w, &q->c->sends, &as, one);
     }
+    q->c->sends.adding = false;
 }
 
 static void change_recipients(struct asking_filters *q, const struct filter *f, char letter,
