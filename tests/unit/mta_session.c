@@ -705,6 +705,63 @@ static void a_refused_client_hears_it(void **state)
     assert_true(session_over(r.s));
 }
 
+/* What the session says next. */
+static const char *said(struct arena *a, struct session *s)
+{
+    struct bytes b;
+
+    if (!session_output(s, &b))
+        return "";
+    const char *text = arena_strndup(a, b.p, b.len);
+    session_sent(s, b.len);
+    return text;
+}
+
+static const char *answered(struct arena *a, struct session *s, const char *reply, uint64_t flags)
+{
+    session_answer(s, &(struct session_answer){.reply = {reply, strlen(reply)}, .flags = flags});
+    return said(a, s);
+}
+
+static void filters_are_asked_about_what_nobody_knows(void **state)
+{
+    struct session *s = session_new(*state, &usual);
+    const struct session_question *q;
+
+    answered(*state, s, "", VERDICT_FILTERED);
+    session_input(s, "FOO bar\r\n", 9);
+    q = session_question(s);
+    assert_non_null(q);
+    assert_int_equal(q->kind, SESSION_COMMAND);
+    assert_int_equal(q->verb.len, 0);
+    assert_int_equal(q->argument.len, 7);
+    assert_memory_equal(q->argument.p, "FOO bar", 7);
+    assert_string_equal(answered(*state, s, "", 0),
+                        "500 5.5.1 Command unrecognized: \"FOO bar\"\r\n");
+    session_input(s, "BAR\r\n", 5);
+    assert_string_equal(answered(*state, s, "550 5.7.1 no", 0), "550 5.7.1 no\r\n");
+    session_input(s, "TURN\r\n", 6);
+    assert_null(session_question(s));
+    assert_string_equal(said(*state, s), "502 5.5.1 Command not implemented: \"TURN\"\r\n");
+}
+
+static void who_is_not_welcome_is_told_so(void **state)
+{
+    struct session *s = session_new(*state, &usual);
+
+    assert_string_equal(answered(*state, s, "550 5.0.0 no", VERDICT_UNWELCOME),
+                        "554 mail.example ESMTP not accepting messages\r\n");
+    session_input(s, "MAIL FROM:<x>\r\n", 15);
+    assert_string_equal(said(*state, s), "550 5.0.0 no\r\n");
+    /* At HELO it is told from then on. */
+    s = session_new(*state, &usual);
+    answered(*state, s, "", 0);
+    session_input(s, "HELO x\r\n", 8);
+    assert_non_null(strstr(answered(*state, s, "550 5.7.1 no\n", VERDICT_UNWELCOME), "250 "));
+    session_input(s, "MAIL FROM:<x>\r\n", 15);
+    assert_string_equal(said(*state, s), "550 5.7.1 no\r\n");
+}
+
 static void bad_commands_have_an_end(void **state)
 {
     struct run r;
@@ -1038,6 +1095,8 @@ int main(void)
         UNIT(nobody_may_speak_before_the_answer),
         UNIT(a_greeting_may_wait),
         UNIT(a_refused_client_hears_it),
+        UNIT(filters_are_asked_about_what_nobody_knows),
+        UNIT(who_is_not_welcome_is_told_so),
         UNIT(bad_commands_have_an_end),
         UNIT(much_of_nothing_is_slow),
         UNIT(a_command_has_2048_bytes),
