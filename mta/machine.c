@@ -17,6 +17,7 @@
 #include "lib/base/trust.h"
 #include "mta/control.h"
 #include "mta/front/tls.h"
+#include "mta/keyfile.h"
 #include "mta/milter/filters.h"
 #include "mta/parent/listen.h"
 #include "mta/parent/sandbox.h"
@@ -332,6 +333,19 @@ static void check_text(struct machine *m, const char *option, const struct trust
         check_trust(m, place_of(m, option), kind, path);
 }
 
+/* A file that has passwords in it. */
+static void check_passwords(struct machine *m, struct origin at, const char *path,
+                            const struct trust_kind *kind)
+{
+    const char *command, *why;
+
+    if (*path != '/' || access(path, F_OK) != 0)
+        return;
+    why = keyfile_wrong(m->arena, m->program, path, kind, &command);
+    if (why)
+        say(m, DIAG_WARNING, at, why, command);
+}
+
 /* --- TLS ------------------------------------------------------------------------------------ */
 
 static void check_tls(struct machine *m, enum tls_side side)
@@ -524,7 +538,11 @@ void machine_check(const struct program *p, const struct machine_setup *how, str
     check_aliases(&m);
     check_text(&m, "HelpFile", &trust_help);
     check_text(&m, "ErrorHeader", &trust_error_header);
+    check_text(&m, "ServiceSwitchFile", &trust_service_switch);
     check_writers(&m, nowhere, how->path);
+    check_passwords(&m, place_of(&m, "DefaultAuthInfo"), setting_text(p, "DefaultAuthInfo"),
+                    &trust_auth_info);
+    check_passwords(&m, place_of(&m, "AuthMechanisms"), "/etc/sasldb2", &trust_sasldb);
     check_tls(&m, TLS_AS_SERVER);
     check_tls(&m, TLS_AS_CLIENT);
     check_option_user(&m, "DefaultUser");

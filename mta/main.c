@@ -126,6 +126,18 @@ static bool forgives(const void *ctx, const char *word)
     return program_forgives(ctx, word, NULL);
 }
 
+/* The file, or one that is not there in place of one that is not trusted. */
+static const char *service_switch(struct arena *a, const struct program *p,
+                                  const struct trust *trust)
+{
+    const char *path = program_option(p, "ServiceSwitchFile");
+    struct trust_fault fault;
+
+    if (!path || trust_file(a, trust, &trust_service_switch, path, &fault))
+        return path;
+    return "";
+}
+
 /* Programs read what the others say. */
 static bool speaks_of_findings(enum mode m)
 {
@@ -323,7 +335,7 @@ int main(int argc, char **argv)
                                 .ctx = p};
     world.trust = &trust;
     set_time_zone(p);
-    world.service_switch = program_option(p, "ServiceSwitchFile");
+    world.service_switch = service_switch(a, p, &trust);
     world.hosts_file = program_option(p, "HostsFile");
     world.userdb_spec = program_option(p, "UserDatabaseSpec");
     world.ldap_defaults = program_option(p, "LDAPDefaultSpec");

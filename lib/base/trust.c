@@ -11,9 +11,10 @@
 
 enum { LINKS_MAX = 20, GROUPS_MAX = 256 };
 
-#define TRUSTED(name, folder, group_folder, link, group_file, world_file, writers, readers, owner) \
-    const struct trust_kind trust_##name = {folder,     group_folder, link,    group_file,         \
-                                            world_file, writers,      readers, owner};
+#define TRUSTED(name, folder, group_folder, link, group_file, world_file, writers, readers, owner, \
+                secret)                                                                            \
+    const struct trust_kind trust_##name = {folder,  group_folder, link,  group_file, world_file,  \
+                                            writers, readers,      owner, secret};
 #include "lib/base/trusted.def"
 
 struct look {
@@ -174,6 +175,33 @@ static bool look_at_writers(struct look *l, const struct stat *st, const char *p
                 trust_command_to_close(l->arena, st->st_mode, path));
 }
 
+static bool look_at_owner(struct look *l, const struct stat *st, const char *path)
+{
+    const struct trust_reader *r = l->t->reader;
+
+    if (!l->kind->minds_owner || st->st_uid == 0 || st->st_uid == (r ? r->uid : geteuid()) ||
+        (l->t->trusted && st->st_uid == *l->t->trusted))
+        return true;
+    return fail(l, EACCES, NULL, path, arena_printf(l->arena, "chown %s %s", owner_of(l), path));
+}
+
+/* Of what is secret. */
+static bool look_at_secret(struct look *l, const struct stat *st, const char *path)
+{
+    const char *word = l->kind->group_reader;
+    const bool group = word && st->st_mode & S_IRGRP && !forgives(l->t, word);
+    const bool world = word && st->st_mode & S_IROTH;
+
+    if (!group && !world)
+        return true;
+    return fail(l, 0, group ? "Group readable file" : "World readable file", path,
+                arena_printf(l->arena, "chmod %s-r %s",
+                             group && world ? "go"
+                             : group        ? "g"
+                                            : "o",
+                             path));
+}
+
 /* Of a link: whether the reader gets to where it leads. */
 static bool look_where_it_leads(struct look *l, const char *path)
 {
@@ -201,9 +229,8 @@ static bool look_at_file(struct look *l, const char *path)
         return fail(l, 0, "Regular files only", path, NULL);
     if (!look_at_writers(l, &st, path))
         return false;
-    if (l->kind->minds_owner && st.st_uid != 0 && st.st_uid != (r ? r->uid : geteuid()))
-        return fail(l, EACCES, NULL, path,
-                    arena_printf(l->arena, "chown %s %s", owner_of(l), path));
+    if (!look_at_owner(l, &st, path) || !look_at_secret(l, &st, path))
+        return false;
     if (l->kind->minds_readers && !trust_allows(r, &st, S_IRUSR))
         return fail(l, EACCES, NULL, path, command_to_allow(l, &st, path, 'r'));
     return !is_link || look_where_it_leads(l, path);

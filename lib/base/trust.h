@@ -41,13 +41,15 @@ struct trust_kind {
     const char *world_file;   /* everybody may */
     bool minds_writers;       /* of the file itself */
     bool minds_readers;       /* false: it may be read by whoever asks */
-    bool minds_owner;         /* it is the reader's or root's */
+    bool minds_owner;         /* it is the reader's, root's, or his who is trusted */
+    const char *group_reader; /* nobody else may read it; its group may by this word */
 };
 
 struct trust {
     const struct trust_reader *reader; /* NULL: this process */
     bool (*forgives)(const void *ctx, const char *word);
     const void *ctx;
+    const uid_t *trusted; /* whose files are as good as root's; NULL: nobody's */
 };
 
 struct trust_fault {
@@ -59,7 +61,8 @@ struct trust_fault {
 };
 
 /* Kinds of files: lib/base/trusted.def tells which file is of which. */
-#define TRUSTED(name, folder, group_folder, link, group_file, world_file, writers, readers, owner) \
+#define TRUSTED(name, folder, group_folder, link, group_file, world_file, writers, readers, owner, \
+                secret)                                                                            \
     extern const struct trust_kind trust_##name;
 #include "lib/base/trusted.def"
 

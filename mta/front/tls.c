@@ -72,8 +72,8 @@ static bool has(const struct maker *m, const char *option, const char **value)
 
 static bool is_safe(struct maker *m, const char *option, const char *path, bool is_key)
 {
-    const char *word = is_key ? "GroupReadableKeyFile" : NULL, *command;
-    const char *why = keyfile_wrong(m->arena, m->program, path, word, &command);
+    const struct trust_kind *kind = is_key ? &trust_key : &trust_certificate;
+    const char *command, *why = keyfile_wrong(m->arena, m->program, path, kind, &command);
 
     if (!why)
         return true;

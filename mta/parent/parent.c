@@ -312,13 +312,29 @@ static void give_up(int fd, enum role r, const char *what)
 }
 
 /* Keys are read while that can be done, and only by the role that uses them. */
+static struct tls_context *open_one(struct parent *p, enum tls_side side)
+{
+    enum { LEVEL = 7 };
+    struct tls_problem problem;
+    struct tls_context *c = tls_context_open(p->life, p->setup->program, side, &problem);
+    struct log_event l;
+
+    if (!problem.why)
+        return c;
+    log_begin(&l, p->setup->log, p->life, LEVEL, LOG_WARNING, "tls", bytes_of(""));
+    log_words(&l, "text",
+              arena_printf(p->life, "STARTTLS=%s: %s%s%s",
+                           side == TLS_AS_SERVER ? "server" : "client", problem.why,
+                           problem.command ? "; mend it: " : "",
+                           problem.command ? problem.command : ""));
+    log_end(&l);
+    return c;
+}
+
 static void open_tls(struct parent *p)
 {
-    const struct program *program = p->setup->program;
-    struct tls_problem problem;
-
-    p->tls_server = tls_context_open(p->life, program, TLS_AS_SERVER, &problem);
-    p->tls_client = tls_context_open(p->life, program, TLS_AS_CLIENT, &problem);
+    p->tls_server = open_one(p, TLS_AS_SERVER);
+    p->tls_client = open_one(p, TLS_AS_CLIENT);
 }
 
 static void close_submitter(const struct parent *p, enum role r)
@@ -882,6 +898,20 @@ static void make_run_folder(struct arena *a, const char *path)
     }
 }
 
+/* What another file of this name is that is not to be written; NULL: it may be. */
+static const char *no_pid_file(const char *path)
+{
+    struct stat st;
+
+    if (lstat(path, &st) != 0)
+        return NULL;
+    return S_ISLNK(st.st_mode)      ? "it is a symbolic link"
+           : !S_ISREG(st.st_mode)   ? "it is no plain file"
+           : st.st_nlink > 1        ? "it has another name, too (a hard link)"
+           : st.st_uid != geteuid() ? "it belongs to somebody else"
+                                    : NULL;
+}
+
 /* As the reference writes it: the number, and the command. */
 static void write_pid(struct parent *p)
 {
@@ -891,6 +921,11 @@ static void write_pid(struct parent *p)
     if (!*path)
         return;
     make_run_folder(p->arena, path);
+    const char *wrong = no_pid_file(path);
+    if (wrong) {
+        complain(p, "%s: %s; mend it: rm %s", path, wrong, path);
+        return;
+    }
     buf_init(&b, p->arena);
     buf_printf(&b, "%ld\n", (long)getpid());
     for (char *const *w = p->setup->arguments; *w; w++)
@@ -905,7 +940,7 @@ static void remove_pid(const struct parent *p)
 {
     const char *path = setting_text(p->setup->program, "PidFile");
 
-    if (*path)
+    if (*path && !no_pid_file(path))
         unlink(path);
 }
 

@@ -507,7 +507,7 @@ static void visit_include(struct walk *k, const struct target *t, const char *sh
     }
     if (!k->backer.user || !users_read(a, k->backer.user, &reader))
         default_user(k, &reader);
-    const struct trust trust = {users_reader(a, &reader), forgives, k->w->service->program};
+    const struct trust trust = {users_reader(a, &reader), forgives, k->w->service->program, NULL};
     if (k->files < LISTS_MAX)
         f = open_list(k, &trust_include, &trust, path, &st, &fault);
     if (!f) {
@@ -558,7 +558,7 @@ static bool visit_forward(struct walk *k, struct send *s, const struct target *t
     worker_set(w, "h", t->host);
     rewrite_begin(w->r);
     const char *paths = arena_strdup(w->arena, rewrite_expand(w->r, list, strlen(list), NULL));
-    const struct trust trust = {users_reader(w->arena, &u), forgives, w->service->program};
+    const struct trust trust = {users_reader(w->arena, &u), forgives, w->service->program, NULL};
     struct backer backer = {.shown = bytes_string(w->arena, s->recipient.shown),
                             .of = s,
                             .user = arena_strdup(w->arena, t->user)};

@@ -6,19 +6,13 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
-#include "lib/base/fs.h"
+#include "mta/text_file.h"
 
-enum { FILE_MAX = 1 << 20, TOPIC_MAX = 10, VERSION_OF_MACROS = 2 };
+enum { TOPIC_MAX = 10, VERSION_OF_MACROS = 2 };
 
-const char *help_read(struct arena *a, const struct program *p)
+const char *help_read(struct arena *a, const struct program *p, const struct trust *trust)
 {
-    const char *path = setting_text(p, "HelpFile");
-    char *bytes;
-    size_t len;
-
-    if (!*path || fs_read(a, path, FILE_MAX, &bytes, &len) != 0)
-        return NULL;
-    return arena_strndup(a, bytes, strnlen(bytes, len));
+    return text_file_read(a, trust, setting_text(p, "HelpFile"), &trust_help);
 }
 
 /* As topics are looked up, and shown: so many letters, small ones. */

@@ -10,7 +10,7 @@
 #include "mta/policy/worker.h"
 
 /* The file's text, which the service keeps; NULL: there is none, or it cannot be read. */
-const char *help_read(struct arena *a, const struct program *p);
+const char *help_read(struct arena *a, const struct program *p, const struct trust *trust);
 /* The reply, lines with LF between them, in the worker's memory.  An empty topic: "smtp". */
 const char *help_answer(struct worker *w, const char *topic);
 

@@ -121,12 +121,17 @@ static bool read_words(struct login *l, const char *s)
 static bool read_file(struct worker *w, struct login *l, const char *path)
 {
     const char *command;
+    const char *why =
+        keyfile_wrong(w->arena, w->service->program, path, &trust_auth_info, &command);
     char *text;
     size_t len;
 
-    if (keyfile_wrong(w->arena, w->service->program, path, "GroupReadableDefaultAuthInfoFile",
-                      &command) ||
-        fs_read(l->arena, path, FILE_MAX, &text, &len) != 0)
+    if (why) {
+        worker_log_trouble(w, arena_printf(w->arena, "AUTH=client: %s%s%s", why,
+                                           command ? "; mend it: " : "", command ? command : ""));
+        return false;
+    }
+    if (fs_read(l->arena, path, FILE_MAX, &text, &len) != 0)
         return false;
     for (size_t i = 0, at = 0; i < strlen(letters) && at < len; i++) {
         const char *end = memchr(text + at, '\n', len - at);

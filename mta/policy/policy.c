@@ -463,7 +463,7 @@ int policy_run(struct arena *a, const struct policy_setup *setup)
     p->service = service_new(a, setup->program, setup->world);
     p->service->sasl = sasl_settings_open(a, setup->program, p->service->host, &why);
     p->service->logs_in = sasl_login_open();
-    p->service->help = help_read(a, setup->program);
+    p->service->help = help_read(a, setup->program, setup->world->trust);
     p->service->queue_seconds = setup->interval;
     p->service->log = setup->log;
     p->service->unable = setup->unable;

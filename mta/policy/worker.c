@@ -4,10 +4,12 @@
 #include <syslog.h>
 
 #include "lib/base/arena.h"
+#include "lib/base/buf.h"
 #include "lib/base/bytes.h"
 #include "mta/message/envelope.h"
 #include "mta/milter/filters.h"
 #include "mta/places.h"
+#include "mta/text_file.h"
 
 enum { NOTES_MAX = 100, LEVEL_TROUBLE = 1, TROUBLE_AGAIN_SECONDS = 60 };
 
@@ -101,6 +103,24 @@ static void keep_rule(void *ctx, const struct rule *rule, const struct tokens *w
     w->decision.over = w->decision.of_mailer && rule->mode == RULE_RESOLVE;
 }
 
+/* Each line with its macros carried out; "": there is none. */
+static const char *error_text(struct arena *a, const struct program *p,
+                              const struct lookup_world *world, struct rewrite *r)
+{
+    const char *text = setting_text(p, "ErrorHeader");
+    struct buf out;
+
+    if (*text == '/')
+        text = text_file_read(a, world->trust, text, &trust_error_header);
+    buf_init(&out, a);
+    buf_adds(&out, "");
+    for (size_t n; text && *text; text += n + (text[n] == '\n')) {
+        n = strcspn(text, "\n");
+        buf_printf(&out, "%s%s", out.len ? "\n" : "", rewrite_expand(r, text, n, NULL));
+    }
+    return out.data;
+}
+
 struct service *service_new(struct arena *a, const struct program *p,
                             const struct lookup_world *world)
 {
@@ -118,9 +138,7 @@ struct service *service_new(struct arena *a, const struct program *p,
     rewrite_begin(r);
     s->host = arena_strdup(a, rewrite_expand(r, "$j", 2, NULL));
     s->version = arena_strdup(a, rewrite_expand(r, "$v/$Z", 5, NULL));
-    const char *text = setting_text(p, "ErrorHeader");
-    s->error_text =
-        *text == '/' ? "" : arena_strdup(a, rewrite_expand(r, text, strlen(text), NULL));
+    s->error_text = error_text(a, p, world, r);
     rewrite_close(r);
     return s;
 }

@@ -11,8 +11,10 @@ says how a file is written.
   --list            only name the cases
 """
 import argparse
+import base64
 import glob
 import grp
+import hmac
 import json
 import os
 import pwd
@@ -122,11 +124,16 @@ def fresh(job, word):
         shell("mkdir -m 755 /home/%s; chown %s:%s /home/%s" % (user, user, user, user))
     with open(PLACE + "/keep/cf", encoding="latin-1") as f:
         lines = [l for l in f.read().split("\n") if not any(re.match(d, l) for d in job["drop"])]
+    if job["ask"] not in ("auth", "login"):
+        lines.append("O AuthMechanisms=NONE")
     lines.append("O DontBlameSendmail=safe" + ("," + word if word else ""))
     with open(CF, "w", encoding="latin-1") as f:
         f.write("\n".join(lines + job["cf"]) + "\n")
     for command in job["sh"]:
         shell(command)
+    if job["ask"] == "auth":
+        shell("""mkdir -p /etc/sasl2; chmod 755 /etc /etc/sasl2; echo "pwcheck_method: auxprop" > /etc/sasl2/Sendmail.conf
+            printf secret | saslpasswd2 -c -p -u mail.example.com alice; chown root:root /etc/sasldb2; chmod 600 /etc/sasldb2""")
     shell("[ -e /etc/aliases.db ] || %s -bi -C %s" % (SENDMAIL, CF))
     for command in job["then"]:
         shell(command)
@@ -284,6 +291,54 @@ def ask_tls(engine, _, __):
         return ["STARTTLS is offered" if any("STARTTLS" in l for l in c.say("EHLO client.example")) else "no STARTTLS"]
 
 
+def ask_auth(engine, _, __):
+    """Whether alice can log in."""
+    with Daemon(engine):
+        c = Connection()
+        c.reply()
+        offered = [l[8:] for l in c.say("EHLO client.example") if l[4:].startswith("AUTH ")]
+        challenge = c.say("AUTH CRAM-MD5")[-1]
+        if challenge.startswith("334 "):
+            digest = hmac.new(b"secret", base64.b64decode(challenge[4:]), "md5").hexdigest()
+            challenge = c.say(base64.b64encode(b"alice " + digest.encode()).decode())[-1]
+        return [" ".join(sorted(offered[0].split())) if offered else "no AUTH", challenge]
+
+
+HOST = []  # what a host was told that offers AUTH
+
+
+def speak_as_host(c):
+    f, data = c.makefile("rb"), False
+    c.sendall(b"220 host ESMTP\r\n")
+    for line in f:
+        verb = line[:4].upper()
+        if data:
+            data = line.strip() != b"."
+            if not data:
+                c.sendall(b"250 2.0.0 taken\r\n")
+            continue
+        if verb == b"AUTH":
+            HOST.append("logs in as " + base64.b64decode(line.split()[2]).decode().split("\0")[1])
+        data = verb == b"DATA"
+        c.sendall({b"EHLO": b"250-host\r\n250 AUTH PLAIN LOGIN\r\n", b"AUTH": b"235 2.0.0 good\r\n", b"DATA": b"354 go\r\n",
+                   b"QUIT": b"221 2.0.0 bye\r\n"}.get(verb, b"250 2.0.0 good\r\n"))
+        if verb == b"QUIT":
+            break
+    c.close()
+
+
+def serve_host():
+    listening = socket.create_server(("127.0.0.3", 25))
+    while True:
+        threading.Thread(target=speak_as_host, args=(listening.accept()[0],), daemon=True).start()
+
+
+def ask_login(engine, _, __):
+    """As whom a message is handed over to 127.0.0.3."""
+    HOST[:] = []
+    return ask_mail(engine, ["x@[127.0.0.3]"], 0) + (HOST or ["does not log in"])
+
+
 def ask_file(engine, words, _):
     """A daemon is started; what is in the file afterwards."""
     with Daemon(engine):
@@ -300,7 +355,7 @@ def ask_file(engine, words, _):
             return ["%s is not there" % words[0]]
 
 
-ASK = {"mail": ask_mail, "class": ask_class, "map": ask_map, "rebuild": ask_rebuild, "help": ask_help, "tls": ask_tls, "file": ask_file}
+ASK = {"mail": ask_mail, "class": ask_class, "map": ask_map, "rebuild": ask_rebuild, "help": ask_help, "tls": ask_tls, "auth": ask_auth, "login": ask_login, "file": ask_file}
 
 
 def log_lines():
@@ -353,6 +408,7 @@ def inside():
     with open(PLACE + "/record", "w") as f:
         f.write(RECORD)
     os.chmod(PLACE + "/record", 0o755)
+    threading.Thread(target=serve_host, daemon=True).start()
     for line in sys.stdin:
         job = json.loads(line)
         answers = []
@@ -390,7 +446,7 @@ def configuration():
         out.append(re.sub(r"P=[^,]+", "P=%s/record" % PLACE, line, count=1) if line.startswith("Mlocal,") else line)
     return "\n".join(out + ["O DaemonPortOptions=Port=25,Addr=127.0.0.1,Name=MTA", "O QueueDirectory=%s/q" % PLACE, "O PidFile=%s/pid" % PLACE,
                             "O DontProbeInterfaces=True", "O QueueLA=1000", "O RefuseLA=1000", "O DeliveryMode=interactive", "O LogLevel=9",
-                            "O DefaultUser=daemon:daemon", "O AuthMechanisms=NONE"])
+                            "O DefaultUser=daemon:daemon"])
 
 
 class Worker:

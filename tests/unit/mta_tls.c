@@ -16,7 +16,6 @@
 #include "tests/unit/folder.h"
 
 /* The folder is one of /tmp's. */
-#define WORD "GroupReadableKeyFile"
 #define SAFE "V10\nO DontBlameSendmail=TrustStickyBit,GroupWritableDirPathSafe\n"
 
 static const char *const names[] = {"ca.pem",     "ca.key",    "server.pem",  "server.key",
@@ -384,8 +383,8 @@ static void a_client_goes_without(void **state)
 static void unsafe(struct arena *a, const char *text, const char *path, bool is_key,
                    const char *mend)
 {
-    const char *word = is_key ? WORD : NULL;
-    const char *command, *why = keyfile_wrong(a, compiled(a, text), path, word, &command);
+    const struct trust_kind *kind = is_key ? &trust_key : &trust_certificate;
+    const char *command, *why = keyfile_wrong(a, compiled(a, text), path, kind, &command);
 
     assert_non_null(why);
     assert_non_null(strstr(command, mend));
@@ -396,35 +395,35 @@ static void keys_are_nobody_elses(void **state)
     const char *key = arena_printf(*state, "%s/server.key", folder), *command;
     const struct program *usual = compiled(*state, "");
 
-    assert_null(keyfile_wrong(*state, usual, key, WORD, &command));
+    assert_null(keyfile_wrong(*state, usual, key, &trust_key, &command));
     chmod("server.key", 0400);
-    assert_null(keyfile_wrong(*state, usual, key, WORD, &command));
+    assert_null(keyfile_wrong(*state, usual, key, &trust_key, &command));
     chmod("server.key", 0640);
-    unsafe(*state, "", key, true, "chmod go-r ");
-    assert_null(keyfile_wrong(*state, usual, key, NULL, &command));
+    unsafe(*state, "", key, true, "chmod g-r ");
+    assert_null(keyfile_wrong(*state, usual, key, &trust_certificate, &command));
     const char *may = "O DontBlameSendmail=groupreadablekeyfile\n";
-    assert_null(keyfile_wrong(*state, compiled(*state, may), key, WORD, &command));
+    assert_null(keyfile_wrong(*state, compiled(*state, may), key, &trust_key, &command));
     chmod("server.key", 0604);
     unsafe(*state, may, key, true, "chmod o-r ");
     chmod("server.key", 0620);
-    unsafe(*state, "", key, false, "chmod go-w ");
+    unsafe(*state, "", key, false, "chmod g-w ");
     chmod("server.key", 0600);
     chmod(".", 0777);
     unsafe(*state, "", key, true, "chmod go-w /tmp/");
     chmod(".", 0775);
-    assert_null(keyfile_wrong(*state, usual, key, WORD, &command));
-    unsafe(*state, "O DontBlameSendmail=safe,TrustStickyBit\n", key, true, "chmod go-w /tmp/");
+    assert_null(keyfile_wrong(*state, usual, key, &trust_key, &command));
+    unsafe(*state, "O DontBlameSendmail=safe,TrustStickyBit\n", key, true, "chmod g-w /tmp/");
     chmod(".", 0700);
     unsafe(*state, "O DontBlameSendmail=safe\n", key, true, "chmod go-w /tmp");
-    assert_non_null(keyfile_wrong(*state, usual, folder, WORD, &command));
+    assert_non_null(keyfile_wrong(*state, usual, folder, &trust_key, &command));
     assert_int_equal(symlink("server.key", "open.key"), 0);
-    assert_null(
-        keyfile_wrong(*state, usual, arena_printf(*state, "%s/open.key", folder), WORD, &command));
+    assert_null(keyfile_wrong(*state, usual, arena_printf(*state, "%s/open.key", folder),
+                              &trust_key, &command));
     if (geteuid() == 0) {
         assert_int_equal(chown("server.key", 65534, 0), 0);
         unsafe(*state, "", key, true, "chown root ");
-        assert_null(
-            keyfile_wrong(*state, compiled(*state, "O TrustedUser=65534\n"), key, WORD, &command));
+        assert_null(keyfile_wrong(*state, compiled(*state, "O TrustedUser=65534\n"), key,
+                                  &trust_key, &command));
     }
 }
 
