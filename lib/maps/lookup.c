@@ -37,6 +37,7 @@ struct lookup_session {
     size_t known;
     unsigned depth; /* of maps that ask maps */
     struct lookup_database *held;
+    void *userdb; /* the state of lookup_userdb */
 };
 
 /* --- declarations -------------------------------------------------------------------------- */
@@ -345,6 +346,8 @@ void lookup_session_close(struct lookup_session *s)
             class->close(s->states[i]);
         s->states[i] = NULL;
     }
+    if (s && s->userdb)
+        map_lookup_userdb.close(s->userdb);
 }
 
 void lookup_hold(struct lookup_session *s, struct lookup_database *db)
@@ -571,4 +574,21 @@ void lookup(struct lookup_session *s, const struct lookup_map *m, struct map_byt
     }
     if (m->no_defer)
         answer->verdict = m->append_fail ? MAP_FOUND : MAP_NOT_FOUND;
+}
+
+void lookup_userdb(struct lookup_session *s, const char *user, const char *field,
+                   struct arena *result, struct lookup_answer *answer)
+{
+    static const struct lookup_map userdb = {.name = "userdb", .class_name = "userdb"};
+    struct lookup_query q = {.session = s,
+                             .world = &s->world,
+                             .map = &userdb,
+                             .state = &s->userdb,
+                             .lifetime = s->arena,
+                             .result = result,
+                             .key = {user, strlen(user)},
+                             .answer = answer};
+
+    *answer = (struct lookup_answer){.why = ""};
+    lookup_userdb_all(&q, field);
 }

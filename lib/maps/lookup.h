@@ -116,6 +116,10 @@ void lookup_session_rest(struct lookup_session *s);
 void lookup(struct lookup_session *s, const struct lookup_map *m, struct map_bytes key,
             const struct map_bytes *args, size_t nargs, struct arena *result,
             struct lookup_answer *answer);
+/* A field of a user's in the user databases (UserDatabaseSpec), all values with ',' between; not
+ * found where there is none, or no database. */
+void lookup_userdb(struct lookup_session *s, const char *user, const char *field,
+                   struct arena *result, struct lookup_answer *answer);
 /* As /map of address-test mode asks: the key as it is, quotes and all, and without -T and -D. */
 void lookup_plainly(struct lookup_session *s, const struct lookup_map *m, struct map_bytes key,
                     struct arena *result, struct lookup_answer *answer);

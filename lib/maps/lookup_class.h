@@ -161,6 +161,9 @@ void lookup_hold(struct lookup_session *s, struct lookup_database *db);
 void lookup_database_let_go(struct lookup_database *db);
 void lookup_database_close(struct lookup_database *db);
 
+/* For lookup_userdb: q has a state of class userdb, and the user as its key. */
+void lookup_userdb_all(struct lookup_query *q, const char *field);
+
 const struct lookup_maps *lookup_session_maps(const struct lookup_session *s);
 /* Asks another map of the same session, without quotes and -T. */
 void lookup_ask(struct lookup_session *s, const struct lookup_map *m, struct map_bytes key,

@@ -6,6 +6,7 @@
 #include <string.h>
 
 #include "lib/base/arena.h"
+#include "lib/base/buf.h"
 #include "lib/maps/lookup_class.h"
 
 enum { MOST = 8 /* databases */ };
@@ -85,3 +86,38 @@ static void userdb_find(struct lookup_query *q)
 }
 
 const struct lookup_class map_lookup_userdb = {lookup_read_file, userdb_find, userdb_close, false};
+
+void lookup_userdb_all(struct lookup_query *q, const char *field)
+{
+    struct state *s = *q->state;
+    struct map_bytes user = lookup_folded_key(q), value;
+    struct buf all;
+
+    if (!s)
+        s = *q->state = new_state(q);
+    lookup_is_not_found(q, EX_OK);
+    if (memchr(user.p, '\0', user.len) || user.len == 0)
+        return;
+    const char *key = arena_printf(q->result, "%s:%s", user.p, field);
+    for (size_t i = 0; i < s->count; i++) {
+        enum map_verdict v = MAP_FOUND;
+        if (lookup_database_open(q, &s->databases[i], MAP_btree, s->paths[i]) != 0)
+            continue;
+        buf_init(&all, q->result);
+        for (size_t n = 0; v == MAP_FOUND; n++) {
+            v = map_get_nth(s->databases[i].map, (struct map_bytes){key, strlen(key)}, n, &value);
+            if (v == MAP_FOUND && value.len > 0) {
+                buf_adds(&all, all.len ? "," : "");
+                buf_add(&all, value.p, value.len);
+            }
+        }
+        if (v == MAP_TEMPFAIL) {
+            lookup_failed(q, "%s cannot be read", s->paths[i]);
+            return;
+        }
+        if (all.len) {
+            lookup_is_found(q, (struct map_bytes){all.data, all.len});
+            return;
+        }
+    }
+}

@@ -154,6 +154,19 @@ enum map_verdict map_get_whole(struct map *m, struct map_bytes key, struct map_b
     return m->class->get(m->state, key, value);
 }
 
+enum map_verdict map_get_nth(struct map *m, struct map_bytes key, size_t n, struct map_bytes *value)
+{
+    if (n == 0 || !m->class->nth)
+        return n == 0 ? map_get(m, key, value) : MAP_NOT_FOUND;
+    /* map_get knows by now whether there is a NUL behind keys. */
+    enum map_verdict v = m->class->nth(m->state, key, n, value);
+    if (v == MAP_NOT_FOUND && key.p[key.len] == '\0')
+        v = m->class->nth(m->state, (struct map_bytes){key.p, key.len + 1}, n, value);
+    if (v == MAP_FOUND)
+        without_nul(value);
+    return v;
+}
+
 enum map_verdict map_next_whole(struct map *m, struct map_bytes *key, struct map_bytes *value)
 {
     return m->class->next(m->state, key, value);

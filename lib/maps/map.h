@@ -52,6 +52,10 @@ enum map_verdict map_get(struct map *m, struct map_bytes key, struct map_bytes *
 void map_expect_nul(struct map *m, bool nul);
 /* The key as it is given, and no other; the value with its NUL, if it has one. */
 enum map_verdict map_get_whole(struct map *m, struct map_bytes key, struct map_bytes *value);
+/* The n-th value, from 0, of a key that may be there more than once, and has a NUL behind it;
+ * MAP_NOT_FOUND behind the last. */
+enum map_verdict map_get_nth(struct map *m, struct map_bytes key, size_t n,
+                             struct map_bytes *value);
 /* The next entry, in the order of the file; MAP_NOT_FOUND behind the last. */
 enum map_verdict map_next(struct map *m, struct map_bytes *key, struct map_bytes *value);
 /* The same, with the NUL behind key and value where the file has one. */

@@ -22,6 +22,7 @@ struct map_class {
     int (*read_back)(void *state);
     int (*extend)(struct arena *a, enum map_type type, const char *path, void **state);
     enum map_verdict (*get)(void *state, struct map_bytes key, struct map_bytes *value);
+    enum map_verdict (*nth)(void *state, struct map_bytes key, size_t n, struct map_bytes *value);
     enum map_verdict (*next)(void *state, struct map_bytes *key, struct map_bytes *value);
     int (*put)(void *state, struct map_bytes key, struct map_bytes value, bool replace);
     int (*finish)(void *state);

@@ -23,7 +23,7 @@ enum {
 
 struct state {
     DB *db;
-    DBC *cursor;
+    DBC *cursor, *same;
     bool duplicates;
 };
 
@@ -57,9 +57,11 @@ static void db_close_state(void *state)
     struct state *s = state;
     if (s->cursor)
         s->cursor->close(s->cursor);
+    if (s->same)
+        s->same->close(s->same);
     if (s->db)
         s->db->close(s->db, DB_NOSYNC);
-    s->cursor = NULL;
+    s->cursor = s->same = NULL;
     s->db = NULL;
 }
 
@@ -181,6 +183,24 @@ static enum map_verdict db_get(void *state, struct map_bytes key, struct map_byt
     return verdict(rc);
 }
 
+static enum map_verdict db_nth(void *state, struct map_bytes key, size_t n, struct map_bytes *value)
+{
+    struct state *s = state;
+    if (s->same)
+        s->same->close(s->same);
+    s->same = NULL;
+    if (s->db->cursor(s->db, NULL, &s->same, 0) != 0)
+        return MAP_TEMPFAIL;
+    DBC *c = s->same; /* which the value belongs to */
+    DBT k = to_dbt(key), v = to_dbt((struct map_bytes){NULL, 0});
+    int rc = c->get(c, &k, &v, DB_SET);
+    for (size_t i = 0; rc == 0 && i < n; i++)
+        rc = c->get(c, &k, &v, DB_NEXT_DUP);
+    if (rc == 0)
+        *value = of_dbt(&v);
+    return verdict(rc);
+}
+
 static enum map_verdict db_next(void *state, struct map_bytes *key, struct map_bytes *value)
 {
     struct state *s = state;
@@ -219,6 +239,7 @@ const struct map_class map_class_db = {.library =
                                        .create = db_open_new,
                                        .extend = db_open_extend,
                                        .get = db_get,
+                                       .nth = db_nth,
                                        .next = db_next,
                                        .put = db_put,
                                        .finish = db_finish,

@@ -305,6 +305,49 @@ static bool visit_alias(struct walk *k, struct send *s)
     return true;
 }
 
+/* A field of the user's in the user database; NULL: he has none. */
+static const char *in_userdb(struct walk *k, const char *user, const char *field)
+{
+    struct lookup_answer a;
+
+    lookup_userdb(rewrite_maps(k->w->r), user, field, k->w->arena, &a);
+    lookup_session_rest(rewrite_maps(k->w->r));
+    if (a.verdict == MAP_TEMPFAIL)
+        k->later = k->no_aliases = true;
+    return a.verdict == MAP_FOUND ? arena_strndup(k->w->arena, a.value.p, a.value.len) : NULL;
+}
+
+/* Where the user database has his mail go (F=@). */
+static bool visit_userdb(struct walk *k, struct send *s)
+{
+    if (!*setting_text(k->w->service->program, "UserDatabaseSpec") || !*s->user)
+        return false;
+    const char *value = in_userdb(k, s->user, "maildrop");
+    if (k->no_aliases) {
+        s->asked_again = true;
+        k->live++;
+        return true;
+    }
+    if (!value)
+        return false;
+    s->aliased = true;
+    if (k->list->names_only) {
+        k->live++;
+        return true;
+    }
+    s->state = SEND_EXPANDED;
+    const char *owner = in_userdb(k, s->user, "mailsender");
+    if (owner) {
+        s->recipient.owner = bytes_of(arena_strdup(k->list->arena, owner));
+        s->owned = true;
+    }
+    uint64_t kept = s->recipient.notify;
+    expand_notify(s, value);
+    visit_all(k, value, s);
+    s->recipient.notify = kept;
+    return true;
+}
+
 /* --- files of addresses ------------------------------------------------------------------- */
 
 static char *read_list(struct walk *k, FILE *f, size_t size)
@@ -615,6 +658,8 @@ static void meet(struct walk *k, struct send *same, const struct target *t, cons
     if (self.mailer && has_flag(t->mailer, 'w')) {
         same->state = SEND_OPEN;
         k->live++;
+    } else if (same == parent && k->backer.of != parent) { /* himself is meant, who is not here */
+        refuse(k, self.reply);
     } else {
         k->looped = true;
     }
@@ -642,7 +687,8 @@ static bool replace(struct walk *k, struct send *s, struct target *t, const char
         put_again(k->list, s);
         if (!s->parent)
             s->recipient.from = bytes_of(arena_strdup(k->list->arena, shown));
-        if (has_flag(t->mailer, 'A') && visit_alias(k, s))
+        if ((has_flag(t->mailer, 'A') && visit_alias(k, s)) ||
+            (has_flag(t->mailer, '@') && visit_userdb(k, s)))
             return false;
     }
     return true;
@@ -653,6 +699,8 @@ static void settle(struct walk *k, struct send *s, struct target t, const char *
     bool himself = *t.user == '\\' || k->list->no_aliases;
 
     if (!himself && has_flag(t.mailer, 'A') && visit_alias(k, s))
+        return;
+    if (!himself && has_flag(t.mailer, '@') && visit_userdb(k, s))
         return;
     if (!himself && !replace(k, s, &t, shown))
         return;

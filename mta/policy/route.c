@@ -608,7 +608,7 @@ static bool render(struct routing *g, const struct group *from, struct plan *p, 
     for (size_t i = 0; i < from->n; i++)
         users[i] = (struct render_user){from->members[i].user, from->members[i].home};
     struct envelope e = *g->e;
-    if (from->owner.len)
+    if (from->owner.len && e.sender.len)
         e.sender = from->owner;
     render_begin(&d, g->w->r, g->arena, &e, from->mailer, from->host);
     buf_init(&head, g->arena);
