@@ -280,10 +280,10 @@ static void expand_notify(struct send *s, const char *value)
         *notify &= ~(uint64_t)NOTIFY_SAID;
 }
 
-static bool visit_alias(struct walk *k, struct send *s)
+/* Whoever the value names is put in its place: of an alias, or of the user database. */
+static bool visit_value(struct walk *k, struct send *s, const char *value,
+                        void find_owner_of(struct walk *k, struct send *s))
 {
-    const char *value = alias_of(k, s->user);
-
     if (k->no_aliases) {
         s->asked_again = true;
         k->live++;
@@ -297,12 +297,17 @@ static bool visit_alias(struct walk *k, struct send *s)
         return true;
     }
     s->state = SEND_EXPANDED;
-    find_owner(k, s);
+    find_owner_of(k, s);
     uint64_t kept = s->recipient.notify;
     expand_notify(s, value);
     visit_all(k, value, s);
     s->recipient.notify = kept;
     return true;
+}
+
+static bool visit_alias(struct walk *k, struct send *s)
+{
+    return visit_value(k, s, alias_of(k, s->user), find_owner);
 }
 
 /* A field of the user's in the user database; NULL: he has none. */
@@ -317,35 +322,22 @@ static const char *in_userdb(struct walk *k, const char *user, const char *field
     return a.verdict == MAP_FOUND ? arena_strndup(k->w->arena, a.value.p, a.value.len) : NULL;
 }
 
+static void find_mailsender(struct walk *k, struct send *s)
+{
+    const char *owner = in_userdb(k, s->user, "mailsender");
+
+    if (!owner)
+        return;
+    s->recipient.owner = bytes_of(arena_strdup(k->list->arena, owner));
+    s->owned = true;
+}
+
 /* Where the user database has his mail go (F=@). */
 static bool visit_userdb(struct walk *k, struct send *s)
 {
     if (!*setting_text(k->w->service->program, "UserDatabaseSpec") || !*s->user)
         return false;
-    const char *value = in_userdb(k, s->user, "maildrop");
-    if (k->no_aliases) {
-        s->asked_again = true;
-        k->live++;
-        return true;
-    }
-    if (!value)
-        return false;
-    s->aliased = true;
-    if (k->list->names_only) {
-        k->live++;
-        return true;
-    }
-    s->state = SEND_EXPANDED;
-    const char *owner = in_userdb(k, s->user, "mailsender");
-    if (owner) {
-        s->recipient.owner = bytes_of(arena_strdup(k->list->arena, owner));
-        s->owned = true;
-    }
-    uint64_t kept = s->recipient.notify;
-    expand_notify(s, value);
-    visit_all(k, value, s);
-    s->recipient.notify = kept;
-    return true;
+    return visit_value(k, s, in_userdb(k, s->user, "maildrop"), find_mailsender);
 }
 
 /* --- files of addresses ------------------------------------------------------------------- */
