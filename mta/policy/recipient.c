@@ -78,7 +78,7 @@ static const char *not_by_mail(const struct mailer *m, const char *user)
         return "Cannot mail directly to :include:s";
     if (strcmp(m->name, "*file*") == 0)
         return "Cannot mail directly to files";
-    if (strcmp(m->name, "prog") == 0 && *user == '|')
+    if (strcmp(m->name, "prog") == 0 && user[*user == '"'] == '|')
         return "Cannot mail directly to programs";
     return NULL;
 }
