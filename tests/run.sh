@@ -7,8 +7,8 @@
 set -u
 cd "$(dirname "$(readlink -f "$0")")/.." || exit 1
 export BUILD=${BUILD:-build}
-all="unit golden cli formats maps lookups rewrite head smtp milter submit safety modes roles
-pages fuzz breakage cage peers cluster bare story features differential"
+all="unit golden cli formats maps lookups rewrite head smtp wire milter submit safety modes
+roles pages fuzz breakage cage peers cluster bare story features differential"
 verbose=
 [ "${1:-}" = -v ] && { verbose=-v; shift; }
 suites=${*:-$all}

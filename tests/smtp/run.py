@@ -14,7 +14,6 @@ SMTP, as it is spoken and as it is delivered. Each *.test has configurations and
 import argparse
 import base64
 import difflib
-import hashlib
 import hmac
 import json
 import os
@@ -37,6 +36,7 @@ TESTS = HERE  # where the *.test are: tests/submit has its own
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 import certificates
 import filters
+from mechanisms import cram_md5, digest_md5, encoded, scram
 from reference import SENDMAIL, compile_mc, refuses
 from report import BUILD, ROOT, Report, need, need_programs, need_root
 
@@ -100,35 +100,6 @@ def raw(text):
     return text.replace("\ue000", "{").encode("latin-1")
 
 
-def encoded(data):
-    return base64.b64encode(data).decode()
-
-
-def digest_md5(user, password, challenge, realm, service="smtp/mail.example.com"):
-    """A client's answer to DIGEST-MD5 (RFC 2831)."""
-    said = dict(re.findall(r'([\w-]+)="?([^",]*)', challenge.decode("latin-1")))
-    nonce, cnonce = said["nonce"], "abcdefgh"
-
-    def md5(b):
-        return hashlib.md5(b).hexdigest()
-    a1 = hashlib.md5(("%s:%s:%s" % (user, realm, password)).encode()).digest() + (":%s:%s" % (nonce, cnonce)).encode()
-    a2 = "AUTHENTICATE:" + service
-    answer = md5(("%s:%s:00000001:%s:auth:%s" % (md5(a1), nonce, cnonce, md5(a2.encode()))).encode())
-    return ('username="%s",realm="%s",nonce="%s",cnonce="%s",nc=00000001,qop=auth,digest-uri="%s",response=%s' % (
-        user, realm, nonce, cnonce, service, answer)).encode()
-
-
-def scram(hashed, user, password, challenge):
-    """A client's second message of SCRAM (RFC 5802); its first one was n,,n=USER,r=abcdefgh."""
-    said = dict(f.split("=", 1) for f in challenge.decode().split(","))
-    salted = hashlib.pbkdf2_hmac(hashed, password.encode(), base64.b64decode(said["s"]), int(said["i"]))
-    key = hmac.new(salted, b"Client Key", hashed).digest()
-    bare = "c=biws,r=" + said["r"]
-    whole = "n=%s,r=abcdefgh,%s,%s" % (user, challenge.decode(), bare)
-    signature = hmac.new(hashlib.new(hashed, key).digest(), whole.encode(), hashed).digest()
-    return (bare + ",p=" + encoded(bytes(a ^ b for a, b in zip(key, signature)))).encode()
-
-
 def computed(text, challenge):
     """{64 TEXT} in base64, and {cram USER PASSWORD}, {digest USER PASSWORD REALM}, {scram HASH USER PASSWORD}: answers to the challenge."""
     def by(m):
@@ -136,7 +107,7 @@ def computed(text, challenge):
         if m.group(1) == "64":
             return encoded(raw(m.group(2)))
         if m.group(1) == "cram":
-            return encoded(("%s %s" % (words[0], hmac.new(words[1].encode(), challenge, "md5").hexdigest())).encode())
+            return encoded(cram_md5(words[0], words[1], challenge))
         try:
             if m.group(1) == "digest":
                 return encoded(digest_md5(words[0], words[1], challenge, words[2]))
