@@ -8,6 +8,7 @@
 #include "mta/front/counts.h"
 #include "mta/front/doors.h"
 #include "mta/front/relay.h"
+#include "mta/front/tls.h"
 #include "mta/front/serve.h"
 
 enum { MS = 1000, TICK_MS = 1000 };
@@ -213,11 +214,16 @@ static struct client_settings client_settings(const struct program *p)
         }
     }
     s.asks = has_ruleset(p, "tls_server") || has_ruleset(p, "tls_rcpt");
-    s.tries = has_ruleset(p, "try_tls");
+    s.tries = has_ruleset(p, "try_tls") || has_ruleset(p, "tls_clt_features");
     s.logs_in = has_ruleset(p, "authinfo") || *setting_text(p, "DefaultAuthInfo");
     s.author_needs_login = strchr(setting_text(p, "AuthOptions"), 'A') != NULL;
     s.falls_back = setting_true(p, "TLSFallbacktoClear");
     return s;
+}
+
+static bool session_tls_fits(const void *ctx, const char *features)
+{
+    return !ctx || tls_fits(ctx, features);
 }
 
 /* --- the role ----------------------------------------------------------------------------- */
@@ -243,6 +249,8 @@ int front_run(struct arena *a, const struct front_setup *setup)
     f->arena = a;
     f->session = session_settings(p, setup->host);
     f->session.tls = setup->tls_server != NULL;
+    f->session.tls_fits = session_tls_fits;
+    f->session.tls_ctx = setup->tls_server;
     f->listeners = settings_listeners(a, p, &n);
     if (setup->dialogue >= 0)
         f->session.switches |= SESSION_LAX_COMMANDS;

@@ -27,7 +27,8 @@ struct wire {
     uv_poll_t poll;
     uv_timer_t timer;
     struct client_wait wait;
-    uint64_t login; /* its number, where policy has one; else 0 */
+    uint64_t login;           /* its number, where policy has one; else 0 */
+    const char *tls_features; /* of TLS there (tls_clt_features); NULL: nothing is said */
     unsigned handles;
     bool closing;
     struct wire *next; /* of those that are kept */
@@ -214,7 +215,8 @@ static bool start_tls(struct wire *w)
 {
     if (w->stream.tls || !w->relay || !client_wants_tls(w->client))
         return false;
-    if (!stream_secure(&w->stream, w->front->setup->tls_client, false, server_name(w->relay)))
+    if (!stream_secure(&w->stream, w->front->setup->tls_client, false, server_name(w->relay),
+                       w->tls_features ? w->tls_features : ""))
         client_lost(w->client);
     return true;
 }
@@ -605,9 +607,11 @@ void relay_verdict(struct front *f, const struct message_HOST_VERDICT *m)
         return;
     r->asking = false;
     struct wire *w = r->wire;
-    if (client_tries(w->client))
+    if (client_tries(w->client)) {
+        const struct bytes features = m->replies.n ? m->replies.v[0] : (struct bytes){"", 0};
+        w->tls_features = arena_strndup(w->arena, features.p, features.len);
         client_may_try(w->client, m->reply.len == 0);
-    else
+    } else
         client_ruled(w->client, m->reply, m->replies);
     pump(w);
 }

@@ -326,7 +326,8 @@ static bool start_tls(struct serve *s)
         return false;
     s->at = s->have = 0;
     s->broken |= !stream_secure(&s->stream, s->front->setup->tls_server,
-                                session_asks_certificate(s->session), NULL);
+                                session_asks_certificate(s->session), NULL,
+                                session_tls_features(s->session));
     return true;
 }
 

@@ -69,6 +69,8 @@ struct session {
     uint64_t commands, bad, noops, helos, vrfys, etrns, auths;
 
     /* TLS */
+    const char *tls_features;
+    bool tls_fits;  /* it can be like that */
     bool tls_first; /* before the greeting */
     bool secured;
     uint64_t pause; /* before the greeting */
@@ -537,6 +539,8 @@ static void run_starttls(struct session *s, struct bytes verb, struct bytes argu
         reply_text(&s->out, "454 4.3.3 TLS not available after start");
     } else if (s->mail) {
         reply_text(&s->out, "503 5.5.0 TLS not permitted during a mail transaction");
+    } else if (!s->tls_fits) {
+        reply_text(&s->out, "454 4.3.3 TLS currently not available");
     } else {
         reply_text(&s->out, "220 2.0.0 Ready to start TLS");
         s->stage = STAGE_TLS;
@@ -710,6 +714,9 @@ static void answer_connect(struct session *s, const struct session_answer *a)
     s->client = copy_of(s, text_of(a, 1));
     read_features(s, text_of(a, 2));
     s->auth = copy_of(s, text_of(a, 3));
+    s->tls_features = copy_of(s, text_of(a, 4));
+    s->tls_fits = !*s->tls_features || !s->set->tls_fits ||
+                  s->set->tls_fits(s->set->tls_ctx, s->tls_features);
     s->auth_required = (a->flags & VERDICT_AUTH_REQUIRED) != 0;
     if (a->reply.len > 0)
         s->refusal = copy_of(s, a->reply);
@@ -719,7 +726,7 @@ static void answer_connect(struct session *s, const struct session_answer *a)
     s->pause = a->wait_ms;
     if (!s->tls_first)
         begin(s);
-    else if (s->set->tls)
+    else if (s->set->tls && s->tls_fits)
         s->stage = STAGE_TLS;
     else
         over(s);
@@ -1093,6 +1100,11 @@ static void early_talker(struct session *s)
 void session_begin_with_tls(struct session *s)
 {
     s->tls_first = true;
+}
+
+const char *session_tls_features(const struct session *s)
+{
+    return s->tls_features ? s->tls_features : "";
 }
 
 bool session_asks_certificate(const struct session *s)

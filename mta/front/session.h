@@ -85,15 +85,18 @@ struct session_settings {
     uint64_t data_ms;          /* Timeout.datablock: for each piece of a message */
     uint64_t tls_ms;           /* Timeout.starttls */
     bool tls;                  /* it can be had */
+    /* Whether TLS can be as a client is to have it (tls_srv_features); NULL: always. */
+    bool (*tls_fits)(const void *ctx, const char *features);
+    const void *tls_ctx;
 };
 
 enum session_question_kind {
     SESSION_NONE,
     /* Answer: texts[0] the greeting (SmtpGreetingMessage), texts[1] the client as the reply to
      * HELO names it, texts[2] its features' letters (features.def), texts[3] what EHLO says of
-     * AUTH (auth.h); missing ones are empty.  VERDICT_AUTH_REQUIRED: MAIL is refused before AUTH.
-     * wait_ms: greet_pause.  A reply refuses all that the client may say, or, with VERDICT_CLOSE,
-     * ends the session. */
+     * AUTH (auth.h), texts[4] what TLS is to be like (tls_srv_features); missing ones are empty.
+     * VERDICT_AUTH_REQUIRED: MAIL is refused before AUTH. wait_ms: greet_pause.  A reply refuses
+     * all that the client may say, or, with VERDICT_CLOSE, ends the session. */
     SESSION_CONNECT,
     SESSION_HELO,
     SESSION_MAIL,
@@ -166,6 +169,8 @@ struct session;
 struct session *session_new(struct arena *a, const struct session_settings *settings);
 /* TLS comes first, before the greeting; said at once. */
 void session_begin_with_tls(struct session *s);
+/* What TLS is to be like; never NULL. */
+const char *session_tls_features(const struct session *s);
 /* Whether the client is to be asked for a certificate. */
 bool session_asks_certificate(const struct session *s);
 /* TLS was started; found: as message/secured.def has it, and copied. */

@@ -22,9 +22,10 @@ void stream_close(struct stream *s)
     fs_close(&s->fd);
 }
 
-bool stream_secure(struct stream *s, const struct tls_context *c, bool asks, const char *name)
+bool stream_secure(struct stream *s, const struct tls_context *c, bool asks, const char *name,
+                   const char *features)
 {
-    s->tls = tls_new(c, asks, name);
+    s->tls = tls_new(c, asks, name, features);
     return s->tls != NULL;
 }
 

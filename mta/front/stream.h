@@ -31,8 +31,9 @@ enum stream_event {
 /* fd: the stream's own from now on. */
 void stream_open(struct stream *s, int fd, struct traffic *traffic);
 void stream_close(struct stream *s);
-/* TLS begins (tls_new).  False: no memory. */
-bool stream_secure(struct stream *s, const struct tls_context *c, bool asks, const char *name);
+/* TLS begins (tls_new).  False: it cannot. */
+bool stream_secure(struct stream *s, const struct tls_context *c, bool asks, const char *name,
+                   const char *features);
 
 /* *n: bytes of text in out. */
 enum stream_event stream_read(struct stream *s, char *out, size_t room, size_t *n);

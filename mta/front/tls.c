@@ -383,7 +383,106 @@ static void shake(struct tls *t)
         fail(t);
 }
 
-struct tls *tls_new(const struct tls_context *c, bool asks, const char *name)
+static char *trimmed(char *s)
+{
+    s += strspn(s, " \t");
+    for (size_t n = strlen(s); n > 0 && isspace((unsigned char)s[n - 1]); n--)
+        s[n - 1] = '\0';
+    return s;
+}
+
+/* Options of one session; false: there is none such. */
+static bool set_options(SSL *ssl, char *list)
+{
+    char *save = NULL;
+
+    for (char *word = strtok_r(list, ", \t", &save); word; word = strtok_r(NULL, ", \t", &save)) {
+        const bool off = *word == '-', sign = off || *word == '+';
+        uint64_t bits = option_of(word + sign, strlen(word + sign));
+        if (!bits)
+            return false;
+        if (off)
+            SSL_clear_options(ssl, bits);
+        else
+            SSL_set_options(ssl, bits);
+    }
+    return true;
+}
+
+/* A certificate and those that lead to its authority (PEM). */
+static bool set_certificate(SSL *ssl, const char *text)
+{
+    BIO *in = BIO_new_mem_buf(text, -1);
+    X509 *own = in ? PEM_read_bio_X509(in, NULL, NULL, NULL) : NULL, *next;
+    bool good = own && SSL_use_certificate(ssl, own) == 1;
+
+    SSL_clear_chain_certs(ssl);
+    while (good && (next = PEM_read_bio_X509(in, NULL, NULL, NULL)) != NULL)
+        good = SSL_add0_chain_cert(ssl, next) == 1;
+    X509_free(own);
+    BIO_free(in);
+    return good;
+}
+
+static bool set_key(SSL *ssl, const char *text)
+{
+    BIO *in = BIO_new_mem_buf(text, -1);
+    EVP_PKEY *key = in ? PEM_read_bio_PrivateKey(in, NULL, NULL, NULL) : NULL;
+    bool good = key && SSL_use_PrivateKey(ssl, key) == 1;
+
+    EVP_PKEY_free(key);
+    BIO_free(in);
+    return good;
+}
+
+static bool set_feature(SSL *ssl, char *text)
+{
+    char *value = strchr(text, '=');
+
+    if (!value)
+        return false;
+    *value++ = '\0';
+    text = trimmed(text);
+    value = trimmed(value);
+    if (strcasecmp(text, "Options") == 0)
+        return set_options(ssl, value);
+    if (strcasecmp(text, "CertFile") == 0)
+        return set_certificate(ssl, value);
+    if (strcasecmp(text, "KeyFile") == 0)
+        return set_key(ssl, value);
+    if (strcasecmp(text, "CipherList") == 0)
+        return SSL_set_cipher_list(ssl, value) == 1;
+    if (strcasecmp(text, "CipherSuites") == 0)
+        return SSL_set_ciphersuites(ssl, value) == 1;
+    return false;
+}
+
+static bool set_features(SSL *ssl, const char *features)
+{
+    char *copy = strdup(features), *save = NULL;
+    bool good = copy != NULL;
+
+    for (char *one = good ? strtok_r(copy, ";", &save) : NULL; one && good;
+         one = strtok_r(NULL, ";", &save))
+        good = !*trimmed(one) || set_feature(ssl, one);
+    good = good && (!strstr(features, "File=") || SSL_check_private_key(ssl) == 1);
+    if (copy)
+        OPENSSL_cleanse(copy, strlen(features)); /* it may have a key in it */
+    free(copy);
+    ERR_clear_error();
+    return good;
+}
+
+bool tls_fits(const struct tls_context *c, const char *features)
+{
+    SSL *ssl = *features ? SSL_new(c->ctx) : NULL;
+    bool good = !*features || (ssl && set_features(ssl, features));
+
+    SSL_free(ssl);
+    return good;
+}
+
+struct tls *tls_new(const struct tls_context *c, bool asks, const char *name, const char *features)
 {
     struct tls *t = calloc(1, sizeof *t);
 
@@ -393,7 +492,7 @@ struct tls *tls_new(const struct tls_context *c, bool asks, const char *name)
     t->ssl = SSL_new(c->ctx);
     t->in = BIO_new(BIO_s_mem());
     t->out = BIO_new(BIO_s_mem());
-    if (!t->ssl || !t->in || !t->out) {
+    if (!t->ssl || !t->in || !t->out || !set_features(t->ssl, features)) {
         BIO_free(t->in);
         BIO_free(t->out);
         SSL_free(t->ssl);

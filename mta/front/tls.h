@@ -51,8 +51,12 @@ struct tls_context *tls_context_open(struct arena *a, const struct program *p, e
 void tls_context_close(struct tls_context *c); /* NULL is fine */
 
 /* asks: a server asks for the client's certificate.  name: of the server, for a client; NULL: none.
- * NULL: no memory. */
-struct tls *tls_new(const struct tls_context *c, bool asks, const char *name);
+ * features: what tls_srv_features or tls_clt_features says: "Options=...; CipherList=...;
+ * CipherSuites=...; CertFile=...; KeyFile=...", the last two with the files' texts.   NULL: no
+ * memory, or features that do not fit. */
+struct tls *tls_new(const struct tls_context *c, bool asks, const char *name, const char *features);
+/* Whether there can be a session with them. */
+bool tls_fits(const struct tls_context *c, const char *features);
 void tls_free(struct tls *t); /* NULL is fine */
 
 /* At most TLS_PIECE bytes; all are taken. */

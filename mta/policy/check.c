@@ -26,7 +26,7 @@
 #include "mta/policy/verdict.h"
 #include "mta/policy/secured.h"
 
-enum { CODE_CLOSE = 421, CODE_LATER = 451, GREETING_TEXTS = 4, NAMES_MAX = 100 };
+enum { CODE_CLOSE = 421, CODE_LATER = 451, GREETING_TEXTS = 5, NAMES_MAX = 100 };
 
 /* --- answers ------------------------------------------------------------------------------ */
 
@@ -277,7 +277,9 @@ static void answer_connect(struct worker *w, struct context *c, const struct mes
     const char *letters = c->features = arena_strdup(c->arena, letters_of(w, c, &features));
     v->flags |= auth_is_required(c, letters) ? VERDICT_AUTH_REQUIRED : 0;
     filtering_connect(w, c, m, v);
-    const char *t[GREETING_TEXTS] = {greeting(w), c->peer, letters, auth_offer(w, c)};
+    const char *tls = ruling_tls_features(w, "tls_srv_features", c->name, c->address);
+    const char *t[GREETING_TEXTS] = {greeting(w), c->peer, letters, auth_offer(w, c),
+                                     tls ? tls : "none"};
     texts(w, v, t, GREETING_TEXTS);
     rewrite_pass(w->r, true);
 }

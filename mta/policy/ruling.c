@@ -2,10 +2,14 @@
 
 #include <ctype.h>
 #include <string.h>
+#include <strings.h>
 #include <sysexits.h>
 #include <syslog.h>
 
 #include "lib/base/arena.h"
+#include "lib/base/buf.h"
+#include "lib/base/fs.h"
+#include "mta/keyfile.h"
 #include "mta/message/envelope.h"
 
 enum { LEVEL_REFUSED = 4, LEVEL_QUESTION = 6 }; /* as LogLevel counts */
@@ -270,4 +274,63 @@ const char *ruling_of_address(struct worker *w, const struct address *a, bool pa
     if (!parsed || !a->mailer)
         return ruling_reply(w->arena, CODE_PLAIN, "5.1.3", to, "Address cannot be parsed");
     return NULL;
+}
+
+/* "CertFile=/path" has the file's text in place of its path, as the front can open none; NULL: it
+ * is not to be used. */
+static const char *tls_file(struct worker *w, const char *one)
+{
+    enum { FILE_MAX = 64 << 10 };
+    const char *value = strchr(one, '=');
+    const size_t n = value ? strcspn(one, " \t=") : 0;
+    const bool is_cert = n == 8 && strncasecmp(one, "CertFile", n) == 0;
+    const bool is_key = n == 7 && strncasecmp(one, "KeyFile", n) == 0;
+    const char *command, *why;
+    char *bytes;
+    size_t len;
+
+    if (!is_cert && !is_key)
+        return one;
+    value += 1 + strspn(value + 1, " \t");
+    const char *path = arena_strndup(w->arena, value, strcspn(value, " \t"));
+    why = keyfile_wrong(w->arena, w->service->program, path,
+                        is_key ? &trust_key : &trust_certificate, &command);
+    if (why) {
+        worker_log_trouble(w, arena_printf(w->arena, "STARTTLS: %s%s%s", why,
+                                           command ? "; mend it: " : "", command ? command : ""));
+        return NULL;
+    }
+    if (fs_read(w->arena, path, FILE_MAX, &bytes, &len) != 0 || memchr(bytes, ';', len))
+        return NULL;
+    return arena_printf(w->arena, "%s=%.*s", is_key ? "KeyFile" : "CertFile", (int)len, bytes);
+}
+
+static const char *with_tls_files(struct worker *w, const char *text)
+{
+    struct buf out;
+
+    buf_init(&out, w->arena);
+    buf_adds(&out, "");
+    for (size_t n; *text; text += n + (text[n] == ';')) {
+        text += strspn(text, " \t");
+        n = strcspn(text, ";");
+        const char *one = tls_file(w, arena_strndup(w->arena, text, n));
+        if (!one)
+            return NULL;
+        buf_printf(&out, "%s;", one);
+    }
+    return out.data;
+}
+
+const char *ruling_tls_features(struct worker *w, const char *ruleset, const char *name,
+                                const char *address)
+{
+    const char *both[] = {name, address};
+    struct ruling r = ruling_of(w, ruleset, both, 2, NULL);
+
+    if (r.kind == RULING_NONE || !r.text)
+        return "";
+    if (*r.mailer)
+        return r.kind == RULING_REFUSED ? NULL : "";
+    return strcmp(r.text, "\"\"") == 0 ? "" : with_tls_files(w, r.text);
 }

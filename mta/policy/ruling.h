@@ -42,4 +42,9 @@ char *ruling_reply(struct arena *a, int code, const char *enhanced, const char *
 const char *ruling_of_address(struct worker *w, const struct address *a, bool parsed,
                               const char *to);
 
+/* What tls_srv_features or tls_clt_features says of a session with this one, with the texts of
+ * files (CertFile, KeyFile) in place of their paths; "": nothing; NULL: there is to be no TLS. */
+const char *ruling_tls_features(struct worker *w, const char *ruleset, const char *name,
+                                const char *address);
+
 #endif

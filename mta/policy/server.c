@@ -29,6 +29,13 @@ void server_answer_try(struct worker *w, const struct message_TRY *ask,
     *out = (struct message_HOST_VERDICT){.delivery = ask->delivery, .host = ask->host};
     server_begin(w, ask->name, ask->address, ask->to);
     out->reply = refusal(w, "try_tls", "");
+    const char *features = ruling_tls_features(w, "tls_clt_features", worker_get(w, "server_name"),
+                                               worker_get(w, "server_addr"));
+    struct bytes *list = arena_calloc(w->arena, 1, sizeof *list);
+    *list = bytes_of(features ? features : "");
+    out->replies = (struct texts){list, 1};
+    if (!features && !out->reply.len)
+        out->reply = bytes_of("454 4.3.3 TLS is not to be used");
 }
 
 static void set_found(struct worker *w, const struct message_HOST *ask)

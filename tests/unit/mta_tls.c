@@ -10,6 +10,7 @@
 #include <unistd.h>
 
 #include "lib/base/buf.h"
+#include "lib/base/fs.h"
 #include "mta/front/tls.h"
 #include "mta/keyfile.h"
 #include "tests/unit/cf_support.h"
@@ -164,8 +165,8 @@ static struct ends ends_of(struct arena *a, const char *server, const char *clie
     e.contexts[1] = tls_context_open(a, compiled(a, client), TLS_AS_CLIENT, &problem);
     if (!e.contexts[1])
         fail_msg("%s: %s", problem.option, problem.why);
-    e.server = tls_new(e.contexts[0], asks, NULL);
-    e.client = tls_new(e.contexts[1], false, "mail.example");
+    e.server = tls_new(e.contexts[0], asks, NULL, "");
+    e.client = tls_new(e.contexts[1], false, "mail.example", "");
     return e;
 }
 
@@ -427,6 +428,42 @@ static void keys_are_nobody_elses(void **state)
     }
 }
 
+static const char *text_of(struct arena *a, const char *name)
+{
+    char *bytes;
+    size_t len;
+
+    assert_int_equal(fs_read(a, arena_printf(a, "%s/%s", folder, name), 0, &bytes, &len), 0);
+    return arena_printf(a, "%.*s", (int)len, bytes);
+}
+
+/* What rules say of one session. */
+static void sessions_differ(void **state)
+{
+    struct ends e = ends_of(*state, files(*state, "server", ""), "", false);
+    const char *cert = arena_printf(*state, "CertFile=%s", text_of(*state, "client.pem"));
+    const char *key = arena_printf(*state, "KeyFile=%s", text_of(*state, "client.key"));
+    const char *both = arena_printf(*state, "%s;%s; Options=SSL_OP_NO_TLSv1_3", cert, key);
+    static const char *const bad[] = {"Options",  "Options=NOSUCH", "Nosuch=x",        "=",
+                                      "none",     "CipherList=NO",  "CipherSuites=NO", "CertFile=x",
+                                      "KeyFile=x"};
+
+    assert_true(tls_fits(e.contexts[0], ""));
+    assert_true(tls_fits(e.contexts[0], " ; options = -SSL_OP_NO_TLSv1_3 ,SSL_OP_NO_TICKET ;"));
+    for (size_t i = 0; i < sizeof bad / sizeof *bad; i++)
+        assert_false(tls_fits(e.contexts[0], bad[i]));
+    assert_false(tls_fits(e.contexts[0], cert));
+    assert_false(tls_fits(e.contexts[0], key));
+    assert_true(tls_fits(e.contexts[0], both));
+    tls_free(e.server);
+    e.server = tls_new(e.contexts[0], false, NULL, both);
+    shake(&e, 100);
+    assert_int_equal(tls_state(e.client), TLS_OPEN);
+    assert_string_equal(found(*state, e.client, SECURED_VERSION), "TLSv1.2");
+    assert_string_equal(found(*state, e.client, SECURED_CN_SUBJECT), "a+2Bb+20+22c+22");
+    close_ends(&e);
+}
+
 int main(void)
 {
     const struct CMUnitTest tests[] = {
@@ -440,6 +477,7 @@ int main(void)
         WITH_FILES(a_server_needs_its_files),
         WITH_FILES(a_client_goes_without),
         WITH_FILES(keys_are_nobody_elses),
+        WITH_FILES(sessions_differ),
     };
 
     return cmocka_run_group_tests(tests, NULL, NULL);
