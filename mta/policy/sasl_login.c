@@ -95,7 +95,9 @@ struct sasl_login *sasl_login_new(const struct sasl_words *words, const char *ho
     set_callbacks(c);
     if (!set_secret(c) ||
         sasl_client_new("smtp", host, NULL, NULL, c->callbacks, 0, &c->conn) != SASL_OK ||
-        !sasl_set_security(c->conn, &none, bits)) {
+        !sasl_set_security(c->conn, &none, bits) ||
+        /* EXTERNAL: behind TLS, whether we had a certificate or not. */
+        (bits && sasl_setprop(c->conn, SASL_AUTH_EXTERNAL, words->id) != SASL_OK)) {
         sasl_login_free(c);
         return NULL;
     }

@@ -71,6 +71,8 @@ STARTS_TLS = {
     "198.51.100.84": ("250 this is no handshake", ["STARTTLS"] + FULL, None),
     "198.51.100.85": ("other.pem", ["STARTTLS", "8BITMIME"], FULL),
     "198.51.100.86": ("relay.pem", ["STARTTLS"], FULL + ["PIPELINING", "AUTH PLAIN LOGIN"]),
+    "198.51.100.90": ("relay.pem", ["STARTTLS"] + FULL, ["AUTH EXTERNAL PLAIN"] + FULL),
+    "198.51.100.91": (None, ["AUTH EXTERNAL PLAIN"] + FULL, None),
     "198.51.100.87": (None, ["AUTH CRAM-MD5 PLAIN LOGIN"] + FULL, None),
     "198.51.100.88": (None, ["AUTH LOGIN PLAIN"] + FULL, None),
     "198.51.100.89": (None, ["AUTH NOSUCH"] + FULL, None),
@@ -381,6 +383,9 @@ class Sinks:
             what = said.decode("latin-1").replace("\0", "/")
         elif mechanism == "LOGIN":
             what = (base64.b64decode(words[2]) if len(words) > 2 else ask(b"Username:")).decode("latin-1") + "/" + ask(b"Password:").decode("latin-1")
+        elif mechanism == "EXTERNAL":
+            said = base64.b64decode(words[2] + "==") if len(words) > 2 and words[2] != "=" else b"" if len(words) > 2 else ask(b"")
+            what = said.decode("latin-1") + "/secret"
         elif mechanism == "CRAM-MD5":
             user, _, digest = ask(b"<1@sink>").decode("latin-1").partition(" ")
             good = digest == hmac.new(b"secret", b"<1@sink>", "md5").hexdigest()
