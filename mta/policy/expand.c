@@ -2,13 +2,17 @@
 
 #include <ctype.h>
 #include <errno.h>
+#include <fcntl.h>
+#include <limits.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <syslog.h>
+#include <unistd.h>
 
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
+#include "lib/base/fs.h"
 #include "lib/base/trust.h"
 #include "lib/maps/lookup.h"
 #include "lib/maps/map_aliases.h"
@@ -397,6 +401,21 @@ static bool forgives(const void *ctx, const char *word)
     return program_forgives(ctx, word, NULL);
 }
 
+/* What was opened is where the reader could have opened it: links may lead elsewhere by now than
+ * when they were looked at. */
+static bool is_within_reach(struct walk *k, const struct trust *trust, int fd)
+{
+    static const struct trust_kind any = {.folder = "", .minds_readers = true};
+    struct trust_fault fault;
+    char real[PATH_MAX];
+    ssize_t n = readlink(arena_printf(k->w->arena, "/proc/self/fd/%d", fd), real, sizeof real - 1);
+
+    if (n <= 0)
+        return false;
+    real[n] = '\0';
+    return trust_folders(k->w->arena, trust, &any, real, &fault);
+}
+
 /* The file, where the reader may read and trust it; else NULL, and why. */
 static FILE *open_list(struct walk *k, const struct trust_kind *kind, const struct trust *trust,
                        const char *path, struct stat *st, struct trust_fault *fault)
@@ -404,16 +423,18 @@ static FILE *open_list(struct walk *k, const struct trust_kind *kind, const stru
     *fault = (struct trust_fault){.path = path, .file = path};
     if (!trust_file(k->w->arena, trust, kind, path, fault))
         return NULL;
-    FILE *f = fopen(path, "re");
-    if (f && fstat(fileno(f), st) == 0 && S_ISREG(st->st_mode) &&
+    int fd = open(path, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+    if (fd >= 0 && fstat(fd, st) == 0 && S_ISREG(st->st_mode) &&
         (!kind->minds_owner || st->st_uid == 0 || st->st_uid == trust->reader->uid) &&
-        trust_allows(trust->reader, st, S_IRUSR))
-        return f;
+        trust_allows(trust->reader, st, S_IRUSR) && is_within_reach(k, trust, fd)) {
+        FILE *f = fdopen(fd, "r");
+        if (f)
+            return f;
+    }
     /* It is another file by now. */
-    fault->error = f ? EACCES : errno;
+    fault->error = fd >= 0 ? EACCES : errno;
     fault->why = strerror(fault->error);
-    if (f)
-        fclose(f);
+    fs_close(&fd);
     return NULL;
 }
 
