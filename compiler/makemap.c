@@ -328,7 +328,8 @@ int makemap_main(int argc, char **argv)
             const char *path = map_file_path(m.arena, type, m.name);
             int err = m.unsafe ? 0 : map_file_safe(path, &why);
             if (err != 0)
-                rc = cannot_open(&m, why ? why : strerror(err));
+                rc = cannot_open(&m, why ? arena_printf(m.arena, "%s; mend it: rm %s", why, path)
+                                         : strerror(err));
             else if (m.dump)
                 rc = dump(&m, type, path);
             else if (access(m.append ? path : fs_dirname(m.arena, path), F_OK) != 0)

@@ -278,6 +278,19 @@ def ask_rebuild(engine, _, __):
     return ["exit %d, %s" % (status, "rebuilt" if "aliases, longest" in said else "not rebuilt")]
 
 
+def ask_makemap(engine, words, _):
+    """makemap of the same make: whether it makes a database of /mnt/src."""
+    program = "/usr/sbin/makemap" if engine[0] == SENDMAIL else PLACE + "/makemap"
+    if not os.path.lexists(PLACE + "/makemap"):
+        os.symlink(os.path.join(os.path.dirname(engine[0]), "mcf"), PLACE + "/makemap")
+    with open("/mnt/src", "w") as f:
+        f.write("key VALUE\n")
+    with open("/mnt/src") as f:
+        p = subprocess.run([program, "-C", CF, "hash", words[0]], stdin=f, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True, timeout=30)
+    SAID.append(p.stdout)
+    return ["exit %d" % p.returncode]
+
+
 def ask_help(engine, _, __):
     said = run(engine, "-bs", text="HELP\r\nQUIT\r\n")[1]
     return ["502" if "502 5.3.0" in said else "214" if "214-" in said else "?"]
@@ -355,7 +368,7 @@ def ask_file(engine, words, _):
             return ["%s is not there" % words[0]]
 
 
-ASK = {"mail": ask_mail, "class": ask_class, "map": ask_map, "rebuild": ask_rebuild, "help": ask_help, "tls": ask_tls, "auth": ask_auth, "login": ask_login, "file": ask_file}
+ASK = {"mail": ask_mail, "class": ask_class, "map": ask_map, "rebuild": ask_rebuild, "makemap": ask_makemap, "help": ask_help, "tls": ask_tls, "auth": ask_auth, "login": ask_login, "file": ask_file}
 
 
 def log_lines():
