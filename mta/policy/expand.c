@@ -672,7 +672,7 @@ static void meet(struct walk *k, struct send *same, const struct target *t, cons
         same->state = SEND_OPEN;
         k->live++;
     } else if (same == parent && k->backer.of != parent) { /* himself is meant, who is not here */
-        refuse(k, self.reply);
+        refuse(k, &same->recipient, self.reply);
     } else {
         k->looped = true;
     }
