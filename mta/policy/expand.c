@@ -84,8 +84,24 @@ static bool same_user(const struct mailer *m, const char *x, const char *y)
     return has_flag(m, 'u') || !has_flag(m, 'l') ? strcmp(x, y) == 0 : strcasecmp(x, y) == 0;
 }
 
+static bool is_used_as_somebody(const struct mailer *m)
+{
+    return strcmp(m->name, "prog") == 0 || strcmp(m->name, "*file*") == 0;
+}
+
+/* Programs and files of two users are two, though they have the same name.  as: the user; NULL: of
+ * nobody. */
+static bool is_used_as(const struct send *s, const char *as)
+{
+    const struct bytes user = bytes_of(as ? as : "");
+
+    return s->recipient.user.len == user.len &&
+           (user.len == 0 || memcmp(s->recipient.user.p, user.p, user.len) == 0);
+}
+
 /* The one that is there already; NULL: it is new. */
-static struct send *known(struct send_list *l, const struct target *t, const struct send *but)
+static struct send *known(struct send_list *l, const struct target *t, const char *as,
+                          const struct send *but)
 {
     bool himself = *t->user == '\\';
     const char *user = t->user + himself;
@@ -94,7 +110,8 @@ static struct send *known(struct send_list *l, const struct target *t, const str
         struct send *s = l->v[i];
         if (s != but && s->himself == himself && s->state != SEND_GONE &&
             strcmp(s->mailer, t->mailer->name) == 0 && strcasecmp(s->host, t->host) == 0 &&
-            same_user(t->mailer, s->user, user))
+            same_user(t->mailer, s->user, user) &&
+            (!is_used_as_somebody(t->mailer) || is_used_as(s, as)))
             return s;
     }
     return NULL;
@@ -689,7 +706,7 @@ static bool replace(struct walk *k, struct send *s, struct target *t, const char
             refuse(k, &s->recipient, t->reply);
             return false;
         }
-        struct send *same = known(k->list, t, s);
+        struct send *same = known(k->list, t, k->backer.user, s);
         if (same) {
             s->state = SEND_GONE;
             k->same = s->parent ? NULL : same;
@@ -786,7 +803,7 @@ static void visit(struct walk *k, const char *text, const char *shown, struct se
         visit_include(k, &t, shown, parent);
         return;
     }
-    struct send *same = known(k->list, &t, NULL);
+    struct send *same = known(k->list, &t, k->backer.user, NULL);
     if (same) {
         meet(k, same, &t, shown, parent);
         return;
@@ -844,7 +861,7 @@ static void take_out(struct send_list *l, const struct send *of)
 size_t expand_remove(struct worker *w, struct send_list *l, const char *address)
 {
     const struct target t = recipient_parse(w, address, address, false);
-    const struct send *s = t.mailer ? known(l, &t, NULL) : NULL;
+    const struct send *s = t.mailer ? known(l, &t, NULL, NULL) : NULL;
 
     if (!s || (s->parent && !s->added))
         return 0;
@@ -879,7 +896,7 @@ struct expanded expand_add(struct worker *w, struct send_list *l, const struct r
         refuse(&k, &nobody, t.reply);
         return (struct expanded){.reply = k.reply};
     }
-    struct send *same = known(l, &t, NULL);
+    struct send *same = known(l, &t, NULL, NULL);
     if (same) {
         meet(&k, same, &t, shown, NULL);
         return (struct expanded){.reply = k.reply, .same = k.reply ? NULL : same};
