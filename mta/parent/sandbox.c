@@ -183,8 +183,8 @@ static void set_limits(const struct sandbox *s, enum role r)
             set_limit(RLIMIT_FSIZE, 0);
         set_limit(RLIMIT_NPROC, 0);
     }
-    /* A connection is a descriptor. */
-    if (r != ROLE_POLICY && getrlimit(RLIMIT_NOFILE, &files) == 0) {
+    /* A connection is a descriptor; in policy one to a filter. */
+    if (getrlimit(RLIMIT_NOFILE, &files) == 0) {
         files.rlim_cur = files.rlim_max;
         setrlimit(RLIMIT_NOFILE, &files);
     }

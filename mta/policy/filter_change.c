@@ -391,12 +391,14 @@ bool filter_change(void *ctx, const struct filter *f, char letter, const struct 
 {
     struct asking_filters *q = ctx;
 
-    if (!right)
-        note_lie(q, f, letter);
-    if (letter == ANSWER_REPLACE_BODY)
-        return right && replace_body(q, f, change->one);
+    if (letter == ANSWER_REPLACE_BODY && right)
+        return replace_body(q, f, change->one);
     q->bytes += change->one.len + change->two.len;
     if (++q->changes > CHANGES_MOST || q->bytes > HEAD_BYTES_MAX)
+        return false;
+    if (!right)
+        note_lie(q, f, letter); /* not without a limit, either */
+    if (letter == ANSWER_REPLACE_BODY)
         return false;
     switch (letter) {
     case ANSWER_ADD_HEADER:

@@ -136,8 +136,12 @@ static const char *shown_reply(struct worker *w, const char *reply, const char *
             break;
         p = end + 2;
     }
-    for (size_t i = 0; i < out.len; i++)
-        out.data[i] = (char)(out.data[i] & 0x7f);
+    for (size_t i = 0; i < out.len; i++) {
+        const char seven = (char)(out.data[i] & 0x7f);
+        /* No byte becomes the end of a line. */
+        const bool ends = seven != out.data[i] && (seven == '\r' || seven == '\n');
+        out.data[i] = seven == '\0' || ends ? ' ' : seven;
+    }
     return out.data;
 }
 
