@@ -9,6 +9,8 @@
 
 #include "mta/protocol.h"
 
+enum { VALUE_BYTES_MIN = 4 }; /* of any value: a length */
+
 struct reader {
     struct arena *arena; /* for lists */
     const char *p, *end;

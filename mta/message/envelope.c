@@ -4,8 +4,6 @@
 
 #include "mta/codec.h"
 
-enum { ENVELOPE_VERSION = 1 };
-
 void envelope_encode(const struct envelope *e, struct buf *out)
 {
     put_NUMBER(out, ENVELOPE_VERSION);
@@ -18,6 +16,13 @@ void envelope_encode(const struct envelope *e, struct buf *out)
     }
 }
 
+/* Each field has the bytes of a length at least. */
+enum {
+    RECIPIENT_BYTES_MIN = 0
+#define RECIPIENT_FIELD(kind, name) +VALUE_BYTES_MIN
+#include "mta/message/envelope.def"
+};
+
 bool envelope_decode(struct arena *a, const char *s, size_t len, struct envelope *e)
 {
     struct reader r = {a, s, s + len, false};
@@ -27,7 +32,7 @@ bool envelope_decode(struct arena *a, const char *s, size_t len, struct envelope
         return false;
 #define ENVELOPE_FIELD(kind, name) e->name = take_##kind(&r);
 #include "mta/message/envelope.def"
-    size_t n = take_count(&r, sizeof(uint64_t));
+    size_t n = take_count(&r, RECIPIENT_BYTES_MIN);
     e->recipients = n ? arena_calloc(a, n, sizeof *e->recipients) : NULL;
     for (size_t i = 0; i < n; i++) {
 #define RECIPIENT_FIELD(kind, name) e->recipients[i].name = take_##kind(&r);

@@ -10,6 +10,8 @@
 
 #include "mta/protocol.h"
 
+enum { ENVELOPE_VERSION = 1 }; /* of what envelope_encode writes: its first number */
+
 enum envelope_flags {
     ENVELOPE_8BIT = 1,     /* BODY=8BITMIME was said */
     ENVELOPE_7BIT = 2,     /* BODY=7BIT was said */

@@ -118,7 +118,11 @@ static int create(int folder, char name[2 * NAME_BYTES + 1])
             return -1;
         for (size_t k = 0; k < NAME_BYTES; k++)
             snprintf(name + 2 * k, 3, "%02x", random[k]);
-        int fd = openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, 0600);
+        /* Whoever takes it has the folder's group, and may look at any moment. */
+        const mode_t before = umask(0);
+        int fd =
+            openat(folder, name, O_WRONLY | O_CREAT | O_EXCL | O_NOFOLLOW | O_CLOEXEC, FILE_MODE);
+        umask(before);
         if (fd >= 0 || errno != EEXIST)
             return fd;
     }
@@ -138,11 +142,15 @@ int drop_put(struct queue *q, struct arena *a, const char *folder, const struct 
     buf_add(&head, begin_mark, MARK_BYTES);
     put_NUMBER(&head, envelope.len);
     put_NUMBER(&head, m->body_size);
-    /* Whoever takes it has the folder's group. */
-    bool good = fd >= 0 && fchmod(fd, FILE_MODE) == 0 && write_all(fd, head.data, head.len) &&
+    bool good = fd >= 0 && write_all(fd, head.data, head.len) &&
                 write_all(fd, envelope.data, envelope.len) && write_body(fd, q, a, m) &&
                 write_all(fd, end_mark, MARK_BYTES) && fsync(fd) == 0;
     int err = errno;
+    struct stat st;
+    if (good && (fstat(fd, &st) != 0 || st.st_nlink != 1)) { /* somebody has removed it */
+        good = false;
+        err = EIO;
+    }
     if (!good && fd >= 0)
         unlinkat(dir, name, 0);
     fs_close(&fd);
@@ -190,7 +198,6 @@ static struct recipient believed_recipient(const struct recipient *r)
     return (struct recipient){.address = r->address,
                               .original = r->original,
                               .final = r->final,
-                              .from = r->from,
                               .shown = r->shown,
                               .notify = r->notify & told,
                               .flags = r->flags & RECIPIENT_IS_FINAL,
@@ -263,20 +270,27 @@ static bool read_body(int fd, struct queue *q, const struct arena *a, uint64_t b
     return good;
 }
 
-/* Whether it is whole, and then where what is in it ends. */
-static enum found look_at(int fd, uint64_t now, uint64_t *envelope, uint64_t *body)
+/* What has been there for a day will not be a message any more. */
+static enum found unless_stale(const struct stat *st, uint64_t now)
+{
+    return (uint64_t)st->st_mtime + STALE < now ? FOUND_NOTHING : FOUND_BEGUN;
+}
+
+/* Whether it is whole, and then where what is in it ends.  What cannot be read now is looked at
+ * again. */
+static enum found look_at(int fd, const struct stat *st, uint64_t now, uint64_t *envelope,
+                          uint64_t *body)
 {
     char head[HEADER_BYTES], end[MARK_BYTES];
-    struct stat st;
     struct reader r = {.p = head + MARK_BYTES, .end = head + HEADER_BYTES};
+    const enum found unless = unless_stale(st, now);
+    const uint64_t size = (uint64_t)st->st_size;
 
-    if (fstat(fd, &st) != 0 || !S_ISREG(st.st_mode) || st.st_nlink != 1)
+    if (!S_ISREG(st->st_mode) || st->st_nlink != 1)
         return FOUND_NOTHING;
-    const enum found unless = (uint64_t)st.st_mtime + STALE < now ? FOUND_NOTHING : FOUND_BEGUN;
-    const uint64_t size = (uint64_t)st.st_size;
-    if (size < HEADER_BYTES)
+    if (size < HEADER_BYTES || !read_all(fd, head, sizeof head))
         return unless;
-    if (!read_all(fd, head, sizeof head) || memcmp(head, begin_mark, MARK_BYTES) != 0)
+    if (memcmp(head, begin_mark, MARK_BYTES) != 0)
         return FOUND_NOTHING;
     *envelope = take_NUMBER(&r);
     *body = take_NUMBER(&r);
@@ -292,22 +306,38 @@ static enum found look_at(int fd, uint64_t now, uint64_t *envelope, uint64_t *bo
 
 struct taking {
     struct queue *q;
-    struct arena *arena;
+    struct arena *arena; /* of one file */
     uint64_t now;
 };
 
-/* FOUND_BEGUN: it is looked at again, and then there may be room for it. */
+/* Whether the envelope has the form that this program writes. */
+static bool is_of_now(const char *bytes, size_t len)
+{
+    struct reader r = {.p = bytes, .end = bytes + len};
+
+    return take_NUMBER(&r) == ENVELOPE_VERSION;
+}
+
+/* FOUND_BEGUN: it is looked at again, and then there may be room for it.  An envelope that cannot
+ * be read may be another release's. */
 static enum found take_file(struct taking *t, int fd, struct envelope *e)
 {
     uint64_t length, size, body;
-    enum found found = look_at(fd, t->now, &length, &size);
     struct envelope said;
+    struct stat st;
 
+    if (fstat(fd, &st) != 0)
+        return FOUND_BEGUN;
+    enum found found = look_at(fd, &st, t->now, &length, &size);
     if (found != FOUND_MESSAGE)
         return found;
+    if (!queue_has_room(t->q, size))
+        return FOUND_BEGUN;
     char *bytes = arena_alloc(t->arena, length + 1);
-    if (!read_all(fd, bytes, length) || !envelope_decode(t->arena, bytes, length, &said))
-        return FOUND_NOTHING;
+    if (!read_all(fd, bytes, length))
+        return unless_stale(&st, t->now);
+    if (!envelope_decode(t->arena, bytes, length, &said))
+        return is_of_now(bytes, length) ? FOUND_NOTHING : unless_stale(&st, t->now);
     *e = believed(t->arena, &said, t->now);
     if (e->nrecipients == 0)
         return FOUND_NOTHING;
@@ -321,11 +351,24 @@ static enum found take_file(struct taking *t, int fd, struct envelope *e)
     return FOUND_BEGUN;
 }
 
+/* Of one that cannot be opened: a link, a socket and their like are nothing; what lacks memory,
+ * descriptors or rights now may be a message. */
+static enum found unopened(const struct taking *t, int folder, const char *name, int err)
+{
+    struct stat st;
+
+    if (err == ELOOP || err == ENXIO)
+        return FOUND_NOTHING;
+    if (err != EACCES || fstatat(folder, name, &st, AT_SYMLINK_NOFOLLOW) != 0)
+        return FOUND_BEGUN;
+    return unless_stale(&st, t->now);
+}
+
 /* One file; false: nothing was taken. */
 static bool take_one(struct taking *t, int folder, const char *name, struct envelope *e)
 {
     int fd = openat(folder, name, O_RDONLY | O_NOFOLLOW | O_NONBLOCK | O_NOCTTY | O_CLOEXEC);
-    enum found found = fd < 0 ? FOUND_NOTHING : take_file(t, fd, e);
+    enum found found = fd < 0 ? unopened(t, folder, name, errno) : take_file(t, fd, e);
 
     fs_close(&fd);
     if (found == FOUND_NOTHING)
@@ -336,22 +379,36 @@ static bool take_one(struct taking *t, int folder, const char *name, struct enve
     return true;
 }
 
+/* A file that could not be removed would be taken again and again. */
+static bool may_remove(int folder)
+{
+    struct stat st;
+
+    return fstat(folder, &st) == 0 && (st.st_uid == geteuid() || geteuid() == 0) &&
+           (st.st_mode & S_IWUSR);
+}
+
 size_t drop_take(struct queue *q, struct arena *a, const char *folder, size_t most, uint64_t now,
                  void (*took)(void *ctx, const struct envelope *e), void *ctx)
 {
-    struct taking t = {q, a, now};
+    struct taking t = {q, arena_beside(a), now};
     DIR *d = opendir(folder);
     const struct dirent *f;
     struct envelope e;
     size_t n = 0;
 
-    while (d && n < most && (f = readdir(d)) != NULL) {
+    while (d && may_remove(dirfd(d)) && n < most && (f = readdir(d)) != NULL) {
+        arena_reset(t.arena);
         if (*f->d_name == '.' || !take_one(&t, dirfd(d), f->d_name, &e))
             continue;
         took(ctx, &e);
         n++;
     }
+    /* What was removed stays so when the machine ends. */
+    if (n > 0)
+        fsync(dirfd(d));
     if (d)
         closedir(d);
+    arena_free(t.arena);
     return n;
 }

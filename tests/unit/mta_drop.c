@@ -128,6 +128,7 @@ static void not_believed(void **state)
                               .owner = bytes_of("victim"),
                               .user = bytes_of("0:0"),
                               .actual = bytes_of("|/bin/sh"),
+                              .from = bytes_of("an alias"),
                               .host = bytes_of("h"),
                               .notify = UINT64_MAX,
                               .flags = UINT64_MAX}};
