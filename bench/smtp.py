@@ -8,6 +8,9 @@ Printed: messages a second that were acknowledged, and that had reached the sink
 medians of RUNS (3), and how many times the reference's. Needs root. Figures of one run compare with each other only."""
 import argparse, os, re, shutil, signal, statistics, subprocess, sys, tempfile, time
 
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.realpath(__file__)), "..", "tests", "peers"))
+from postfix import SERVICES
+
 TOP = os.path.dirname(os.path.dirname(os.path.realpath(__file__)))
 ME = os.path.realpath(__file__)
 BUILD = os.environ.get('BUILD', TOP + '/build')
@@ -39,24 +42,9 @@ def start_sendmail(program, cf, spool):
                             stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, stdin=subprocess.DEVNULL)
 
 
-MASTER = """smtp inet n - n - - smtpd
-pickup unix n - n 60 1 pickup
-cleanup unix n - n - 0 cleanup
-qmgr unix n - n 300 1 qmgr
-rewrite unix - - n - - trivial-rewrite
-bounce unix - - n - 0 bounce
-defer unix - - n - 0 bounce
-trace unix - - n - 0 bounce
-smtp unix - - n - - smtp
-relay unix - - n - - smtp
-error unix - - n - - error
-retry unix - - n - - error
-discard unix - - n - - discard
-postlog unix-dgram n - n - 1 postlogd
+# What it has of its own beside these: mail by its sendmail command, and mailboxes.
+MASTER = SERVICES + """pickup unix n - n 60 1 pickup
 local unix - n n - - local
-anvil unix - - n - 1 anvil
-scache unix - - n - 1 scache
-proxymap unix - - n - - proxymap
 """
 
 

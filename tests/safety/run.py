@@ -32,6 +32,7 @@ HERE = os.path.dirname(os.path.realpath(__file__))
 sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 import certificates
 import logger
+from inside import Inside
 from reference import SENDMAIL, compile_mc
 from report import BUILD, ROOT, Report, need, need_programs, need_root
 
@@ -462,12 +463,11 @@ def configuration():
                             "O DefaultUser=daemon:daemon"])
 
 
-class Worker:
+class Worker(Inside):
     def __init__(self, cf):
         command = [NS, "sh", "-c", 'mkdir -p %s/keep && printf %%s "$0" > %s/keep/cf && exec "$@"' % (PLACE, PLACE), cf,
                    sys.executable, os.path.realpath(__file__), "--inside"]
-        self.said = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said, text=True)
+        super().__init__(command)
 
     def run(self, case, given):
         job = {"engine": given.engine.split(), "reference": given.reference, "ask": case.ask[4:],
@@ -477,16 +477,10 @@ class Worker:
             job[kind] = [l.split(" ", 1)[1].replace("\\t", "\t") for l in case.setup if l.split(" ")[0] == kind]
         job["cf"] = [l for line in job["cf"] for l in line.split("\\N")]
         try:
-            self.process.stdin.write(json.dumps(job) + "\n")
-            self.process.stdin.flush()
-            return json.loads(self.process.stdout.readline())
+            return self.ask(job)
         except (OSError, ValueError) as e:
-            self.said.seek(0)
-            return [[["%r %s" % (e, self.said.read().decode("latin-1")[-800:])], [], ""] for _ in case.steps]
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait(10)
+            why = self.why(e, 800)
+            return [[[why], [], ""] for _ in case.steps]
 
 
 def judge(case, answers, reference):

@@ -37,6 +37,7 @@ sys.path.insert(0, os.path.join(HERE, "..", "lib"))
 import certificates
 import filters
 from mechanisms import cram_md5, digest_md5, encoded, scram
+from inside import Inside
 from reference import SENDMAIL, compile_mc, refuses
 from report import BUILD, ROOT, Report, need, need_programs, need_root
 
@@ -1023,16 +1024,14 @@ def configure_msp(test, c):
     return "\n".join(out + c.msp_cf) + "\n"
 
 
-class Worker:
+class Worker(Inside):
     """A namespace in which configurations are run, one after the other."""
 
     def __init__(self, raw_text):
         command = [NS]
         for a in list(SINKS) + CLIENTS:
             command += ["-a", a + ("/128" if ":" in a else "/32")]
-        self.said = tempfile.TemporaryFile()
-        self.process = subprocess.Popen(command + [sys.executable, os.path.realpath(sys.argv[0]), "--inside"] + ["--raw"] * raw_text,
-                                        stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=self.said, text=True)
+        super().__init__(command + [sys.executable, os.path.realpath(sys.argv[0]), "--inside"] + ["--raw"] * raw_text)
 
     def run(self, test, c, dialogues, given):
         nothing = {"results": [None] * len(dialogues), "delivered": [[]] * len(dialogues), "events": [[]] * len(dialogues),
@@ -1052,16 +1051,9 @@ class Worker:
                "queue": next((w for w in c.shell if w.startswith("-q")), "-q2s"), "files": files,
                "auth": c.auth, "filters": c.filters, "daemon": c.daemon, "msp": msp, "shell": [w for w in c.shell if not w.startswith("-q")], "dialogues": [d.spec(given.reference) for d in dialogues]}
         try:
-            self.process.stdin.write(json.dumps(job) + "\n")
-            self.process.stdin.flush()
-            return json.loads(self.process.stdout.readline())
+            return self.ask(job)
         except (OSError, ValueError) as e:
-            self.said.seek(0)
-            return {"error": "%r %s" % (e, self.said.read().decode("latin-1")[-1500:]), **nothing}
-
-    def close(self):
-        self.process.stdin.close()
-        self.process.wait(10)
+            return {"error": self.why(e, 1500), **nothing}
 
 
 def takes(dialogues):
