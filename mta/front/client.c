@@ -9,6 +9,7 @@
 #include "mta/base64.h"
 #include "mta/front/auth.h"
 #include "mta/message/body.h"
+#include "mta/message/coded.h"
 #include "mta/message/exits.h"
 
 enum offers {
@@ -283,23 +284,12 @@ static struct outcome our_outcome(const struct client *c, uint64_t state, uint64
     return o;
 }
 
-/* The enhanced code of a line, "550 5.1.1 text"; none: len is 0. */
+/* The enhanced code of a line, of the reply's own class; none: len is 0. */
 static struct bytes enhanced_code(const char *line)
 {
-    const char *s = line + 4, *p = s + 1;
-    size_t digits;
+    const struct bytes own = coded_line(bytes_of(line)).enhanced;
 
-    if (strlen(line) <= 4 || *s != *line)
-        return bytes_of("");
-    for (int part = 0; part < 2; part++) {
-        if (*p++ != '.')
-            return bytes_of("");
-        digits = strspn(p, "0123456789");
-        if (digits < 1 || digits > 3)
-            return bytes_of("");
-        p += digits;
-    }
-    return *p == ' ' ? (struct bytes){s, (size_t)(p - s)} : bytes_of("");
+    return own.len > 0 && *own.p == *line && own.p[own.len] == ' ' ? own : bytes_of("");
 }
 
 /* The one of a reply's last line, where they were offered (RFC 2034). */

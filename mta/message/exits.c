@@ -3,6 +3,8 @@
 #include <string.h>
 #include <sysexits.h>
 
+#include "mta/message/coded.h"
+
 static const struct exit_meaning exits[] = {
 #define EXIT(status, state, reply, enhanced, code, text, address, ours)                            \
     {status, RECIPIENT_##state, reply, enhanced, code, text, address, ours},
@@ -49,13 +51,13 @@ int exit_of(const struct recipient *r)
 int exit_of_reply(const char *reply)
 {
     static const int of_addresses[] = {EX_NOUSER, EX_NOHOST};
-    const size_t code = strcspn(reply, " ");
+    const struct bytes own = coded_line(bytes_of(reply)).enhanced;
 
     if (*reply == '4')
         return EX_TEMPFAIL;
     for (size_t i = 0; i < sizeof of_addresses / sizeof *of_addresses; i++) {
         const char *enhanced = exit_by_code((uint64_t)of_addresses[i])->enhanced;
-        if (reply[code] && strncmp(reply + code + 1, enhanced, strlen(enhanced)) == 0)
+        if (own.len == strlen(enhanced) && memcmp(own.p, enhanced, own.len) == 0)
             return of_addresses[i];
     }
     return EX_USAGE;

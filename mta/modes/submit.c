@@ -21,6 +21,7 @@
 #include "mta/message/head.h"
 #include "mta/message/seen.h"
 #include "mta/machine.h"
+#include "mta/message/coded.h"
 #include "mta/modes/mode.h"
 #include "mta/policy/verdict.h"
 #include "mta/store/drop.h"
@@ -104,12 +105,7 @@ static bool read_message(struct submitting *g)
 /* A reply without its codes. */
 static const char *text_of(const char *reply)
 {
-    const char *s = reply;
-
-    if (strspn(s, "0123456789") == 3 && s[3] == ' ')
-        s += 4;
-    size_t n = strspn(s, "0123456789.");
-    return n >= 5 && s[1] == '.' && s[n] == ' ' ? s + n + 1 : s;
+    return coded_line(bytes_of(reply)).text.p;
 }
 
 /* Lines of an answer, each of an address that is none. */

@@ -16,6 +16,7 @@
 #include "lib/base/trust.h"
 #include "lib/maps/lookup.h"
 #include "lib/maps/map_aliases.h"
+#include "mta/message/coded.h"
 #include "mta/policy/ruling.h"
 #include "mta/policy/users.h"
 #include "mta/settings.h"
@@ -55,11 +56,8 @@ static bool has_flag(const struct mailer *m, char flag)
 /* What is wrong is said with its place in a list: "550 5.1.1 FILE: line 1: text". */
 static const char *placed(const struct walk *k, const char *reply)
 {
-    size_t codes = strcspn(reply, " ");
+    const size_t codes = (size_t)(coded_line(bytes_of(reply)).text.p - reply);
 
-    codes += reply[codes] == ' ';
-    if (isdigit((unsigned char)reply[codes]) && reply[codes + 1] == '.')
-        codes += strcspn(reply + codes, " ") + 1;
     return k->file ? arena_printf(k->list->arena, "%.*s%s: line %zu: %s", (int)codes, reply,
                                   k->file, k->line, reply + codes)
                    : arena_strdup(k->list->arena, reply);

@@ -7,6 +7,7 @@
 #include <syslog.h>
 
 #include "lib/base/arena.h"
+#include "mta/message/coded.h"
 #include "mta/message/seen.h"
 #include "mta/milter/milter.h"
 #include "mta/policy/others.h"
@@ -98,17 +99,11 @@ static const struct milter_world world = {macro, open_local, note_of_milter};
 static int split(struct arena *a, const char *line, size_t len, const char **enhanced,
                  const char **text)
 {
-    const char *end = line + len, *p = line + 3 + (len > 3);
-    size_t n = 0;
-    int dots = 0;
+    const struct coded c = coded_line((struct bytes){line, len});
 
-    while (p + n < end && ((p[n] >= '0' && p[n] <= '9') || p[n] == '.'))
-        dots += p[n++] == '.';
-    const bool has = dots == 2 && (*p == '4' || *p == '5') && (p + n == end || p[n] == ' ');
-    *enhanced = has ? arena_strndup(a, p, n) : NULL;
-    p += has ? n + (p + n < end) : 0;
-    *text = arena_strndup(a, p, (size_t)(end - p));
-    return atoi(arena_strndup(a, line, 3));
+    *enhanced = c.enhanced.len > 0 ? arena_strndup(a, c.enhanced.p, c.enhanced.len) : NULL;
+    *text = arena_strndup(a, c.text.p, c.text.len);
+    return atoi(arena_strndup(a, line, c.code.len));
 }
 
 /* A filter's reply about `to` (NULL: nobody) as the front has it: lines with LF between, all of the

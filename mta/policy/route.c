@@ -9,6 +9,7 @@
 
 #include "lib/base/arena.h"
 #include "lib/base/buf.h"
+#include "mta/message/coded.h"
 #include "mta/message/dates.h"
 #include "mta/message/exits.h"
 #include "mta/policy/collect.h"
@@ -69,15 +70,14 @@ static void conclude(struct routing *g, struct recipient *r, enum recipient_stat
     r->when = g->now;
 }
 
-/* "550 5.1.1 address... User unknown": its enhanced code. */
+/* The enhanced code of a reply. */
 static const char *code_of(struct routing *g, const char *reply)
 {
-    const char *s = strlen(reply) > 4 ? reply + 4 : "";
-    size_t n = strspn(s, "0123456789.");
+    const struct bytes own = coded_line(bytes_of(reply)).enhanced;
 
-    if (n >= 5 && s[1] == '.')
-        return arena_strndup(g->arena, s, n);
-    return *reply == '4' ? "4.0.0" : "5.0.0";
+    return own.len > 0     ? arena_strndup(g->arena, own.p, own.len)
+           : *reply == '4' ? "4.0.0"
+                           : "5.0.0";
 }
 
 static struct bytes shown_of(struct routing *g, const struct recipient *r)

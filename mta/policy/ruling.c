@@ -10,6 +10,7 @@
 #include "lib/base/buf.h"
 #include "lib/base/fs.h"
 #include "mta/keyfile.h"
+#include "mta/message/coded.h"
 #include "mta/message/envelope.h"
 
 enum { LEVEL_REFUSED = 4, LEVEL_QUESTION = 6 }; /* as LogLevel counts */
@@ -36,22 +37,10 @@ static bool is_digit(char c)
     return isdigit((unsigned char)c);
 }
 
-/* Bytes of the enhanced code (RFC 3463 2) that s begins with, a blank or the end behind it. */
+/* Bytes of the enhanced code that s begins with. */
 static size_t enhanced_code(const char *s)
 {
-    size_t n = 1, digits;
-
-    if (*s != '2' && *s != '4' && *s != '5')
-        return 0;
-    for (int part = 0; part < 2; part++) {
-        if (s[n] != '.')
-            return 0;
-        digits = strspn(s + n + 1, "0123456789");
-        if (digits == 0 || digits > 3)
-            return 0;
-        n += 1 + digits;
-    }
-    return s[n] == ' ' || s[n] == '\0' ? n : 0;
+    return coded_text(bytes_of(s)).enhanced.len;
 }
 
 static char *text_of(struct rewrite *r, struct arena *a, const struct token *v, uint32_t n)

@@ -5,6 +5,7 @@
 #include <syslog.h>
 
 #include "mta/log.h"
+#include "mta/message/coded.h"
 #include "mta/message/exits.h"
 
 enum {
@@ -129,10 +130,9 @@ static struct bytes last_tried(const struct plan *p, const struct tried *t)
 /* The reply without its code. */
 static struct bytes reply_text(struct bytes b)
 {
-    if (b.len > 4 && isdigit((unsigned char)b.p[0]) && isdigit((unsigned char)b.p[1]) &&
-        isdigit((unsigned char)b.p[2]) && (b.p[3] == ' ' || b.p[3] == '-'))
-        return (struct bytes){b.p + 4, b.len - 4};
-    return b;
+    const size_t code = coded_line(b).code.len;
+
+    return code > 0 && b.len > code ? (struct bytes){b.p + code + 1, b.len - code - 1} : b;
 }
 
 static const char *of_failure(struct bytes answer)
@@ -167,16 +167,7 @@ static bool is_unknown_exit(const struct plan *p, const struct tried *t)
 /* Nobody is at the address: no mailer was asked. */
 static bool is_refusal(const struct plan *p, const struct tried *t)
 {
-    return !p && t->state == RECIPIENT_FAILED && reply_text(t->answer).len < t->answer.len;
-}
-
-static struct bytes without_enhanced(struct bytes b)
-{
-    size_t n = 0;
-
-    while (n < b.len && (isdigit((unsigned char)b.p[n]) || b.p[n] == '.'))
-        n++;
-    return n > 4 && n < b.len ? (struct bytes){b.p + n + 1, b.len - n - 1} : b;
+    return !p && t->state == RECIPIENT_FAILED && coded_line(t->answer).code.len > 0;
 }
 
 static char *status(struct store *s, const struct plan *p, const struct tried *t)
@@ -197,7 +188,7 @@ static char *status(struct store *s, const struct plan *p, const struct tried *t
     if (network && t->host.len)
         return arena_printf(s->scratch, "%s", of_failure(t->answer));
     if (is_refusal(p, t))
-        text = without_enhanced(text);
+        text = coded_line(t->answer).text;
     return arena_printf(s->scratch, "%.*s", (int)text.len, text.p);
 }
 
